@@ -1,0 +1,402 @@
+//! Folding: what each fact does to the state. The only code that changes it.
+
+use super::event::{Event, Memory, list_orders};
+use super::ids::{OrderId, ParcelId, StationId, WaybillNo};
+use super::order::{Order, Stage};
+use super::progress::Sign;
+use super::station::{Count, Session, UNDO_MAX, Work};
+use super::view::State;
+use super::work::{ListState, ParcelState, PickList, VoidReason, Waybill};
+
+/// A fact that names something that is not there: the ledger is damaged, or the program wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the event \"{event}\" names {kind} \"{id}\", which is not there")]
+pub struct ApplyError {
+    event: &'static str,
+    kind: &'static str,
+    id: String,
+}
+
+/// Applies one fact.
+///
+/// # Errors
+/// The fact names something that is not there; nothing of it was applied.
+pub fn apply(event: &Event, state: &mut dyn State) -> Result<(), ApplyError> {
+    Fold { event, state }.apply()
+}
+
+/// Failures beyond these say nothing new: the lock looks at fewer.
+const PIN_FAILURES_MAX: usize = 10;
+
+struct Fold<'a> {
+    event: &'a Event,
+    state: &'a mut dyn State,
+}
+
+type Done = Result<(), ApplyError>;
+
+impl Fold<'_> {
+    fn apply(&mut self) -> Done {
+        match self.event {
+            Event::ProductPut { .. }
+            | Event::OrderPut { .. }
+            | Event::ListPut { .. }
+            | Event::WaybillPut { .. }
+            | Event::OperatorPut { .. } => self.put(),
+            Event::Counted { .. } | Event::CountUndone { .. } | Event::PutBack { .. } => self.counting(),
+            Event::ParcelOpened { .. }
+            | Event::ParcelSealed { .. }
+            | Event::ParcelReopened { .. }
+            | Event::WaybillBound { .. }
+            | Event::WaybillLoaded { .. }
+            | Event::WaybillUnloaded { .. }
+            | Event::WaybillVoided { .. } => self.boxes(),
+            Event::WorkOpened { .. }
+            | Event::WorkTakenOver { .. }
+            | Event::WorkParked { .. }
+            | Event::WorkClosed { .. }
+            | Event::SignedIn { .. }
+            | Event::SignedOut { .. }
+            | Event::PinRefused { .. }
+            | Event::Remembered { .. } => self.station(),
+            _ => self.order(),
+        }
+    }
+
+    fn lost(&self, kind: &'static str, id: impl ToString) -> ApplyError {
+        ApplyError { event: self.event.name(), kind, id: id.to_string() }
+    }
+
+    fn order_mut(&mut self, id: &OrderId) -> Result<&mut Order, ApplyError> {
+        let lost = self.lost("order", id);
+        self.state.order_mut(id).ok_or(lost)
+    }
+
+    fn put(&mut self) -> Done {
+        match self.event {
+            Event::ProductPut { product } => self.state.put_product((**product).clone()),
+            Event::OrderPut { spec, number } => {
+                let merged = match self.state.order(spec.id.as_str()) {
+                    Some(order) => (*order).clone().merge((**spec).clone()),
+                    None => Order::new((**spec).clone(), *number),
+                };
+                self.state.put_order(merged);
+            }
+            Event::ListPut { list } => return self.put_list(list),
+            Event::WaybillPut { waybill } => return self.put_waybill(waybill),
+            Event::OperatorPut { operator } => self.state.put_operator((**operator).clone()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn put_list(&mut self, list: &PickList) -> Done {
+        if let Some(old) = self.state.list(list.id.as_str()) {
+            for order in list_orders(&old) {
+                self.order_mut(&order)?.lists.retain(|id| *id != list.id);
+            }
+        }
+        for order in list_orders(list) {
+            self.order_mut(&order)?.lists.push(list.id.clone());
+        }
+        self.state.put_list(list.clone());
+        Ok(())
+    }
+
+    fn put_waybill(&mut self, waybill: &Waybill) -> Done {
+        if let Some(old) = self.state.waybill(waybill.number.as_str()) {
+            for order in &old.orders {
+                self.order_mut(order)?.waybills.retain(|number| *number != waybill.number);
+            }
+        }
+        for order in &waybill.orders {
+            self.order_mut(order)?.waybills.push(waybill.number.clone());
+        }
+        self.state.put_waybill(waybill.clone());
+        Ok(())
+    }
+
+    fn order(&mut self) -> Done {
+        match self.event {
+            Event::OrderHeld { order, hold } => {
+                let holds = &mut self.order_mut(order)?.holds;
+                holds.retain(|held| held.reason != hold.reason);
+                holds.push(hold.clone());
+            }
+            Event::OrderReleased { order, reasons } => {
+                self.order_mut(order)?.holds.retain(|hold| !reasons.contains(&hold.reason));
+            }
+            Event::OrderCancelled { order } => return self.cancel(order),
+            Event::LineCancelled { order, line, quantity } => {
+                let lost = self.lost("line", format_args!("{order}/{line}"));
+                let line = self.order_mut(order)?.line_mut(*line).ok_or(lost)?;
+                line.cancelled = line.cancelled.saturating_add(*quantity).min(line.spec.quantity);
+            }
+            Event::OrderReaddressed { order, consignee } => {
+                self.order_mut(order)?.spec.consignee = (**consignee).clone();
+            }
+            Event::StageReached { order, stage } => {
+                let order = self.order_mut(order)?;
+                order.stage = order.stage.max(*stage);
+            }
+            Event::OrderReturned { order, .. } => self.order_mut(order)?.partially_completed = true,
+            Event::ShortRecorded { order, line, short } => {
+                let lost = self.lost("line", format_args!("{order}/{line}"));
+                self.order_mut(order)?.line_mut(*line).ok_or(lost)?.short = Some(*short);
+            }
+            Event::ShortDecided { order, line, decision } => {
+                let lost = self.lost("line", format_args!("{order}/{line}"));
+                self.order_mut(order)?.line_mut(*line).ok_or(lost)?.decide_short(decision);
+            }
+            Event::NotesConfirmed { order } => self.order_mut(order)?.notes_confirmed = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn cancel(&mut self, order: &OrderId) -> Done {
+        let order = self.order_mut(order)?;
+        order.cancelled = true;
+        for line in &mut order.lines {
+            line.cancelled = line.spec.quantity.saturating_sub(line.shipped_short);
+            line.short = None;
+        }
+        let parcels = order.parcels.clone();
+        for parcel in parcels {
+            self.forget_unbound(&parcel);
+        }
+        Ok(())
+    }
+
+    /// No station waits for this parcel's waybill any more.
+    fn forget_unbound(&mut self, parcel: &ParcelId) {
+        if let Some(station) = self.state.parcel(parcel.as_str()).map(|parcel| parcel.station.clone()) {
+            self.state.station_mut(&station).unbound.retain(|waiting| waiting != parcel);
+        }
+    }
+
+    fn counting(&mut self) -> Done {
+        match self.event {
+            Event::Counted { station, count } => {
+                self.count(count, Sign::Plus)?;
+                let counts = &mut self.state.station_mut(station).counts;
+                if counts.len() == UNDO_MAX {
+                    counts.remove(0);
+                }
+                counts.push(count.clone());
+            }
+            Event::CountUndone { station, count } => {
+                self.count(count, Sign::Minus)?;
+                self.state.station_mut(station).counts.pop();
+            }
+            Event::PutBack { count } => self.count(count, Sign::Minus)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, count: &Count, sign: Sign) -> Done {
+        self.order_mut(&count.order)?.count(count, sign);
+        if let Some((list, index)) = &count.list {
+            let lost = self.lost("pick list", list);
+            let line = self.state.list_mut(list).and_then(|list| list.lines.get_mut(*index)).ok_or(lost)?;
+            line.count(&count.parts, sign);
+        }
+        if let Some(parcel) = &count.parcel {
+            let lost = self.lost("parcel", parcel);
+            self.state.parcel_mut(parcel).ok_or(lost)?.count(count.line, &count.parts, sign);
+        }
+        if let Some(serial) = count.identity.serial.as_deref().filter(|_| count.parts.iter().any(|part| part.picked > 0)) {
+            let holder = (sign == Sign::Plus).then(|| (count.order.clone(), count.line));
+            self.state.set_serial(&count.sku, serial, holder);
+        }
+        Ok(())
+    }
+
+    fn boxes(&mut self) -> Done {
+        match self.event {
+            Event::ParcelOpened { parcel, .. } => {
+                self.order_mut(&parcel.order)?.parcels.push(parcel.id.clone());
+                self.state.put_parcel((**parcel).clone());
+            }
+            Event::ParcelSealed { parcel, station, .. } => {
+                self.set_parcel(parcel, ParcelState::Sealed)?;
+                let bound = self.state.parcel(parcel.as_str()).is_some_and(|parcel| parcel.waybill.is_some());
+                if !bound {
+                    self.state.station_mut(station).unbound.push(parcel.clone());
+                }
+            }
+            Event::ParcelReopened { parcel, .. } => {
+                self.set_parcel(parcel, ParcelState::Open)?;
+                self.forget_unbound(parcel);
+            }
+            Event::WaybillBound { parcel, waybill, .. } => self.bind(parcel, waybill)?,
+            Event::WaybillLoaded { waybill, parcels } => self.load(waybill, parcels, true)?,
+            Event::WaybillUnloaded { waybill, parcels } => self.load(waybill, parcels, false)?,
+            Event::WaybillVoided { waybill, reason } => self.void(waybill, reason)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn set_parcel(&mut self, parcel: &ParcelId, state: ParcelState) -> Done {
+        let lost = self.lost("parcel", parcel);
+        self.state.parcel_mut(parcel).ok_or(lost)?.state = state;
+        Ok(())
+    }
+
+    fn bind(&mut self, parcel: &ParcelId, waybill: &WaybillNo) -> Done {
+        let lost = self.lost("parcel", parcel);
+        self.state.parcel_mut(parcel).ok_or(lost)?.waybill = Some(waybill.clone());
+        let lost = self.lost("waybill", waybill);
+        self.state.waybill_mut(waybill).ok_or(lost)?.parcels.push(parcel.clone());
+        self.forget_unbound(parcel);
+        Ok(())
+    }
+
+    fn load(&mut self, waybill: &WaybillNo, parcels: &[ParcelId], loaded: bool) -> Done {
+        let lost = self.lost("waybill", waybill);
+        self.state.waybill_mut(waybill).ok_or(lost)?.loaded = loaded;
+        let state = if loaded { ParcelState::Loaded } else { ParcelState::Sealed };
+        parcels.iter().try_for_each(|parcel| self.set_parcel(parcel, state))
+    }
+
+    fn void(&mut self, waybill: &WaybillNo, reason: &VoidReason) -> Done {
+        let lost = self.lost("waybill", waybill);
+        let voided = self.state.waybill_mut(waybill).ok_or(lost)?;
+        voided.void = Some(reason.clone());
+        for parcel in std::mem::take(&mut voided.parcels) {
+            let Some(bound) = self.state.parcel_mut(&parcel) else { continue };
+            bound.waybill = None;
+            if bound.state != ParcelState::Open {
+                let station = bound.station.clone();
+                self.state.station_mut(&station).unbound.push(parcel);
+            }
+        }
+        Ok(())
+    }
+
+    fn station(&mut self) -> Done {
+        match self.event {
+            Event::WorkOpened { station, work } => {
+                self.set_work(work, Some(station))?;
+                let station = self.state.station_mut(station);
+                station.work = Some(work.clone());
+                station.counts.clear();
+                station.location = None;
+            }
+            Event::WorkTakenOver { station, from, work } => {
+                self.leave(from, work);
+                self.set_work(work, Some(station))?;
+                self.state.station_mut(station).work = Some(work.clone());
+            }
+            Event::WorkParked { station, work } => {
+                self.set_work(work, None)?;
+                self.leave(station, work);
+            }
+            Event::WorkClosed { station, work } => {
+                self.set_work(work, None)?;
+                if let Work::List(list) = work {
+                    let lost = self.lost("pick list", list);
+                    self.state.list_mut(list).ok_or(lost)?.state = ListState::Done;
+                }
+                self.leave(station, work);
+            }
+            Event::Remembered { station, memory } => self.remember(station, memory),
+            _ => return self.people(),
+        }
+        Ok(())
+    }
+
+    /// Says at which station work is open.
+    fn set_work(&mut self, work: &Work, at: Option<&StationId>) -> Done {
+        match work {
+            Work::List(list) => {
+                let lost = self.lost("pick list", list);
+                self.state.list_mut(list).ok_or(lost)?.state = at.map_or(ListState::Parked, |at| ListState::Open(at.clone()));
+            }
+            Work::Order(order) | Work::PutBack(order) => self.order_mut(order)?.open_at = at.cloned(),
+            Work::Waybill(waybill) => {
+                let lost = self.lost("waybill", waybill);
+                let orders = self.state.waybill(waybill.as_str()).ok_or(lost)?.orders.clone();
+                for order in &orders {
+                    self.order_mut(order)?.open_at = at.cloned();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, station: &StationId, work: &Work) {
+        let station = self.state.station_mut(station);
+        if station.work.as_ref() == Some(work) {
+            station.work = None;
+            station.counts.clear();
+            station.location = None;
+            station.awaits = None;
+        }
+    }
+
+    fn remember(&mut self, station: &StationId, memory: &Memory) {
+        let station = self.state.station_mut(station);
+        match memory {
+            Memory::Awaits(awaits) => station.awaits = awaits.as_deref().cloned(),
+            Memory::Quantity(quantity) => station.quantity = *quantity,
+            Memory::Location(location) => station.location.clone_from(location),
+            Memory::Latch(latch) => station.latch.clone_from(latch),
+            Memory::Refusal(refusal) => station.refusal = refusal.as_deref().cloned(),
+            Memory::ToldCancelled(order) => station.told_cancelled = Some(order.clone()),
+            Memory::TakeOver(wish) => station.take_over.clone_from(wish),
+            Memory::Seen(at) => {
+                if let Some(session) = &mut station.session {
+                    session.last = *at;
+                }
+            }
+        }
+    }
+
+    fn people(&mut self) -> Done {
+        match self.event {
+            Event::SignedIn { station, operator, handed_over_by, left, at } => {
+                if let Some(left) = left {
+                    self.state.station_mut(left).session = None;
+                }
+                if let Some(before) = handed_over_by.as_ref().and_then(|before| self.state.operator_mut(before)) {
+                    before.station = None;
+                }
+                let lost = self.lost("operator", operator);
+                let person = self.state.operator_mut(operator).ok_or(lost)?;
+                person.station = Some(station.clone());
+                person.pin_failures.clear();
+                let here = self.state.station_mut(station);
+                here.session = Some(Session { operator: operator.clone(), since: *at, last: *at });
+                here.counts.clear();
+                here.awaits = None;
+            }
+            Event::SignedOut { station, operator, .. } => {
+                self.state.station_mut(station).session = None;
+                self.state.station_mut(station).counts.clear();
+                if let Some(person) = self.state.operator_mut(operator) {
+                    person.station = None;
+                }
+            }
+            Event::PinRefused { operator, at, station } => {
+                self.state.station_mut(station).awaits = None;
+                let lost = self.lost("operator", operator);
+                let failures = &mut self.state.operator_mut(operator).ok_or(lost)?.pin_failures;
+                if failures.len() == PIN_FAILURES_MAX {
+                    failures.remove(0);
+                }
+                failures.push(*at);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// The stage that only this box triggers.
+#[must_use]
+pub fn is_local_stage(stage: Stage) -> bool {
+    matches!(stage, Stage::Packed | Stage::WaybillReported)
+}

@@ -1,0 +1,143 @@
+//! Command codes: undo, done, pause, short, seal, quantity and the rest.
+
+use super::draft::Draft;
+use super::Desk;
+use crate::barcode::codes::Command;
+use crate::domain::event::{Event, Memory};
+use crate::domain::gate;
+use crate::domain::order::Order;
+use crate::domain::progress::Sign;
+use crate::domain::station::{Awaited, Mode, Work};
+use crate::domain::verdict::{Code, Why};
+use crate::domain::work::{Parcel, ParcelState};
+
+impl Desk<'_> {
+    /// Carries out a command; a command ends whatever was awaited.
+    pub(super) fn command(&mut self, command: Command) -> Draft {
+        self.lapse();
+        let counts = matches!(self.rules.mode, Mode::Pick | Mode::Pack | Mode::Bench);
+        match command {
+            Command::Ack => self.acknowledge(),
+            Command::SignOut => self.sign_out(),
+            Command::Override => self.ask_override(),
+            Command::Unload if self.rules.mode == Mode::Load => self.ask(Why::UnloadWhat, Awaited::Unload),
+            _ if !counts => Draft::new(Code::WrongStep).why(Why::NotHere),
+            Command::Undo => self.undo(),
+            Command::Done => self.done(),
+            Command::Pause => self.pause(),
+            Command::Seal => self.seal(),
+            Command::Short(reason) if self.station.work.is_some() => self.ask(Why::ShortWhat, Awaited::Short(reason)),
+            Command::Short(_) => Draft::new(Code::WrongStep).why(Why::NothingOpen),
+            Command::PutBack => self.ask(Why::PutBackWhat, Awaited::PutBack),
+            Command::Quantity(times) => {
+                Draft::new(Code::Info).why(Why::QuantitySet(times)).remember(&self.rules.id, Memory::Quantity(Some(times)))
+            }
+            Command::Reprint => Draft::new(Code::WrongStep).why(Why::NothingPrinted),
+            Command::Unload => Draft::new(Code::WrongStep).why(Why::NotHere),
+        }
+    }
+
+    pub(super) fn ask(&self, why: Why, what: Awaited) -> Draft {
+        self.awaiting(Draft::new(Code::Info).why(why), what)
+    }
+
+    /// With no alarm latched, the acknowledge button confirms the note that is shown, and what waited for it is sealed.
+    fn acknowledge(&self) -> Draft {
+        let packs = matches!(self.rules.mode, Mode::Pack | Mode::Bench);
+        let orders = self.station.work.as_ref().filter(|_| packs).map(|work| self.orders_of(work)).unwrap_or_default();
+        let Some(order) = orders.iter().find(|order| order.awaits_confirmation()) else {
+            return Draft::new(Code::Acknowledged);
+        };
+        let mut after = (**order).clone();
+        after.notes_confirmed = true;
+        let parcel = self.open_box(order).filter(|parcel| parcel.seal_auto);
+        let seals = parcel.map(|parcel| gate::seal_if_packed(self.view, &after, &parcel)).unwrap_or_default();
+        let confirmed = Event::NotesConfirmed { order: order.id().clone() };
+        Draft::new(Code::NoteConfirmed).order(order.id()).event(confirmed).events(seals)
+    }
+
+    fn open_box(&self, order: &Order) -> Option<Parcel> {
+        let parcels = order.parcels.iter().filter_map(|id| self.view.parcel(id.as_str()));
+        parcels.into_iter().find(|parcel| parcel.state == ParcelState::Open && !parcel.contents.is_empty()).map(|parcel| (*parcel).clone())
+    }
+
+    /// Reverses this session's last count; a sealed box is opened for it.
+    fn undo(&self) -> Draft {
+        let Some(count) = self.station.counts.last() else {
+            return Draft::new(Code::WrongStep).why(Why::NothingToUndo);
+        };
+        let Some(order) = self.view.order(count.order.as_str()) else {
+            return Draft::new(Code::WrongStep).why(Why::NothingToUndo);
+        };
+        let mut draft = Draft::new(Code::Undone);
+        if let Some(parcel) = count.parcel.as_ref().and_then(|id| self.view.parcel(id.as_str())) {
+            match parcel.state {
+                ParcelState::Loaded => return Draft::new(Code::WrongStep).why(Why::AlreadyLoaded).order(order.id()),
+                ParcelState::Sealed => {
+                    let (parcel, order) = (parcel.id.clone(), order.id().clone());
+                    draft = draft.event(Event::ParcelReopened { parcel, order, station: self.rules.id.clone() });
+                }
+                ParcelState::Open => {}
+            }
+        }
+        let mut after = (*order).clone();
+        after.count(count, Sign::Minus);
+        if let Some(line) = after.line(count.line) {
+            draft = draft.line(&after, line);
+        }
+        let item = crate::domain::station::Item { sku: count.sku.clone(), quantity: count.quantity, identity: count.identity.clone() };
+        draft
+            .got(self.item_facts(&item))
+            .pick_list(count.list.as_ref().map(|(list, _)| list))
+            .event(Event::CountUndone { station: self.rules.id.clone(), count: count.clone() })
+    }
+
+    fn done(&self) -> Draft {
+        match &self.station.work {
+            None => Draft::new(Code::WrongStep).why(Why::NothingOpen),
+            Some(_) if self.has_open_lines() => Draft::new(Code::WrongStep).why(Why::LinesOpen),
+            Some(work) => {
+                let event = Event::WorkClosed { station: self.rules.id.clone(), work: work.clone() };
+                Draft::new(Code::Closed).event(event).pick_list(crate::domain::event::work_list(work))
+            }
+        }
+    }
+
+    fn pause(&self) -> Draft {
+        match &self.station.work {
+            None => Draft::new(Code::WrongStep).why(Why::NothingOpen),
+            Some(work) => {
+                let event = Event::WorkParked { station: self.rules.id.clone(), work: work.clone() };
+                Draft::new(Code::Paused).event(event).pick_list(crate::domain::event::work_list(work))
+            }
+        }
+    }
+
+    /// Seals the box that was filled last; what comes after goes into a further one.
+    fn seal(&self) -> Draft {
+        if self.rules.mode == Mode::Pick {
+            return Draft::new(Code::WrongStep).why(Why::NotHere);
+        }
+        let last = self.station.counts.iter().rev().filter_map(|count| self.view.order(count.order.as_str()));
+        let opened = self.station.work.iter().flat_map(|work: &Work| self.orders_of(work));
+        let filled = last.chain(opened).find_map(|order| self.open_box(&order).map(|parcel| (order, parcel)));
+        let Some((order, parcel)) = filled else {
+            return Draft::new(Code::WrongStep).why(Why::NothingToSeal);
+        };
+        let draft = Draft::new(Code::ParcelSealed).order(order.id());
+        if let Some(code) = Desk::objection_to(&order) {
+            return draft.with_code(code);
+        }
+        if let Some(gift) = order.missing_gift() {
+            return draft.with_code(Code::GiftMissing).line(&order, gift).expected(crate::domain::verdict::Facts {
+                sku: Some(gift.spec.sku.clone()),
+                name: gift.spec.name.clone(),
+                ..Default::default()
+            });
+        }
+        if order.awaits_confirmation() {
+            return draft.with_code(Code::WrongStep).why(Why::NoteFirst);
+        }
+        draft.events(gate::seal(self.view, &order, &parcel))
+    }
+}

@@ -1,0 +1,393 @@
+//! An item: which line takes it, or why none does.
+
+use super::counting::Claim;
+use super::draft::Draft;
+use super::meaning::Meaning;
+use super::Desk;
+use crate::barcode::codes::ShortReason;
+use crate::domain::event::{Event, Memory};
+use crate::domain::order::{Order, OrderLine, Short};
+use crate::domain::product::Tracking;
+use crate::domain::station::{Await, Awaited, Count, Item, Mode, PartCount, Refusal, Trait, Work};
+use crate::domain::verdict::{Code, Facts, Why};
+
+/// Why a line does not take an item.
+struct Objection {
+    code: Code,
+    expected: Facts,
+}
+
+/// The parts of a line that an item is for: all of them where it is the whole kit.
+fn parts_for(line: &OrderLine, item: &Item) -> Vec<usize> {
+    let is_kit = !line.spec.components.is_empty();
+    if is_kit && line.spec.sku == item.sku {
+        return (0..line.parts.len()).collect();
+    }
+    let substitute = !is_kit && line.spec.substitutes.contains(&item.sku);
+    let fits = |part: &crate::domain::order::Part| part.sku == item.sku || substitute;
+    line.parts.iter().position(fits).into_iter().collect()
+}
+
+/// How many base units of each part an item stands for.
+fn units_of(line: &OrderLine, takes: &[usize], part: usize, item: &Item) -> u32 {
+    if takes.len() > 1 { item.quantity.saturating_mul(line.parts[part].per_set) } else { item.quantity }
+}
+
+impl Desk<'_> {
+    /// An item scan: one product, or several that bear the code.
+    pub(super) fn items(&self, meaning: &Meaning) -> Draft {
+        let times = self.station.quantity.unwrap_or(1);
+        let items: Vec<Item> = meaning.items.iter().map(|item| Item { quantity: item.quantity.saturating_mul(times), ..item.clone() }).collect();
+        let draft = match (&self.station.work, items.as_slice()) {
+            (_, []) => Draft::new(Code::UnknownCode),
+            (None, [item]) if self.rules.item_first => self.open_for(item),
+            (None, [item, ..]) => Draft::new(Code::WrongStep).why(Why::NothingOpen).got(self.item_facts(item)),
+            (Some(_), [item]) => self.item(item, None),
+            (Some(_), several) => self.one_of(several),
+        };
+        self.forget_quantity(draft)
+    }
+
+    fn forget_quantity(&self, draft: Draft) -> Draft {
+        match self.station.quantity {
+            Some(_) => draft.remember(&self.rules.id, Memory::Quantity(None)),
+            None => draft,
+        }
+    }
+
+    /// Several products bear the code: if any of them is on the list, the product must be scanned too.
+    fn one_of(&self, several: &[Item]) -> Draft {
+        let claims = self.claims();
+        let listed = |item: &&Item| claims.iter().filter_map(Claim::order_line).any(|line| !parts_for(line, item).is_empty());
+        let on_list: Vec<Item> = several.iter().filter(listed).cloned().collect();
+        let names = several.iter().map(|item| item.sku.to_string());
+        if on_list.is_empty() {
+            return Draft::new(Code::AmbiguousCode).candidates(names);
+        }
+        let names = on_list.iter().map(|item| item.sku.to_string());
+        let draft = Draft::new(Code::AwaitingSku).candidates(names.collect::<Vec<_>>());
+        self.awaiting(draft, Awaited::Sku(on_list))
+    }
+
+    pub(super) fn awaiting(&self, draft: Draft, what: Awaited) -> Draft {
+        let since = self.now.at;
+        draft.remember(&self.rules.id, Memory::Awaits(Some(Box::new(Await { what, since }))))
+    }
+
+    /// One product: it goes whole to the first line that can take it, else the verdict says what stands against it.
+    /// `waived` is a refusal that somebody lets pass.
+    pub(super) fn item(&self, item: &Item, waived: Option<Code>) -> Draft {
+        let claims = self.claims();
+        let product = self.view.product(item.sku.as_str());
+        let serial_tracked = product.as_ref().is_some_and(|product| product.tracks(Tracking::Serial));
+        let mut objections = Vec::new();
+        for claim in &claims {
+            let Some(line) = claim.order_line() else { continue };
+            let takes = parts_for(line, item);
+            if takes.is_empty() {
+                continue;
+            }
+            match self.objection(claim, line, &takes, item, waived) {
+                None if item.quantity > 1 && (serial_tracked || !line.spec.serials.is_empty()) => {
+                    return Draft::new(Code::WrongStep).why(Why::OneByOne).got(self.item_facts(item));
+                }
+                None => return self.take(claim, line, &takes, item),
+                Some(objection) => objections.push((claim, takes, objection)),
+            }
+        }
+        self.refuse(objections, item)
+    }
+
+    /// A line that can take it: ask for what is still missing, else count.
+    fn take(&self, claim: &Claim, line: &OrderLine, takes: &[usize], item: &Item) -> Draft {
+        let facts = |code| Draft::new(code).line(&claim.order, line).slot(claim.slot()).got(self.item_facts(item)).pick_list(claim.list.as_ref().map(|(list, _)| list));
+        if let Some(wanted) = self.missing_trait(line, item) {
+            let expected = Facts { sku: Some(item.sku.clone()), lot: line.spec.lot.clone(), revision: line.spec.revision.clone(), ..Facts::default() };
+            return self.awaiting(facts(wanted.code()).expected(expected), Awaited::Trait(item.clone(), wanted));
+        }
+        let slot_open = !matches!(self.station.awaits.as_ref().map(|awaits| &awaits.what), Some(Awaited::Slot(..)));
+        match claim.slot().filter(|_| self.rules.confirm_slot && slot_open) {
+            Some(slot) => {
+                let expected = Facts { slot: Some(slot.to_owned()), ..Facts::default() };
+                self.awaiting(facts(Code::AwaitingSlot).expected(expected), Awaited::Slot(item.clone(), slot.to_owned()))
+            }
+            None => self.count(claim, takes, item),
+        }
+    }
+
+    /// What must be captured or compared and was not in the scan.
+    fn missing_trait(&self, line: &OrderLine, item: &Item) -> Option<Trait> {
+        let product = self.view.product(item.sku.as_str());
+        let tracks = |tracking| product.as_ref().is_some_and(|product| product.tracks(tracking));
+        let identity = &item.identity;
+        let wanted = [
+            (Trait::Lot, identity.lot.is_none() && (tracks(Tracking::Lot) || line.spec.lot.is_some())),
+            (Trait::Serial, identity.serial.is_none() && (tracks(Tracking::Serial) || !line.spec.serials.is_empty())),
+            (Trait::Expiry, identity.expiry.is_none() && (tracks(Tracking::Expiry) || line.spec.min_expiry.is_some())),
+            (Trait::Revision, identity.revision.is_none() && line.spec.revision.is_some()),
+        ];
+        wanted.into_iter().find(|(_, missing)| *missing).map(|(wanted, _)| wanted)
+    }
+
+    /// The first thing that stands against a line taking an item, in the order of the verdict codes.
+    fn objection(&self, claim: &Claim, line: &OrderLine, takes: &[usize], item: &Item, waived: Option<Code>) -> Option<Objection> {
+        let expected = Facts { sku: Some(item.sku.clone()), ..Facts::default() };
+        let plain = |code| Objection { code, expected: expected.clone() };
+        if let Some(code) = Desk::objection_to(&claim.order) {
+            return Some(plain(code));
+        }
+        if self.serial_is_taken(claim, item) {
+            return Some(plain(Code::SerialAlreadyUsed));
+        }
+        let here = self.station.location.as_deref();
+        if let (Some(here), Some(there)) = (here, claim.location()) {
+            if here != there && waived != Some(Code::WrongLocation) {
+                return Some(Objection { code: Code::WrongLocation, expected: Facts { location: Some(there.to_owned()), ..expected } });
+            }
+        }
+        let unit = self.wrong_unit(line, item).filter(|objection| waived != Some(objection.code));
+        if unit.is_some() {
+            return unit;
+        }
+        let room = takes.iter().all(|part| claim.remaining(*part, self.rules.mode) >= units_of(line, takes, *part, item));
+        (!room).then(|| {
+            let left = takes.iter().map(|part| claim.remaining(*part, self.rules.mode)).min().unwrap_or(0);
+            Objection { code: Code::OverQuantity, expected: Facts { quantity: Some(left), ..expected } }
+        })
+    }
+
+    /// Whether a serial belongs to another line, or was counted here before.
+    fn serial_is_taken(&self, claim: &Claim, item: &Item) -> bool {
+        let Some(serial) = item.identity.serial.as_deref() else { return false };
+        let Some((order, line)) = self.view.serial(&item.sku, serial) else { return false };
+        let this_line = order == *claim.order.id() && line == claim.line;
+        let packable = claim.order_line().is_some_and(|line| {
+            line.units.iter().any(|unit| unit.identity.serial.as_deref() == Some(serial) && unit.packed < unit.picked)
+        });
+        !(this_line && packable && self.rules.mode != Mode::Pick)
+    }
+
+    /// A unit that the line does not want: another revision, lot or serial than pinned or picked, or too old.
+    fn wrong_unit(&self, line: &OrderLine, item: &Item) -> Option<Objection> {
+        let (wanted, got) = (&line.spec, &item.identity);
+        let expected = Facts { sku: Some(item.sku.clone()), ..Facts::default() };
+        let differs = |wanted: &Option<String>, got: &Option<String>| wanted.is_some() && got.is_some() && wanted != got;
+        if differs(&wanted.revision, &got.revision) {
+            return Some(Objection { code: Code::WrongRevision, expected: Facts { revision: wanted.revision.clone(), ..expected } });
+        }
+        if differs(&wanted.lot, &got.lot) {
+            return Some(Objection { code: Code::WrongLot, expected: Facts { lot: wanted.lot.clone(), ..expected } });
+        }
+        if let Some(serial) = got.serial.as_ref().filter(|_| !wanted.serials.is_empty()) {
+            if !wanted.serials.contains(serial) {
+                return Some(Objection { code: Code::WrongSerial, expected: Facts { serial: Some(wanted.serials.join(", ")), ..expected } });
+            }
+        }
+        if let Some(objection) = self.not_what_was_picked(line, item) {
+            return Some(objection);
+        }
+        let earliest = wanted.min_expiry.unwrap_or(self.now.today).max(self.now.today);
+        let expired = got.expiry.is_some_and(|expiry| expiry < earliest);
+        expired.then_some(Objection { code: Code::Expired, expected: Facts { expiry: Some(earliest), ..expected } })
+    }
+
+    /// When packing: the lot or serial must be one that was picked and is not yet packed.
+    fn not_what_was_picked(&self, line: &OrderLine, item: &Item) -> Option<Objection> {
+        if self.rules.mode != Mode::Pack {
+            return None;
+        }
+        let waiting = || line.units.iter().filter(|unit| unit.sku == item.sku && unit.packed < unit.picked);
+        let names = |trait_of: fn(&crate::domain::order::Identity) -> Option<String>| {
+            let mut names: Vec<String> = waiting().filter_map(|unit| trait_of(&unit.identity)).collect();
+            names.sort_unstable();
+            names.dedup();
+            names.join(", ")
+        };
+        let expected = Facts { sku: Some(item.sku.clone()), ..Facts::default() };
+        let lots = names(|identity| identity.lot.clone());
+        if item.identity.lot.is_some() && !lots.is_empty() && !waiting().any(|unit| unit.identity.lot == item.identity.lot) {
+            return Some(Objection { code: Code::WrongLot, expected: Facts { lot: Some(lots), ..expected } });
+        }
+        let serials = names(|identity| identity.serial.clone());
+        if item.identity.serial.is_some() && !serials.is_empty() && !waiting().any(|unit| unit.identity.serial == item.identity.serial) {
+            return Some(Objection { code: Code::WrongSerial, expected: Facts { serial: Some(serials), ..expected } });
+        }
+        None
+    }
+
+    /// No line takes it: cancelled and held orders first, then goods that go back, then the first objection.
+    fn refuse(&self, objections: Vec<(&Claim, Vec<usize>, Objection)>, item: &Item) -> Draft {
+        let could_have = |code: Code| {
+            objections.iter().find(|(claim, takes, objection)| {
+                objection.code == code && claim.order_line().is_some_and(|line| takes.iter().all(|part| could_take(&claim.order, line, takes, *part, item)))
+            })
+        };
+        // a cancelled order alarms once; what is scanned after that goes back to the shelf
+        let told = |claim: &Claim| !claim.order.cancelled || self.station.told_cancelled.as_ref() == Some(claim.order.id());
+        let returns = objections.iter().find(|(claim, takes, _)| told(claim) && put_back_fits(claim, takes, item));
+        let stopped = could_have(Code::OrderCancelled).or_else(|| could_have(Code::OrderHeld));
+        if let Some((claim, takes, _)) = returns.filter(|(claim, ..)| claim.order.cancelled || stopped.is_none()) {
+            return self.put_back(claim.order_line(), &claim.order, takes, item, claim.list.clone());
+        }
+        let first = stopped.or_else(|| objections.iter().min_by_key(|(_, _, objection)| objection.code));
+        let Some((claim, _, objection)) = first else {
+            return Draft::new(Code::NotOnList).got(self.item_facts(item)).expected(self.expected_items()).pick_list(self.open_list());
+        };
+        let mut draft = Draft::new(objection.code).expected(objection.expected.clone()).got(self.item_facts(item)).slot(claim.slot());
+        if let Some(line) = claim.order_line() {
+            draft = draft.line(&claim.order, line);
+        }
+        let draft = draft.pick_list(claim.list.as_ref().map(|(list, _)| list));
+        if objection.code == Code::OrderCancelled {
+            return draft.remember(&self.rules.id, Memory::ToldCancelled(claim.order.id().clone()));
+        }
+        self.overridable(draft, Some(item))
+    }
+
+    fn open_list(&self) -> Option<&crate::domain::ids::PickListId> {
+        self.station.work.as_ref().and_then(crate::domain::event::work_list)
+    }
+
+    /// What would have been right: the first line that is still open.
+    fn expected_items(&self) -> Facts {
+        let claims = self.claims();
+        let open = claims.iter().find(|claim| claim.is_open(self.rules.mode));
+        let Some(line) = open.and_then(Claim::order_line) else { return Facts::default() };
+        let part = line.parts.iter().position(|part| part.packed < line.wanted() * part.per_set).unwrap_or(0);
+        let sku = line.parts.get(part).map_or(&line.spec.sku, |part| &part.sku).clone();
+        let name = self.view.product(sku.as_str()).map(|product| product.name.clone()).filter(|name| !name.is_empty());
+        Facts { sku: Some(sku), name, lot: line.spec.lot.clone(), ..Facts::default() }
+    }
+
+    /// Remembers a refusal that somebody may let pass.
+    pub(super) fn overridable(&self, draft: Draft, item: Option<&Item>) -> Draft {
+        let code = draft.code();
+        if !self.site.overridable.contains(&code) {
+            return draft;
+        }
+        let refusal = Refusal { code, item: item.cloned() };
+        draft.remember(&self.rules.id, Memory::Refusal(Some(Box::new(refusal))))
+    }
+
+    /// Goods beyond what is demanded now go back to the shelf; a box that holds them is opened for it.
+    pub(super) fn put_back(&self, line: Option<&OrderLine>, order: &Order, takes: &[usize], item: &Item, list: Option<(crate::domain::ids::PickListId, usize)>) -> Draft {
+        let Some(line) = line else { return Draft::new(Code::NotOnList) };
+        let mut events = Vec::new();
+        let packed = |part: usize| line.parts[part].packed.saturating_sub(line.parts[part].picked.saturating_sub(units_of(line, takes, part, item)));
+        let holding = order.parcels.iter().filter_map(|id| self.view.parcel(id.as_str())).find(|parcel| {
+            parcel.contents.iter().any(|content| content.line == line.spec.line && takes.contains(&content.part))
+        });
+        let unpacks = takes.iter().any(|part| packed(*part) > 0);
+        let parcel = holding.filter(|_| unpacks);
+        if let Some(parcel) = &parcel {
+            match parcel.state {
+                crate::domain::work::ParcelState::Loaded => return Draft::new(Code::WrongStep).why(Why::AlreadyLoaded).line(order, line),
+                crate::domain::work::ParcelState::Sealed => events.push(Event::ParcelReopened {
+                    parcel: parcel.id.clone(),
+                    order: order.id().clone(),
+                    station: self.rules.id.clone(),
+                }),
+                crate::domain::work::ParcelState::Open => {}
+            }
+        }
+        let parts = takes.iter().map(|part| PartCount { part: *part, picked: units_of(line, takes, *part, item), packed: packed(*part) }).collect();
+        let count = Count {
+            order: order.id().clone(),
+            line: line.spec.line,
+            list,
+            sku: item.sku.clone(),
+            quantity: item.quantity,
+            identity: line.units.iter().find(|unit| unit.sku == item.sku && same_unit(&unit.identity, item)).map(|unit| unit.identity.clone()).unwrap_or_default(),
+            parts,
+            parcel: parcel.as_ref().map(|parcel| parcel.id.clone()),
+        };
+        let mut after = order.clone();
+        after.count(&count, crate::domain::progress::Sign::Minus);
+        events.push(Event::PutBack { count });
+        if let Some(parcel) = parcel.filter(|parcel| !after.cancelled && parcel.seal_auto) {
+            events.extend(crate::domain::gate::seal_if_packed(self.view, &after, &parcel));
+        }
+        let changed = after.line(line.spec.line).unwrap_or(line);
+        Draft::new(Code::PutBack).line(&after, changed).got(self.item_facts(item)).events(events)
+    }
+
+    /// Goods of an order that is open for putting back.
+    pub(super) fn put_back_item(&self, item: &Item) -> Draft {
+        let claims = self.claims();
+        let fitting = claims.iter().find_map(|claim| {
+            let line = claim.order_line()?;
+            let takes = parts_for(line, item);
+            put_back_fits(claim, &takes, item).then_some((claim, takes))
+        });
+        match fitting {
+            Some((claim, takes)) => self.put_back(claim.order_line(), &claim.order, &takes, item, claim.list.clone()),
+            None => Draft::new(Code::WrongStep).why(Why::NothingToPutBack).got(self.item_facts(item)),
+        }
+    }
+
+    /// An item or line that was not found in full.
+    pub(super) fn short(&self, items: &[Item], reason: ShortReason) -> Option<Draft> {
+        let claims = self.claims();
+        let open = |claim: &&Claim| claim.is_open(self.rules.mode) && claim.order.is_active();
+        let claim = claims.iter().filter(open).find(|claim| {
+            claim.order_line().is_some_and(|line| items.iter().any(|item| !parts_for(line, item).is_empty()))
+        })?;
+        Some(self.record_short(claim, reason))
+    }
+
+    /// A line by its number, as people write it.
+    pub(super) fn short_line(&self, text: &str, reason: ShortReason) -> Option<Draft> {
+        let number: u32 = text.trim().parse().ok()?;
+        let claims = self.claims();
+        let open: Vec<&Claim> = claims.iter().filter(|claim| claim.line == number && claim.is_open(self.rules.mode)).collect();
+        match open.as_slice() {
+            [claim] => Some(self.record_short(claim, reason)),
+            _ => None,
+        }
+    }
+
+    fn record_short(&self, claim: &Claim, reason: ShortReason) -> Draft {
+        let Some(line) = claim.order_line() else { return Draft::new(Code::NotOnList) };
+        let counted = if self.rules.mode == Mode::Pick { line.picked() } else { line.packed().max(if self.rules.mode == Mode::Pack { line.packed() } else { line.picked() }) };
+        let short = Short { quantity: line.demanded().saturating_sub(counted), reason };
+        let event = Event::ShortRecorded { order: claim.order.id().clone(), line: claim.line, short };
+        let got = Facts { sku: Some(line.spec.sku.clone()), quantity: Some(short.quantity), ..Facts::default() };
+        Draft::new(Code::ShortRecorded).line(&claim.order, line).got(got).event(event).pick_list(claim.list.as_ref().map(|(list, _)| list))
+    }
+
+    /// With nothing open, an item may open the single-line order that waits for it.
+    fn open_for(&self, item: &Item) -> Draft {
+        let waiting = self.view.single_line_orders(&item.sku);
+        let free = waiting.iter().filter_map(|id| self.view.order(id.as_str())).find(|order| {
+            order.is_active() && order.open_at.is_none() && order.lists.is_empty() && order.lines.first().is_some_and(|line| line.picked() == 0 && line.demanded() >= item.quantity)
+        });
+        let Some(order) = free else {
+            return Draft::new(Code::WrongStep).why(Why::NothingOpen).got(self.item_facts(item));
+        };
+        let work = Work::Order(order.id().clone());
+        let opened = Event::WorkOpened { station: self.rules.id.clone(), work: work.clone() };
+        let desk = self.with_work(work);
+        let draft = desk.item(item, None);
+        if draft.code().is_accepted() || draft.code().severity() == crate::domain::verdict::Severity::More {
+            return Draft::first(opened, draft);
+        }
+        draft
+    }
+}
+
+fn same_unit(identity: &crate::domain::order::Identity, item: &Item) -> bool {
+    let fits = |scanned: &Option<String>, known: &Option<String>| scanned.is_none() || scanned == known;
+    fits(&item.identity.serial, &identity.serial) && fits(&item.identity.lot, &identity.lot)
+}
+
+/// Whether a line would have room if its order were not cancelled or held.
+fn could_take(order: &Order, line: &OrderLine, takes: &[usize], part: usize, item: &Item) -> bool {
+    let demanded = if order.cancelled { line.spec.quantity.saturating_sub(line.shipped_short) } else { line.wanted() };
+    let progress = &line.parts[part];
+    (demanded * progress.per_set).saturating_sub(progress.picked.max(progress.packed)) >= units_of(line, takes, part, item)
+}
+
+fn put_back_fits(claim: &Claim, takes: &[usize], item: &Item) -> bool {
+    let Some(line) = claim.order_line() else { return false };
+    !takes.is_empty() && takes.iter().all(|part| line.to_put_back(*part) >= units_of(line, takes, *part, item))
+}

@@ -1,0 +1,83 @@
+//! Who scans: badges, hand-over of open work, signing out, and the badge that an override asks for.
+
+use super::draft::Draft;
+use super::Desk;
+use crate::barcode::codes::{CodeCheck, CodeKind, OwnCode};
+use crate::barcode::{Content, Reading};
+use crate::domain::clock::Moment;
+use crate::domain::event::Event;
+use crate::domain::ids::StationId;
+use crate::domain::station::{Awaited, SignIn};
+use crate::domain::verdict::{Code, Why};
+use crate::domain::view::View;
+use crate::domain::work::{Operator, Role};
+
+impl Desk<'_> {
+    /// Finds who scans: the operator that the sender names, else who is signed in; an idle session ends first.
+    pub(super) fn meet_operator(&mut self) {
+        if let Some(named) = &self.scan.operator {
+            self.operator = self.view.operator(named.as_str()).filter(|operator| operator.active);
+            return;
+        }
+        let Some(session) = &self.station.session else { return };
+        let idle_ms = self.rules.sign_out_after.saturating_mul(1_000);
+        if idle_ms > 0 && self.now.at.is_past(&session.last, idle_ms) {
+            let operator = session.operator.clone();
+            self.aside.push(Event::SignedOut { station: self.rules.id.clone(), operator, idle: true });
+            let mut station = (*self.station).clone();
+            station.session = None;
+            station.counts.clear();
+            self.station = station.into();
+            return;
+        }
+        self.operator = self.view.operator(session.operator.as_str());
+    }
+
+    /// A badge signs in, or answers an override's question.
+    pub(super) fn badge(&mut self, reading: &Reading) -> Option<Draft> {
+        let Content::Own(OwnCode::Thing { kind: CodeKind::Badge, id, check: CodeCheck::Ok }) = &reading.content else {
+            return None;
+        };
+        let asked = matches!(self.station.awaits.as_ref().map(|awaits| &awaits.what), Some(Awaited::OverrideBadge));
+        self.lapse();
+        let Some(person) = self.view.operator_by_badge(id) else {
+            return Some(Draft::new(Code::UnknownCode));
+        };
+        if !person.active {
+            return Some(Draft::new(Code::NotAllowed).why(Why::Inactive));
+        }
+        if asked {
+            return Some(match person.role >= Role::Lead {
+                true => self.ask(Why::OverrideReason, Awaited::OverrideReason(person.id.clone())),
+                false => Draft::new(Code::NotAllowed).why(Why::RoleTooLow),
+            });
+        }
+        let known_here = self.operator.as_ref().is_some_and(|operator| operator.id == person.id);
+        Some(match self.rules.sign_in {
+            _ if known_here => Draft::new(Code::SignedIn),
+            SignIn::BadgePin => self.ask(Why::PinWanted, Awaited::Pin(person.id.clone())),
+            SignIn::Badge | SignIn::None => Draft::new(Code::SignedIn).event(sign_in(self.view, &self.rules.id, &person, self.now.at)),
+        })
+    }
+
+    pub(super) fn sign_out(&self) -> Draft {
+        match &self.station.session {
+            Some(session) => {
+                let operator = session.operator.clone();
+                Draft::new(Code::SignedOut).event(Event::SignedOut { station: self.rules.id.clone(), operator, idle: false })
+            }
+            None => Draft::new(Code::NotSignedIn),
+        }
+    }
+}
+
+/// An operator takes a station over, with the work that is open there, and leaves the one before.
+pub(crate) fn sign_in(view: &dyn View, station: &StationId, person: &Operator, at: Moment) -> Event {
+    Event::SignedIn {
+        station: station.clone(),
+        operator: person.id.clone(),
+        handed_over_by: view.station(station).session.as_ref().map(|session| session.operator.clone()).filter(|before| *before != person.id),
+        left: person.station.clone().filter(|other| other != station),
+        at,
+    }
+}

@@ -1,0 +1,220 @@
+//! Facts. Whatever changes the state of the warehouse is one of these; folding them gives the state.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
+use super::order::{Consignee, Hold, HoldReason, OrderSpec, Short, ShortDecision, Stage};
+use super::product::Product;
+use super::station::{Await, Count, Refusal, TakeOver, Work};
+use super::verdict::{Code, Verdict};
+use super::work::{Operator, Parcel, PickList, VoidReason, Waybill};
+use super::clock::Moment;
+
+/// A fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the fields' names and types say what they are; the variants are documented")]
+pub enum Event {
+    /// Upstream described a product.
+    ProductPut { product: Box<Product> },
+    /// Upstream described an order, new or changed.
+    OrderPut { spec: Box<OrderSpec>, number: u32 },
+    /// Upstream made a pick list, or changed one that nobody works on.
+    ListPut { list: Box<PickList> },
+    /// Upstream assigned a waybill.
+    WaybillPut { waybill: Box<Waybill> },
+    /// An operator was described.
+    OperatorPut { operator: Box<Operator> },
+    /// A waybill number no longer holds.
+    WaybillVoided { waybill: WaybillNo, reason: VoidReason },
+    /// An order is stopped.
+    OrderHeld { order: OrderId, hold: Hold },
+    /// Reasons to stop an order are gone.
+    OrderReleased { order: OrderId, reasons: Vec<HoldReason> },
+    /// An order was cancelled as a whole.
+    OrderCancelled { order: OrderId },
+    /// Part of a line was cancelled or refunded.
+    LineCancelled { order: OrderId, line: u32, quantity: u32 },
+    /// The consignee changed.
+    OrderReaddressed { order: OrderId, consignee: Box<Consignee> },
+    /// A stage was reached.
+    StageReached { order: OrderId, stage: Stage },
+    /// A return came in.
+    OrderReturned { order: OrderId, exchange_order: Option<String> },
+    /// It was decided what becomes of a short line.
+    ShortDecided { order: OrderId, line: u32, decision: ShortDecision },
+
+    /// Units were counted at a station.
+    Counted { station: StationId, count: Count },
+    /// The last count at a station was reversed.
+    CountUndone { station: StationId, count: Count },
+    /// Goods went back to the shelf.
+    PutBack { count: Count },
+    /// A line is short.
+    ShortRecorded { order: OrderId, line: u32, short: Short },
+    /// A box was begun.
+    ParcelOpened { parcel: Box<Parcel>, station: StationId },
+    /// A box was closed.
+    ParcelSealed { parcel: ParcelId, order: OrderId, station: StationId },
+    /// A box was opened again.
+    ParcelReopened { parcel: ParcelId, order: OrderId, station: StationId },
+    /// A box travels under a waybill.
+    WaybillBound { parcel: ParcelId, order: OrderId, waybill: WaybillNo },
+    /// A waybill's boxes are on the truck.
+    WaybillLoaded { waybill: WaybillNo, parcels: Vec<ParcelId> },
+    /// They are off again.
+    WaybillUnloaded { waybill: WaybillNo, parcels: Vec<ParcelId> },
+    /// A packer confirmed a customer's notes.
+    NotesConfirmed { order: OrderId },
+    /// A refusal was let pass.
+    Overridden { station: StationId, order: OrderId, line: u32, code: Code, by: OperatorId, reason: String },
+
+    /// Work was opened at a station.
+    WorkOpened { station: StationId, work: Work },
+    /// It was taken over from another station.
+    WorkTakenOver { station: StationId, from: StationId, work: Work },
+    /// It was put aside.
+    WorkParked { station: StationId, work: Work },
+    /// It was closed.
+    WorkClosed { station: StationId, work: Work },
+    /// An operator signed in, perhaps in place of another, perhaps coming from another station.
+    SignedIn { station: StationId, operator: OperatorId, handed_over_by: Option<OperatorId>, left: Option<StationId>, at: Moment },
+    /// An operator signed out, or was for want of scans.
+    SignedOut { station: StationId, operator: OperatorId, idle: bool },
+    /// A PIN was refused.
+    PinRefused { operator: OperatorId, station: StationId, at: Moment },
+    /// A station remembers something for its next scan.
+    Remembered { station: StationId, memory: Memory },
+}
+
+/// What a station remembers or forgets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Memory {
+    /// Something must be scanned next, or nothing any more.
+    Awaits(Option<Box<Await>>),
+    /// The next item counts this many times, or once.
+    Quantity(Option<u32>),
+    /// The shelf.
+    Location(Option<String>),
+    /// The alarm, or its acknowledgement.
+    Latch(Option<Box<Verdict>>),
+    /// A refusal that could be overridden.
+    Refusal(Option<Box<Refusal>>),
+    /// An order whose cancellation was shown here: its goods go back now.
+    ToldCancelled(OrderId),
+    /// Work that was asked for.
+    TakeOver(Option<TakeOver>),
+    /// The last scan of the session.
+    Seen(Moment),
+}
+
+impl Event {
+    /// The event's name in the feed.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::ProductPut { .. } => "product_put",
+            Event::OrderPut { .. } => "order_put",
+            Event::ListPut { .. } => "pick_list_put",
+            Event::WaybillPut { .. } => "waybill_put",
+            Event::OperatorPut { .. } => "operator_put",
+            Event::WaybillVoided { .. } => "waybill_voided",
+            Event::OrderHeld { .. } => "order_held",
+            Event::OrderReleased { .. } => "order_released",
+            Event::OrderCancelled { .. } => "order_cancelled",
+            Event::LineCancelled { .. } => "line_cancelled",
+            Event::OrderReaddressed { .. } => "order_readdressed",
+            Event::StageReached { .. } => "stage_reached",
+            Event::OrderReturned { .. } => "order_returned",
+            Event::ShortDecided { .. } => "short_decided",
+            Event::Counted { count, .. } => count.name(),
+            Event::CountUndone { .. } => "undone",
+            Event::PutBack { .. } => "put_back",
+            Event::ShortRecorded { .. } => "short_recorded",
+            Event::ParcelOpened { .. } => "parcel_opened",
+            Event::ParcelSealed { .. } => "parcel_sealed",
+            Event::ParcelReopened { .. } => "parcel_reopened",
+            Event::WaybillBound { .. } => "waybill_bound",
+            Event::WaybillLoaded { .. } => "waybill_loaded",
+            Event::WaybillUnloaded { .. } => "waybill_unloaded",
+            Event::NotesConfirmed { .. } => "notes_confirmed",
+            Event::Overridden { .. } => "overridden",
+            Event::WorkOpened { .. } => "work_opened",
+            Event::WorkTakenOver { .. } => "work_taken_over",
+            Event::WorkParked { .. } => "work_parked",
+            Event::WorkClosed { .. } => "work_closed",
+            Event::SignedIn { .. } => "signed_in",
+            Event::SignedOut { .. } => "signed_out",
+            Event::PinRefused { .. } => "pin_refused",
+            Event::Remembered { .. } => "remembered",
+        }
+    }
+
+    /// Whether the world outside is told; what a station only remembers is not.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        !matches!(self, Event::Remembered { .. })
+    }
+
+    /// The order that it is about, if it is about one.
+    #[must_use]
+    pub fn order(&self) -> Option<&OrderId> {
+        match self {
+            Event::OrderPut { spec, .. } => Some(&spec.id),
+            Event::OrderHeld { order, .. }
+            | Event::OrderReleased { order, .. }
+            | Event::OrderCancelled { order }
+            | Event::LineCancelled { order, .. }
+            | Event::OrderReaddressed { order, .. }
+            | Event::StageReached { order, .. }
+            | Event::OrderReturned { order, .. }
+            | Event::ShortDecided { order, .. }
+            | Event::ShortRecorded { order, .. }
+            | Event::ParcelSealed { order, .. }
+            | Event::ParcelReopened { order, .. }
+            | Event::WaybillBound { order, .. }
+            | Event::NotesConfirmed { order }
+            | Event::Overridden { order, .. } => Some(order),
+            Event::Counted { count, .. } | Event::CountUndone { count, .. } | Event::PutBack { count } => Some(&count.order),
+            Event::ParcelOpened { parcel, .. } => Some(&parcel.order),
+            Event::WorkOpened { work: Work::Order(order), .. } => Some(order),
+            _ => None,
+        }
+    }
+}
+
+impl Count {
+    /// `picked`, `packed`, or `verified` where one scan did both.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        let picked = self.parts.iter().any(|part| part.picked > 0);
+        let packed = self.parts.iter().any(|part| part.packed > 0);
+        match (picked, packed) {
+            (true, true) => "verified",
+            (false, true) => "packed",
+            _ => "picked",
+        }
+    }
+}
+
+/// Ids that a pick list's lines name, each once.
+#[must_use]
+pub fn list_orders(list: &PickList) -> Vec<OrderId> {
+    let mut orders: Vec<OrderId> = Vec::new();
+    for line in &list.lines {
+        if !orders.contains(&line.order) {
+            orders.push(line.order.clone());
+        }
+    }
+    orders
+}
+
+/// The id of a list in work, for verdicts.
+#[must_use]
+pub fn work_list(work: &Work) -> Option<&PickListId> {
+    match work {
+        Work::List(list) => Some(list),
+        _ => None,
+    }
+}

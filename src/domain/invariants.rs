@@ -1,0 +1,156 @@
+//! What must hold after every fact. The ledger verifier, the property tests and the simulation check this one list.
+
+use std::collections::BTreeMap;
+
+use super::event::Event;
+use super::gate;
+use super::ids::OrderId;
+use super::memory::Memory;
+use super::station::Work;
+use super::view::View;
+use super::work::{ListState, ParcelState};
+
+/// A broken invariant, in a sentence.
+pub type Violation = String;
+
+/// What must hold of the state at any time.
+#[must_use]
+pub fn check(state: &Memory) -> Vec<Violation> {
+    let mut broken = Vec::new();
+    counts(state, &mut broken);
+    serials(state, &mut broken);
+    boxes(state, &mut broken);
+    waybills(state, &mut broken);
+    stations(state, &mut broken);
+    broken
+}
+
+/// What must hold of a fact: `before` and `after` are the states around it.
+#[must_use]
+pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violation> {
+    let mut broken = Vec::new();
+    if let Event::Counted { count, .. } = event {
+        let line = after.order(count.order.as_str()).and_then(|order| order.line(count.line).cloned());
+        let over = line.is_some_and(|line| line.parts.iter().any(|part| part.picked > line.demanded() * part.per_set || part.packed > part.picked));
+        if over {
+            broken.push(format!("a count takes line {} of {} above what it demands", count.line, count.order));
+        }
+        let stopped = before.order(count.order.as_str()).is_some_and(|order| !order.is_active());
+        if stopped {
+            broken.push(format!("a count for {}, which is not active", count.order));
+        }
+    }
+    if let Event::WaybillLoaded { waybill, .. } = event {
+        let shippable = before.waybill(waybill.as_str()).is_some_and(|waybill| {
+            let active = waybill.orders.iter().filter_map(|id| before.order(id.as_str())).all(|order| !order.cancelled && order.holds.is_empty());
+            active && waybill.void.is_none() && gate::missing_on(before, &waybill).is_empty()
+        });
+        if !shippable {
+            broken.push(format!("waybill {waybill} was loaded though it could not leave"));
+        }
+    }
+    if let Some(id) = event.order() {
+        if let (Some(before), Some(after)) = (before.order(id.as_str()), after.order(id.as_str())) {
+            if after.stage < before.stage {
+                broken.push(format!("stage of {id} went back from {:?} to {:?}", before.stage, after.stage));
+            }
+        }
+    }
+    broken
+}
+
+fn counts(state: &Memory, broken: &mut Vec<Violation>) {
+    let mut packed: BTreeMap<(OrderId, u32, usize), u32> = BTreeMap::new();
+    for parcel in state.parcels.values() {
+        for content in &parcel.contents {
+            *packed.entry((parcel.order.clone(), content.line, content.part)).or_default() += content.quantity;
+        }
+    }
+    for order in state.orders.values() {
+        for line in &order.lines {
+            for (index, part) in line.parts.iter().enumerate() {
+                if part.packed > part.picked {
+                    broken.push(format!("{} line {}: more packed than picked", order.id(), line.spec.line));
+                }
+                let boxed = packed.get(&(order.id().clone(), line.spec.line, index)).copied().unwrap_or(0);
+                if boxed != part.packed {
+                    broken.push(format!("{} line {}: {} packed, {boxed} in boxes", order.id(), line.spec.line, part.packed));
+                }
+            }
+        }
+    }
+}
+
+fn serials(state: &Memory, broken: &mut Vec<Violation>) {
+    let mut seen: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    for order in state.orders.values() {
+        for unit in order.lines.iter().flat_map(|line| &line.units) {
+            if let Some(serial) = &unit.identity.serial {
+                *seen.entry((unit.sku.as_str(), serial)).or_default() += unit.picked;
+            }
+        }
+    }
+    for ((sku, serial), times) in &seen {
+        if *times > 1 {
+            broken.push(format!("serial {serial} of {sku} was picked {times} times"));
+        }
+    }
+    for ((sku, serial), (order, _)) in &state.serials {
+        if !seen.contains_key(&(sku.as_str(), serial.as_str())) {
+            broken.push(format!("serial {serial} of {sku} is said to be on {order} and is not"));
+        }
+    }
+}
+
+fn boxes(state: &Memory, broken: &mut Vec<Violation>) {
+    for parcel in state.parcels.values() {
+        let Some(number) = &parcel.waybill else { continue };
+        match state.waybill(number.as_str()) {
+            None => broken.push(format!("parcel {} travels under {number}, which is not there", parcel.id)),
+            Some(waybill) if !waybill.orders.contains(&parcel.order) => {
+                broken.push(format!("parcel {} of {} travels under {number}, which is not for it", parcel.id, parcel.order));
+            }
+            Some(waybill) if !waybill.parcels.contains(&parcel.id) => {
+                broken.push(format!("parcel {} says {number}, and {number} does not know it", parcel.id));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn waybills(state: &Memory, broken: &mut Vec<Violation>) {
+    for waybill in state.waybills.values() {
+        let orders: Vec<_> = waybill.orders.iter().filter_map(|id| state.order(id.as_str())).collect();
+        let two = orders.windows(2).any(|pair| !pair[0].spec.consignee.same_as(&pair[1].spec.consignee));
+        if two && waybill.void.is_none() {
+            broken.push(format!("waybill {} covers two consignees", waybill.number));
+        }
+        if waybill.void.is_some() && !waybill.parcels.is_empty() {
+            broken.push(format!("void waybill {} has parcels", waybill.number));
+        }
+        let loaded = |parcel: &crate::domain::ids::ParcelId| state.parcel(parcel.as_str()).is_some_and(|parcel| parcel.state == ParcelState::Loaded);
+        if waybill.loaded && !waybill.parcels.iter().all(loaded) {
+            broken.push(format!("waybill {} is loaded, a parcel of it is not", waybill.number));
+        }
+    }
+}
+
+fn stations(state: &Memory, broken: &mut Vec<Violation>) {
+    for list in state.lists.values() {
+        let at: Vec<_> = state.stations.values().filter(|station| station.work == Some(Work::List(list.id.clone()))).collect();
+        let said = match &list.state {
+            ListState::Open(station) => Some(station),
+            _ => None,
+        };
+        if at.len() > 1 || at.first().map(|station| &station.id) != said {
+            broken.push(format!("pick list {} is open at {} stations, its state says {said:?}", list.id, at.len()));
+        }
+    }
+    for station in state.stations.values() {
+        let Some(session) = &station.session else { continue };
+        let there = state.operator(session.operator.as_str()).and_then(|operator| operator.station.clone());
+        if there.as_ref() != Some(&station.id) {
+            broken.push(format!("{} works at {} and is said to be at {there:?}", session.operator, station.id));
+        }
+    }
+}

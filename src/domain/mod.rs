@@ -1,0 +1,25 @@
+//! The warehouse's rules: orders, pick lists, parcels, waybills, stations; what a scan does to them, and why not.
+//!
+//! Pure: no clock, no IO, no randomness. [`decide::decide`] judges a scan, [`upstream::intake`] and
+//! [`upstream::order_action`] judge what the systems above say, both answer facts ([`event::Event`]), and [`apply()`]
+//! folds facts into the state. [`invariants`] are what must hold after each of them.
+
+mod apply;
+pub mod clock;
+pub mod decide;
+pub mod event;
+pub mod gate;
+pub mod ids;
+pub mod invariants;
+pub mod memory;
+pub mod order;
+pub mod product;
+mod progress;
+pub mod scan;
+pub mod station;
+pub mod upstream;
+pub mod verdict;
+pub mod view;
+pub mod work;
+
+pub use self::apply::{ApplyError, apply, is_local_stage};

@@ -1,0 +1,459 @@
+//! Outbound orders and their lines: what is demanded, what was picked and packed, and what stands in the way.
+
+use serde::{Deserialize, Serialize};
+
+use jiff::civil::Date;
+
+use super::ids::{CarrierCode, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo};
+
+/// Highest quantity of a line, in base units.
+pub const QUANTITY_MAX: u32 = 1_000_000;
+
+/// The seven atomic stages (七个不可逆原子状态), in their order; once reached, never un-reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Paid.
+    Paid,
+    /// Passed the risk check.
+    RiskPassed,
+    /// Stock is locked: released to the warehouse.
+    StockLocked,
+    /// Packed; triggered here.
+    Packed,
+    /// Its waybill numbers are known upstream; triggered here.
+    WaybillReported,
+    /// Signed for by the consignee.
+    Signed,
+    /// The warranty runs.
+    WarrantyActive,
+}
+
+/// Why an order is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// The address is being changed.
+    AddressChange,
+    /// Credit, unpaid, unsigned drawing.
+    Risk,
+    /// A refund is being asked for.
+    Refund,
+    /// It names a product that is not known yet; lifted when the product comes.
+    MasterData,
+    /// Anything else.
+    Other,
+}
+
+/// One reason why an order is stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Why.
+    pub reason: HoldReason,
+    /// What the one who stopped it wrote.
+    pub note: Option<String>,
+}
+
+/// Whether an order may leave in parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShipPolicy {
+    /// Nothing leaves before everything is packed.
+    #[default]
+    Complete,
+    /// Each waybill may leave when its own parcels are sealed.
+    MaySplit,
+}
+
+/// Who receives the goods.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consignee {
+    /// Name.
+    pub name: String,
+    /// Telephone number.
+    pub phone: String,
+    /// Full address.
+    pub address: String,
+    /// Upstream's own key for "the same consignee".
+    pub merge_key: Option<String>,
+}
+
+impl Consignee {
+    /// Whether two orders go to the same person at the same place: equal merge keys, else equal normalised name,
+    /// telephone and address.
+    #[must_use]
+    pub fn same_as(&self, other: &Consignee) -> bool {
+        let normalised = |text: &str| -> String {
+            text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+        };
+        match (&self.merge_key, &other.merge_key) {
+            (Some(mine), Some(theirs)) => mine == theirs,
+            _ => [(&self.name, &other.name), (&self.phone, &other.phone), (&self.address, &other.address)]
+                .into_iter()
+                .all(|(mine, theirs)| normalised(mine) == normalised(theirs)),
+        }
+    }
+}
+
+/// A customer's wish that stands above the lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// What the customer wrote.
+    pub text: String,
+    /// Whether a packer must confirm it before the box is sealed.
+    pub must_confirm: bool,
+}
+
+/// What upstream says of an order; everything else in [`Order`] happened here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderSpec {
+    /// Upstream's id.
+    pub id: OrderId,
+    /// Upstream's version of this object.
+    pub version: Option<i64>,
+    /// Order tracking code (订单追踪码).
+    pub tracking_code: Option<String>,
+    /// Where it was sold.
+    pub channel: Option<String>,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Who carries it.
+    pub carrier: CarrierCode,
+    /// The carrier's branch or route.
+    pub courier: Option<String>,
+    /// Receiving region.
+    pub region: Option<String>,
+    /// Three-segment code (三段码) or the like.
+    pub sort_code: Option<String>,
+    /// When it should leave, RFC 3339.
+    pub ship_at: Option<String>,
+    /// Whether it may leave in parts.
+    pub ship_policy: ShipPolicy,
+    /// Customer notes.
+    pub notes: Vec<Note>,
+    /// Who receives it.
+    pub consignee: Consignee,
+    /// The stage that upstream knows of.
+    pub stage: Stage,
+    /// Its lines.
+    pub lines: Vec<LineSpec>,
+    /// Upstream's own data as JSON text, kept and handed back untouched.
+    pub ext: Option<String>,
+}
+
+/// What upstream says of a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineSpec {
+    /// Line number within the order.
+    pub line: u32,
+    /// What is wanted.
+    pub sku: Sku,
+    /// What the customer sees.
+    pub name: Option<String>,
+    /// Base units, or sets of a kit.
+    pub quantity: u32,
+    /// Only this lot.
+    pub lot: Option<String>,
+    /// Nothing that expires earlier.
+    pub min_expiry: Option<Date>,
+    /// Only this product revision.
+    pub revision: Option<String>,
+    /// Only these serials.
+    pub serials: Vec<String>,
+    /// The line that this one is a gift to.
+    pub gift_of: Option<u32>,
+    /// What a set consists of; empty unless the line is a kit (套装).
+    pub components: Vec<Component>,
+    /// What may be taken instead.
+    pub substitutes: Vec<Sku>,
+}
+
+/// A component of a kit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Component {
+    /// What.
+    pub sku: Sku,
+    /// How many a set.
+    pub quantity: u32,
+}
+
+/// An order with everything that happened to it here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// What upstream says; its `lines` live in [`Order::lines`] and are empty here.
+    pub spec: OrderSpec,
+    /// waybind's own short number, for `WB:O:` codes.
+    pub number: u32,
+    /// The stage reached.
+    pub stage: Stage,
+    /// Whether it was cancelled as a whole.
+    pub cancelled: bool,
+    /// Whether a return came in.
+    pub partially_completed: bool,
+    /// What stops it.
+    pub holds: Vec<Hold>,
+    /// Whether a packer confirmed the notes that must be.
+    pub notes_confirmed: bool,
+    /// Its lines.
+    pub lines: Vec<OrderLine>,
+    /// Its boxes, in the order of packing.
+    pub parcels: Vec<ParcelId>,
+    /// Waybills that name it, void ones too.
+    pub waybills: Vec<WaybillNo>,
+    /// Pick lists that name it.
+    pub lists: Vec<PickListId>,
+    /// The station at which it is open by itself, without a list.
+    pub open_at: Option<StationId>,
+}
+
+/// A line with its progress.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderLine {
+    /// What upstream says.
+    pub spec: LineSpec,
+    /// Base units that were cancelled or refunded.
+    pub cancelled: u32,
+    /// Units that it was decided to ship without.
+    pub shipped_short: u32,
+    /// Units that were not found and wait for a decision.
+    pub short: Option<Short>,
+    /// Progress of each thing that a set consists of; one for an ordinary line.
+    pub parts: Vec<Part>,
+    /// Units whose lot, serial, expiry or revision was captured.
+    pub units: Vec<Unit>,
+}
+
+/// Fewer found than wanted (短拣).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Short {
+    /// How many sets or base units are missing.
+    pub quantity: u32,
+    /// Why.
+    pub reason: crate::barcode::codes::ShortReason,
+}
+
+/// What becomes of a short line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShortDecision {
+    /// Ship what there is.
+    ShipShort,
+    /// Wait for goods: the line is open again.
+    Wait,
+    /// Take this product instead.
+    Substitute(Sku),
+    /// Cancel the whole line; what was picked goes back.
+    CancelLine,
+}
+
+/// Progress of one thing that a line wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// What.
+    pub sku: Sku,
+    /// How many a set: 1 for an ordinary line.
+    pub per_set: u32,
+    /// Base units taken from the shelf.
+    pub picked: u32,
+    /// Base units put into the box.
+    pub packed: u32,
+}
+
+/// Units of one identity on a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unit {
+    /// The product really taken: a component or a substitute may differ from the line's.
+    pub sku: Sku,
+    /// Which one.
+    pub identity: Identity,
+    /// Base units taken from the shelf.
+    pub picked: u32,
+    /// Base units put into the box.
+    pub packed: u32,
+}
+
+/// Which unit of a product it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Batch or lot number.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lot: Option<String>,
+    /// Serial number.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub serial: Option<String>,
+    /// Expiry date.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expiry: Option<Date>,
+    /// Product revision.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub revision: Option<String>,
+}
+
+impl Identity {
+    /// Whether anything but the product was captured.
+    #[must_use]
+    pub fn is_captured(&self) -> bool {
+        self.lot.is_some() || self.serial.is_some() || self.expiry.is_some() || self.revision.is_some()
+    }
+}
+
+impl OrderLine {
+    /// A line without progress.
+    #[must_use]
+    pub fn new(spec: LineSpec) -> Self {
+        let part = |sku: &Sku, per_set| Part { sku: sku.clone(), per_set, picked: 0, packed: 0 };
+        let parts = match spec.components.as_slice() {
+            [] => vec![part(&spec.sku, 1)],
+            components => components.iter().map(|component| part(&component.sku, component.quantity)).collect(),
+        };
+        OrderLine { spec, cancelled: 0, shipped_short: 0, short: None, parts, units: Vec::new() }
+    }
+
+    /// What is demanded at this instant, in sets or base units.
+    #[must_use]
+    pub fn demanded(&self) -> u32 {
+        self.spec.quantity.saturating_sub(self.cancelled).saturating_sub(self.shipped_short)
+    }
+
+    /// Whole sets picked.
+    #[must_use]
+    pub fn picked(&self) -> u32 {
+        self.parts.iter().map(|part| part.picked / part.per_set).min().unwrap_or(0)
+    }
+
+    /// Whole sets packed.
+    #[must_use]
+    pub fn packed(&self) -> u32 {
+        self.parts.iter().map(|part| part.packed / part.per_set).min().unwrap_or(0)
+    }
+
+    /// Base units of a part that were picked beyond what is demanded now.
+    #[must_use]
+    pub fn to_put_back(&self, part: usize) -> u32 {
+        self.parts.get(part).map_or(0, |part| part.picked.saturating_sub(self.demanded() * part.per_set))
+    }
+
+    /// Whether goods of this line must be put back.
+    #[must_use]
+    pub fn has_put_back(&self) -> bool {
+        (0..self.parts.len()).any(|part| self.to_put_back(part) > 0)
+    }
+
+    /// Sets that are still looked for: demanded, less what was not found.
+    #[must_use]
+    pub fn wanted(&self) -> u32 {
+        self.demanded().saturating_sub(self.short.map_or(0, |short| short.quantity))
+    }
+
+    /// Whether everything wanted was picked.
+    #[must_use]
+    pub fn is_picked(&self) -> bool {
+        self.parts.iter().all(|part| part.picked >= self.wanted() * part.per_set)
+    }
+
+    /// Whether everything wanted was packed.
+    #[must_use]
+    pub fn is_packed(&self) -> bool {
+        self.parts.iter().all(|part| part.packed >= self.wanted() * part.per_set)
+    }
+
+    /// Whether exactly what is demanded is in the box.
+    #[must_use]
+    pub fn is_satisfied(&self) -> bool {
+        self.short.is_none() && self.parts.iter().all(|part| {
+            part.packed == self.demanded() * part.per_set && part.picked == part.packed
+        })
+    }
+}
+
+impl Order {
+    /// A new order without progress.
+    #[must_use]
+    pub fn new(mut spec: OrderSpec, number: u32) -> Self {
+        let lines = std::mem::take(&mut spec.lines).into_iter().map(OrderLine::new).collect();
+        Order {
+            stage: spec.stage,
+            spec,
+            number,
+            cancelled: false,
+            partially_completed: false,
+            holds: Vec::new(),
+            notes_confirmed: false,
+            lines,
+            parcels: Vec::new(),
+            waybills: Vec::new(),
+            lists: Vec::new(),
+            open_at: None,
+        }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &OrderId {
+        &self.spec.id
+    }
+
+    /// A line by its number.
+    #[must_use]
+    pub fn line(&self, number: u32) -> Option<&OrderLine> {
+        self.lines.iter().find(|line| line.spec.line == number)
+    }
+
+    /// A line by its number, to change it.
+    pub fn line_mut(&mut self, number: u32) -> Option<&mut OrderLine> {
+        self.lines.iter_mut().find(|line| line.spec.line == number)
+    }
+
+    /// Whether goods may be counted for it: released, not cancelled, not held.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.stage >= Stage::StockLocked && !self.cancelled && self.holds.is_empty()
+    }
+
+    /// Whether goods of it must be put back.
+    #[must_use]
+    pub fn has_put_back(&self) -> bool {
+        self.lines.iter().any(OrderLine::has_put_back)
+    }
+
+    /// Whether notes wait for a packer's word.
+    #[must_use]
+    pub fn awaits_confirmation(&self) -> bool {
+        !self.notes_confirmed && self.spec.notes.iter().any(|note| note.must_confirm)
+    }
+
+    /// Whether everything wanted was packed, and something was wanted at all.
+    #[must_use]
+    pub fn is_packed(&self) -> bool {
+        !self.cancelled && self.lines.iter().all(OrderLine::is_packed) && self.lines.iter().any(|line| line.packed() > 0)
+    }
+
+    /// The gift line that is still open, if all others are done.
+    #[must_use]
+    pub fn missing_gift(&self) -> Option<&OrderLine> {
+        let others_done = self.lines.iter().filter(|line| line.spec.gift_of.is_none()).all(OrderLine::is_packed);
+        self.lines.iter().find(|line| others_done && line.spec.gift_of.is_some() && !line.is_packed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn consignee(name: &str, phone: &str, key: Option<&str>) -> Consignee {
+        Consignee { name: name.into(), phone: phone.into(), address: "杭州市 西湖区1号".into(), merge_key: key.map(Into::into) }
+    }
+
+    #[test]
+    fn consignees_are_compared_by_key_or_by_what_is_written() {
+        assert!(consignee("张三", "138 0000 0000", None).same_as(&consignee("张三 ", "13800000000", None)));
+        assert!(!consignee("张三", "1", None).same_as(&consignee("李四", "1", None)));
+        assert!(consignee("张三", "1", Some("k")).same_as(&consignee("李四", "2", Some("k"))));
+        assert!(!consignee("张三", "1", Some("k")).same_as(&consignee("张三", "1", Some("l"))));
+    }
+
+    #[test]
+    fn stages_are_ordered() {
+        assert!(Stage::Paid < Stage::StockLocked && Stage::StockLocked < Stage::Packed && Stage::Packed < Stage::WarrantyActive);
+    }
+}

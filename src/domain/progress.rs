@@ -1,0 +1,128 @@
+//! How facts change an order and its boxes: counting, reversing a count, and taking a new word from upstream.
+
+use super::order::{Order, OrderLine, OrderSpec, ShortDecision, Unit};
+use super::station::{Count, PartCount};
+use super::work::{Content, Parcel, PickLine};
+
+/// Whether a count is added or taken away.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sign {
+    Plus,
+    Minus,
+}
+
+impl Sign {
+    fn change(self, value: &mut u32, by: u32) {
+        match self {
+            Sign::Plus => *value = value.saturating_add(by),
+            Sign::Minus => *value = value.saturating_sub(by),
+        }
+    }
+}
+
+impl Order {
+    /// Adds or reverses a count.
+    pub(super) fn count(&mut self, count: &Count, sign: Sign) {
+        let Some(line) = self.line_mut(count.line) else { return };
+        for change in &count.parts {
+            if let Some(part) = line.parts.get_mut(change.part) {
+                sign.change(&mut part.picked, change.picked);
+                sign.change(&mut part.packed, change.packed);
+            }
+        }
+        if count.identity.is_captured() {
+            line.count_unit(count, sign);
+        }
+    }
+
+    /// Takes upstream's new word; what happened here stays.
+    #[must_use]
+    pub(super) fn merge(mut self, mut spec: OrderSpec) -> Order {
+        let mut specs = std::mem::take(&mut spec.lines);
+        for line in &mut self.lines {
+            match specs.iter().position(|spec| spec.line == line.spec.line) {
+                Some(at) => line.respecify(specs.remove(at)),
+                None => line.spec.quantity = 0,
+            }
+        }
+        self.lines.extend(specs.into_iter().map(OrderLine::new));
+        self.lines.sort_by_key(|line| line.spec.line);
+        self.stage = self.stage.max(spec.stage);
+        if self.spec.notes != spec.notes {
+            self.notes_confirmed = false;
+        }
+        self.spec = spec;
+        self
+    }
+}
+
+impl OrderLine {
+    fn count_unit(&mut self, count: &Count, sign: Sign) {
+        let Count { sku, identity, parts, .. } = count;
+        let at = self.units.iter().position(|unit| unit.sku == *sku && unit.identity == *identity).unwrap_or_else(|| {
+            self.units.push(Unit { sku: sku.clone(), identity: identity.clone(), picked: 0, packed: 0 });
+            self.units.len() - 1
+        });
+        let unit = &mut self.units[at];
+        for change in parts {
+            sign.change(&mut unit.picked, change.picked);
+            sign.change(&mut unit.packed, change.packed);
+        }
+        if unit.picked == 0 && unit.packed == 0 {
+            self.units.remove(at);
+        }
+    }
+
+    fn respecify(&mut self, spec: super::order::LineSpec) {
+        if spec.quantity != self.spec.quantity {
+            // the new quantity is upstream's whole demand; what was cancelled before is in it
+            self.cancelled = 0;
+        }
+        let touched = self.parts.iter().any(|part| part.picked > 0 || part.packed > 0);
+        if !touched && (spec.sku != self.spec.sku || spec.components != self.spec.components) {
+            self.parts = OrderLine::new(spec.clone()).parts;
+        }
+        self.spec = spec;
+    }
+
+    /// Carries out what was decided about a short line.
+    pub(super) fn decide_short(&mut self, decision: &ShortDecision) {
+        let Some(short) = self.short.take() else { return };
+        match decision {
+            ShortDecision::ShipShort => self.shipped_short += short.quantity,
+            ShortDecision::Wait => {}
+            ShortDecision::Substitute(sku) => self.spec.substitutes.push(sku.clone()),
+            ShortDecision::CancelLine => self.cancelled = self.spec.quantity.saturating_sub(self.shipped_short),
+        }
+    }
+}
+
+impl PickLine {
+    pub(super) fn count(&mut self, parts: &[PartCount], sign: Sign) {
+        for change in parts {
+            for counts in [&mut self.picked, &mut self.packed] {
+                if counts.len() <= change.part {
+                    counts.resize(change.part + 1, 0);
+                }
+            }
+            sign.change(&mut self.picked[change.part], change.picked);
+            sign.change(&mut self.packed[change.part], change.packed);
+        }
+    }
+}
+
+impl Parcel {
+    pub(super) fn count(&mut self, line: u32, parts: &[PartCount], sign: Sign) {
+        for change in parts.iter().filter(|change| change.packed > 0) {
+            let at = self.contents.iter().position(|content| content.line == line && content.part == change.part);
+            let at = at.unwrap_or_else(|| {
+                self.contents.push(Content { line, part: change.part, quantity: 0 });
+                self.contents.len() - 1
+            });
+            sign.change(&mut self.contents[at].quantity, change.packed);
+            if self.contents[at].quantity == 0 {
+                self.contents.remove(at);
+            }
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Stations: how they are set, and what they remember between two scans.
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Moment;
+use super::ids::{OperatorId, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo};
+use super::order::Identity;
+use super::verdict::{Code, Verdict};
+
+/// What a station is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Counts `picked`.
+    Pick,
+    /// Counts `packed`, never more than was picked.
+    Pack,
+    /// One scan counts both.
+    Bench,
+    /// The dock.
+    Load,
+    /// Answers what a code is.
+    Info,
+}
+
+/// How operators sign in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignIn {
+    /// Not at all.
+    #[default]
+    None,
+    /// By their badge.
+    Badge,
+    /// By their badge and a PIN.
+    BadgePin,
+}
+
+/// Who seals a parcel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seal {
+    /// It is sealed by itself when the order's last line completes.
+    #[default]
+    Auto,
+    /// `WB:C:SEAL` seals it.
+    Manual,
+}
+
+/// How a parcel gets its waybill.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bind {
+    /// The waybill that is stuck on it is scanned.
+    #[default]
+    Scan,
+    /// It takes the one that upstream assigned to its order.
+    Assigned,
+}
+
+/// How a station is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StationRules {
+    /// Which station.
+    pub id: StationId,
+    /// What it is for.
+    pub mode: Mode,
+    /// How operators sign in.
+    pub sign_in: SignIn,
+    /// Whether a stop stays until acknowledged.
+    pub latch: bool,
+    /// Whether it only watches.
+    pub shadow: bool,
+    /// Who seals.
+    pub seal: Seal,
+    /// How waybills are bound.
+    pub bind: Bind,
+    /// Whether the slot must be scanned after the item.
+    pub confirm_slot: bool,
+    /// Whether an item scanned with nothing open opens the single-line order that waits for it longest.
+    pub item_first: bool,
+    /// Seconds without a scan after which the operator is signed out; 0: never.
+    pub sign_out_after: u64,
+}
+
+impl StationRules {
+    /// A station with every option at its default.
+    #[must_use]
+    pub fn new(id: StationId, mode: Mode) -> Self {
+        StationRules {
+            id,
+            mode,
+            sign_in: SignIn::None,
+            latch: true,
+            shadow: false,
+            seal: Seal::Auto,
+            bind: Bind::Scan,
+            confirm_slot: false,
+            item_first: false,
+            sign_out_after: 0,
+        }
+    }
+}
+
+/// What is open at a station.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// A pick list.
+    List(PickListId),
+    /// A single order.
+    Order(OrderId),
+    /// The orders on a waybill.
+    Waybill(WaybillNo),
+    /// An order whose goods go back to the shelf.
+    PutBack(OrderId),
+}
+
+/// What a station remembers between two scans; it survives a restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Station {
+    /// Which station.
+    pub id: StationId,
+    /// Who works there.
+    pub session: Option<Session>,
+    /// What is open.
+    pub work: Option<Work>,
+    /// The alarm that waits for its acknowledgement.
+    pub latch: Option<Box<Verdict>>,
+    /// What must be scanned next.
+    pub awaits: Option<Await>,
+    /// How many times the next item counts.
+    pub quantity: Option<u32>,
+    /// The shelf that was scanned last.
+    pub location: Option<String>,
+    /// What undo reverses, last one last.
+    pub counts: Vec<Count>,
+    /// Sealed parcels that wait for their waybill, oldest first.
+    pub unbound: Vec<ParcelId>,
+    /// The last refusal, for an override.
+    pub refusal: Option<Refusal>,
+    /// The order whose cancellation was shown here last.
+    pub told_cancelled: Option<OrderId>,
+    /// Work that is open elsewhere and was asked for.
+    pub take_over: Option<TakeOver>,
+}
+
+/// How many counts undo can reverse.
+pub const UNDO_MAX: usize = 50;
+
+impl Station {
+    /// A station at which nothing has happened.
+    #[must_use]
+    pub fn new(id: StationId) -> Self {
+        Station {
+            id,
+            session: None,
+            work: None,
+            latch: None,
+            awaits: None,
+            quantity: None,
+            location: None,
+            counts: Vec::new(),
+            unbound: Vec::new(),
+            refusal: None,
+            told_cancelled: None,
+            take_over: None,
+        }
+    }
+}
+
+/// An operator at a station (作业会话).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Who.
+    pub operator: OperatorId,
+    /// Since when.
+    pub since: Moment,
+    /// The last scan.
+    pub last: Moment,
+}
+
+/// Something that must be scanned before the scan before it has an effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Await {
+    /// What.
+    pub what: Awaited,
+    /// Since when; it lapses.
+    pub since: Moment,
+}
+
+/// What must be scanned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Awaited {
+    /// A trait of the unit that was scanned.
+    Trait(Item, Trait),
+    /// The product, of several that bear the code.
+    Sku(Vec<Item>),
+    /// The slot that the unit goes into.
+    Slot(Item, String),
+    /// The item or line that is short.
+    Short(crate::barcode::codes::ShortReason),
+    /// The waybill that comes off the truck.
+    Unload,
+    /// What is put back.
+    PutBack,
+    /// The badge of somebody who may override.
+    OverrideBadge,
+    /// Why the refusal may pass.
+    OverrideReason(OperatorId),
+    /// The product of the unreadable label.
+    OverrideItem(OperatorId, String),
+    /// The operator's PIN; it never comes as a scan.
+    Pin(OperatorId),
+}
+
+/// A trait of a unit that can be awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trait {
+    /// Lot.
+    Lot,
+    /// Serial.
+    Serial,
+    /// Expiry date.
+    Expiry,
+    /// Revision.
+    Revision,
+}
+
+impl Trait {
+    /// The verdict that asks for it.
+    #[must_use]
+    pub fn code(self) -> Code {
+        match self {
+            Trait::Lot => Code::AwaitingLot,
+            Trait::Serial => Code::AwaitingSerial,
+            Trait::Expiry => Code::AwaitingExpiry,
+            Trait::Revision => Code::AwaitingRevision,
+        }
+    }
+}
+
+/// What an item scan said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// The product.
+    pub sku: Sku,
+    /// Base units that the code stands for, times a quantity command.
+    pub quantity: u32,
+    /// What is known of the unit.
+    pub identity: Identity,
+}
+
+/// Units that were counted, with all that is needed to reverse it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// For which order.
+    pub order: OrderId,
+    /// For which of its lines.
+    pub line: u32,
+    /// Through which line of which pick list.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub list: Option<(PickListId, usize)>,
+    /// The product taken.
+    pub sku: Sku,
+    /// Base units.
+    pub quantity: u32,
+    /// What was captured of them.
+    #[serde(skip_serializing_if = "identity_is_empty", default)]
+    pub identity: Identity,
+    /// What it adds to each part of the line.
+    pub parts: Vec<PartCount>,
+    /// The box that they went into.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub parcel: Option<ParcelId>,
+}
+
+fn identity_is_empty(identity: &Identity) -> bool {
+    *identity == Identity::default()
+}
+
+/// What a count adds to one part of a line, in base units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartCount {
+    /// Which part.
+    pub part: usize,
+    /// Taken from the shelf.
+    pub picked: u32,
+    /// Put into the box.
+    pub packed: u32,
+}
+
+/// A refusal that could be overridden.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Its code.
+    pub code: Code,
+    /// What was scanned; none for an unreadable label.
+    pub item: Option<Item>,
+}
+
+/// Work that is open elsewhere and was asked for once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakeOver {
+    /// What.
+    pub work: Work,
+    /// When.
+    pub at: Moment,
+}

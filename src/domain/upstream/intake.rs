@@ -1,0 +1,368 @@
+//! Things that upstream describes.
+
+use std::cmp::Ordering;
+
+use super::{ListContent, ListSpec, OperatorSpec, Outcome, ProductSpec, Refusal, Thing, WaybillSpec};
+use crate::domain::apply::is_local_stage;
+use crate::domain::event::Event;
+use crate::domain::gate;
+use crate::domain::ids::{OrderId, Sku, WaybillNo};
+use crate::domain::order::{Hold, HoldReason, Order, OrderLine, OrderSpec, Stage};
+use crate::domain::product::Product;
+use crate::domain::view::{Numbered, View};
+use crate::domain::work::{ListState, Operator, ParcelState, PickLine, PickList, VoidReason, Waybill};
+
+/// Judges a thing that upstream describes. Every object may carry a version; one that is not newer changes nothing.
+#[must_use]
+pub fn intake(view: &dyn View, thing: Thing) -> Outcome {
+    let judged = match thing {
+        Thing::Product(spec) => Ok(product(view, spec)),
+        Thing::Order(spec) => order(view, *spec),
+        Thing::List(spec) => list(view, spec),
+        Thing::Waybill(spec) => waybill(view, spec),
+        Thing::Operator(spec) => Ok(operator(view, spec)),
+    };
+    judged.unwrap_or_else(Outcome::Refused)
+}
+
+fn is_old(known: Option<i64>, new: Option<i64>) -> bool {
+    matches!((known, new), (Some(known), Some(new)) if new <= known)
+}
+
+fn product(view: &dyn View, spec: ProductSpec) -> Outcome {
+    let known = view.product(spec.sku.as_str());
+    let number = known.as_ref().map_or_else(|| view.next_number(Numbered::Product), |known| known.number);
+    let ProductSpec { sku, version, name, barcodes, part_numbers, tracking, revision_pattern } = spec;
+    let product = Product { sku, name, number, version, barcodes, part_numbers, tracking, revision_pattern };
+    if known.as_ref().is_some_and(|known| is_old(known.version, version) || **known == product) {
+        return Outcome::Unchanged;
+    }
+    let sku = product.sku.clone();
+    let mut events = vec![Event::ProductPut { product: Box::new(product) }];
+    if known.is_some() {
+        return Outcome::Updated(events);
+    }
+    for order in view.waiting_for_product(&sku).iter().filter_map(|id| view.order(id.as_str())) {
+        let still_unknown = order.lines.iter().flat_map(skus).any(|wanted| *wanted != sku && view.product(wanted.as_str()).is_none());
+        if !still_unknown {
+            events.push(Event::OrderReleased { order: order.id().clone(), reasons: vec![HoldReason::MasterData] });
+        }
+    }
+    Outcome::Created(events)
+}
+
+/// The products that a line can't do without.
+fn skus(line: &OrderLine) -> impl Iterator<Item = &Sku> {
+    line.parts.iter().map(|part| &part.sku)
+}
+
+fn order(view: &dyn View, spec: OrderSpec) -> Result<Outcome, Refusal> {
+    check_lines(&spec)?;
+    let known = view.order(spec.id.as_str());
+    if known.as_ref().is_some_and(|known| is_old(known.spec.version, spec.version)) {
+        return Ok(Outcome::Unchanged);
+    }
+    let id = spec.id.clone();
+    let now = known.as_ref().map_or(Stage::Paid, |known| known.stage);
+    if spec.stage > now && spec.stage > Stage::StockLocked && (is_local_stage(spec.stage) || now < Stage::WaybillReported) {
+        return Err(Refusal::StageOutOfTurn { now, wanted: spec.stage });
+    }
+    let number = known.as_ref().map_or_else(|| view.next_number(Numbered::Order), |known| known.number);
+    let mut events = Vec::new();
+    let after = match &known {
+        Some(known) => {
+            events.extend(change(view, known, &spec)?);
+            (**known).clone().merge(spec.clone())
+        }
+        None => Order::new(spec.clone(), number),
+    };
+    if known.as_ref().is_some_and(|known| **known == after) {
+        return Ok(Outcome::Unchanged);
+    }
+    events.insert(0, Event::OrderPut { spec: Box::new(spec), number });
+    events.extend(master_data(view, &id, &after));
+    Ok(if known.is_some() { Outcome::Updated(events) } else { Outcome::Created(events) })
+}
+
+fn check_lines(spec: &OrderSpec) -> Result<(), Refusal> {
+    if spec.lines.is_empty() {
+        return Err(Refusal::NoLines);
+    }
+    for (index, line) in spec.lines.iter().enumerate() {
+        if spec.lines[..index].iter().any(|earlier| earlier.line == line.line) {
+            return Err(Refusal::LineTwice(line.line));
+        }
+        let other = |gift_of: u32| gift_of != line.line && spec.lines.iter().any(|other| other.line == gift_of);
+        if let Some(gift_of) = line.gift_of.filter(|gift_of| !other(*gift_of)) {
+            return Err(Refusal::GiftToNothing(line.line, gift_of));
+        }
+    }
+    Ok(())
+}
+
+/// What a new word about a known order breaks, and what it voids.
+fn change(view: &dyn View, known: &Order, spec: &OrderSpec) -> Result<Vec<Event>, Refusal> {
+    for line in &known.lines {
+        let begun = line.parts.iter().any(|part| part.picked > 0 || part.packed > 0);
+        let new = spec.lines.iter().find(|new| new.line == line.spec.line);
+        if begun && new.is_some_and(|new| new.sku != line.spec.sku || new.components != line.spec.components) {
+            return Err(Refusal::LineBegun(line.spec.line));
+        }
+    }
+    let valid = || known.waybills.iter().filter_map(|number| view.waybill(number.as_str())).filter(|waybill| waybill.void.is_none());
+    if spec.carrier != known.spec.carrier {
+        if let Some(waybill) = valid().next() {
+            return Err(Refusal::CarrierFixed(waybill.number.clone(), waybill.carrier.clone()));
+        }
+    }
+    if spec.consignee.same_as(&known.spec.consignee) { Ok(Vec::new()) } else { readdressed(view, known) }
+}
+
+/// Voids the waybills of an order whose consignee changes.
+pub(super) fn readdressed(view: &dyn View, order: &Order) -> Result<Vec<Event>, Refusal> {
+    let mut events = Vec::new();
+    for waybill in order.waybills.iter().filter_map(|number| view.waybill(number.as_str())).filter(|waybill| waybill.void.is_none()) {
+        if waybill.loaded {
+            return Err(Refusal::Loaded(waybill.number.clone()));
+        }
+        events.push(Event::WaybillVoided { waybill: waybill.number.clone(), reason: VoidReason::Readdressed });
+    }
+    Ok(events)
+}
+
+/// An order that names an unknown product is held until the product comes.
+fn master_data(view: &dyn View, id: &OrderId, after: &Order) -> Option<Event> {
+    let unknown = after.lines.iter().flat_map(skus).find(|sku| view.product(sku.as_str()).is_none());
+    let held = after.holds.iter().any(|hold| hold.reason == HoldReason::MasterData);
+    match (unknown, held) {
+        (Some(sku), _) => {
+            let hold = Hold { reason: HoldReason::MasterData, note: Some(sku.to_string()) };
+            Some(Event::OrderHeld { order: id.clone(), hold })
+        }
+        (None, true) => Some(Event::OrderReleased { order: id.clone(), reasons: vec![HoldReason::MasterData] }),
+        (None, false) => None,
+    }
+}
+
+fn list(view: &dyn View, spec: ListSpec) -> Result<Outcome, Refusal> {
+    let known = view.list(spec.id.as_str());
+    if known.as_ref().is_some_and(|known| is_old(known.version, spec.version)) {
+        return Ok(Outcome::Unchanged);
+    }
+    let mut lines = match &spec.content {
+        ListContent::Orders(orders) => lines_of_orders(view, &spec, orders)?,
+        ListContent::Lines(lines) => lines
+            .iter()
+            .map(|line| pick_line(line.order.clone(), line.line, line.quantity, line.location.clone(), line.slot.clone()))
+            .collect(),
+    };
+    lines.sort_by(|one, other| {
+        natural(one.slot.as_deref(), other.slot.as_deref())
+            .then_with(|| natural(Some(one.order.as_str()), Some(other.order.as_str())))
+            .then(one.line.cmp(&other.line))
+    });
+    let number = known.as_ref().map_or_else(|| view.next_number(Numbered::PickList), |known| known.number);
+    let list = PickList { id: spec.id.clone(), number, version: spec.version, tote: spec.tote.clone(), state: ListState::Waiting, lines };
+    if let Some(known) = &known {
+        let same_lines = known.lines.iter().map(plan).eq(list.lines.iter().map(plan));
+        if same_lines && known.tote == list.tote {
+            return Ok(Outcome::Unchanged);
+        }
+        let begun = known.lines.iter().any(|line| line.picked.iter().chain(&line.packed).any(|count| *count > 0));
+        if begun || !matches!(known.state, ListState::Waiting | ListState::Parked) {
+            return Err(Refusal::ListInWork(known.id.clone()));
+        }
+    }
+    check_free(view, &list)?;
+    let event = vec![Event::ListPut { list: Box::new(list) }];
+    Ok(if known.is_some() { Outcome::Updated(event) } else { Outcome::Created(event) })
+}
+
+fn pick_line(order: OrderId, line: u32, quantity: u32, location: Option<String>, slot: Option<String>) -> PickLine {
+    PickLine { order, line, quantity, location, slot, picked: Vec::new(), packed: Vec::new() }
+}
+
+/// A line without its progress.
+fn plan(line: &PickLine) -> (&OrderId, u32, u32, &Option<String>, &Option<String>) {
+    (&line.order, line.line, line.quantity, &line.location, &line.slot)
+}
+
+fn lines_of_orders(view: &dyn View, spec: &ListSpec, orders: &[OrderId]) -> Result<Vec<PickLine>, Refusal> {
+    let mut lines = Vec::new();
+    for id in orders {
+        let order = view.order(id.as_str()).ok_or_else(|| Refusal::UnknownOrder(id.clone()))?;
+        for line in &order.lines {
+            let listed = listed_elsewhere(view, spec.id.as_str(), &order, line.spec.line);
+            if listed > 0 {
+                let (wanted, free) = (line.wanted(), line.wanted().saturating_sub(listed));
+                return Err(Refusal::AlreadyListed { order: id.clone(), line: line.spec.line, wanted, free });
+            }
+            if line.wanted() > 0 {
+                lines.push(pick_line(id.clone(), line.spec.line, line.wanted(), None, None));
+            }
+        }
+    }
+    if lines.is_empty() { Err(Refusal::NothingToPick) } else { Ok(lines) }
+}
+
+/// How much of a line other unfinished lists have.
+fn listed_elsewhere(view: &dyn View, list: &str, order: &Order, line: u32) -> u32 {
+    let others = order.lists.iter().filter(|id| id.as_str() != list).filter_map(|id| view.list(id.as_str()));
+    let unfinished = others.filter(|other| other.state != ListState::Done);
+    unfinished.map(|other| other.lines.iter().filter(|entry| entry.order == *order.id() && entry.line == line).map(|entry| entry.quantity).sum::<u32>()).sum()
+}
+
+fn check_free(view: &dyn View, list: &PickList) -> Result<(), Refusal> {
+    if list.lines.is_empty() {
+        return Err(Refusal::NothingToPick);
+    }
+    for entry in &list.lines {
+        let order = view.order(entry.order.as_str()).ok_or_else(|| Refusal::UnknownOrder(entry.order.clone()))?;
+        let line = order.line(entry.line).ok_or_else(|| Refusal::UnknownLine(entry.order.clone(), entry.line))?;
+        let here: u32 = list.lines.iter().filter(|other| other.order == entry.order && other.line == entry.line).map(|other| other.quantity).sum();
+        let free = line.wanted().saturating_sub(listed_elsewhere(view, list.id.as_str(), &order, entry.line));
+        if here > free {
+            return Err(Refusal::AlreadyListed { order: entry.order.clone(), line: entry.line, wanted: here, free });
+        }
+    }
+    Ok(())
+}
+
+/// Texts with numbers in them as people sort them: A2 before A10; nothing comes last.
+fn natural(one: Option<&str>, other: Option<&str>) -> Ordering {
+    let (Some(one), Some(other)) = (one, other) else { return other.is_some().cmp(&one.is_some()) };
+    let (mut left, mut right) = (one, other);
+    while let (Some(a), Some(b)) = (left.chars().next(), right.chars().next()) {
+        let ordering = if a.is_ascii_digit() && b.is_ascii_digit() {
+            let (number_a, rest_a) = leading_digits(left);
+            let (number_b, rest_b) = leading_digits(right);
+            (left, right) = (rest_a, rest_b);
+            number_a.len().cmp(&number_b.len()).then_with(|| number_a.cmp(number_b))
+        } else {
+            (left, right) = (&left[a.len_utf8()..], &right[b.len_utf8()..]);
+            a.cmp(&b)
+        };
+        if ordering != Ordering::Equal {
+            return ordering;
+        }
+    }
+    left.len().cmp(&right.len()).then_with(|| one.cmp(other))
+}
+
+fn leading_digits(text: &str) -> (&str, &str) {
+    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    (text[..end].trim_start_matches('0'), &text[end..])
+}
+
+fn waybill(view: &dyn View, spec: WaybillSpec) -> Result<Outcome, Refusal> {
+    let known = view.waybill(spec.number.as_str());
+    if known.as_ref().is_some_and(|known| is_old(known.version, spec.version)) {
+        return Ok(Outcome::Unchanged);
+    }
+    let WaybillSpec { number, version, carrier, mut orders, parent, replaces, label } = spec;
+    let mut seen: Vec<OrderId> = Vec::new();
+    orders.retain(|order| !seen.contains(order) && { seen.push(order.clone()); true });
+    let mut waybill = Waybill { number, version, carrier, orders, parent, replaces, void: None, loaded: false, parcels: Vec::new(), label };
+    if let Some(known) = &known {
+        (waybill.loaded, waybill.parcels) = (known.loaded, known.parcels.clone());
+        waybill.void.clone_from(&known.void);
+        if **known == waybill {
+            return Ok(Outcome::Unchanged);
+        }
+        if known.void.is_some() {
+            return Err(Refusal::Void(known.number.clone()));
+        }
+        if known.orders != waybill.orders && !known.parcels.is_empty() {
+            return Err(Refusal::Bound(known.number.clone()));
+        }
+    }
+    check_orders(view, &waybill)?;
+    let mut events = Vec::new();
+    if let Some(old) = waybill.replaces.as_ref().and_then(|old| view.waybill(old.as_str())).filter(|old| old.void.is_none()) {
+        if old.loaded {
+            return Err(Refusal::Loaded(old.number.clone()));
+        }
+        events.push(Event::WaybillVoided { waybill: old.number.clone(), reason: VoidReason::ReplacedBy(waybill.number.clone()) });
+    }
+    let assigned = bind_waiting(view, &waybill);
+    events.push(Event::WaybillPut { waybill: Box::new(waybill) });
+    events.extend(assigned);
+    Ok(if known.is_some() { Outcome::Updated(events) } else { Outcome::Created(events) })
+}
+
+/// Every order is there, not cancelled, with this carrier, and all go to one consignee.
+fn check_orders(view: &dyn View, waybill: &Waybill) -> Result<(), Refusal> {
+    let mut first: Option<std::sync::Arc<Order>> = None;
+    for id in &waybill.orders {
+        let order = view.order(id.as_str()).ok_or_else(|| Refusal::UnknownOrder(id.clone()))?;
+        if order.cancelled {
+            return Err(Refusal::Cancelled(id.clone()));
+        }
+        if order.spec.carrier != waybill.carrier {
+            return Err(Refusal::WrongCarrier { order: id.clone(), wanted: order.spec.carrier.clone(), got: waybill.carrier.clone() });
+        }
+        match &first {
+            Some(first) if !first.spec.consignee.same_as(&order.spec.consignee) => {
+                return Err(Refusal::TwoConsignees(first.id().clone(), id.clone()));
+            }
+            Some(_) => {}
+            None => first = Some(order),
+        }
+    }
+    if first.is_none() { Err(Refusal::NoOrders) } else { Ok(()) }
+}
+
+/// Sealed parcels that take their order's waybill as soon as there is one.
+fn bind_waiting(view: &dyn View, waybill: &Waybill) -> Vec<Event> {
+    let mut events = Vec::new();
+    for order in waybill.orders.iter().filter_map(|id| view.order(id.as_str())) {
+        let replaced = |number: &WaybillNo| waybill.replaces.as_ref() == Some(number);
+        let has_other = gate::assigned_waybill(view, &order).is_some_and(|number| number != waybill.number && !replaced(&number));
+        let packed = order.lines.iter().all(OrderLine::is_satisfied);
+        for parcel in order.parcels.iter().filter_map(|id| view.parcel(id.as_str())) {
+            let free = parcel.waybill.is_none() || parcel.waybill.as_ref().is_some_and(replaced);
+            if parcel.bind_assigned && parcel.state == ParcelState::Sealed && free && !has_other {
+                events.extend(gate::bind(view, &order, &parcel, &waybill.number, packed));
+            }
+        }
+    }
+    events
+}
+
+fn operator(view: &dyn View, spec: OperatorSpec) -> Outcome {
+    let known = view.operator(spec.id.as_str());
+    let mut operator = Operator {
+        id: spec.id,
+        version: spec.version,
+        name: spec.name,
+        role: spec.role,
+        badge: spec.fresh_badge,
+        pin: spec.pin,
+        active: spec.active,
+        station: None,
+        pin_failures: Vec::new(),
+    };
+    let Some(known) = known else {
+        return Outcome::Created(vec![Event::OperatorPut { operator: Box::new(operator) }]);
+    };
+    operator.badge.clone_from(&known.badge);
+    operator.pin = operator.pin.or_else(|| known.pin.clone());
+    operator.station.clone_from(&known.station);
+    operator.pin_failures.clone_from(&known.pin_failures);
+    if is_old(known.version, operator.version) || *known == operator {
+        return Outcome::Unchanged;
+    }
+    Outcome::Updated(vec![Event::OperatorPut { operator: Box::new(operator) }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_sort_as_people_count() {
+        let mut slots = [Some("A10"), None, Some("A2"), Some("B1"), Some("A02")];
+        slots.sort_by(|one, other| natural(*one, *other));
+        assert_eq!(slots, [Some("A2"), Some("A02"), Some("A10"), Some("B1"), None]);
+    }
+}

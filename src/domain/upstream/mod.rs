@@ -1,0 +1,289 @@
+//! What the systems above say: products, orders, pick lists, waybills, operators, and words about an order.
+//!
+//! Each is judged like a scan: facts to record, or a reason why not.
+
+mod action;
+mod intake;
+
+use super::event::Event;
+use super::ids::{CarrierCode, OperatorId, OrderId, PickListId, Sku, WaybillNo};
+use super::order::{Consignee, HoldReason, OrderSpec, ShortDecision, Stage};
+use super::product::{Barcode, RevisionPattern, Tracking};
+use super::work::{Role, WaybillLabel};
+
+pub use self::action::{order_action, void_waybill};
+pub use self::intake::intake;
+
+/// A thing that upstream describes.
+#[derive(Clone, Debug)]
+pub enum Thing {
+    /// A product.
+    Product(ProductSpec),
+    /// An order.
+    Order(Box<OrderSpec>),
+    /// A pick list.
+    List(ListSpec),
+    /// A waybill.
+    Waybill(WaybillSpec),
+    /// An operator.
+    Operator(OperatorSpec),
+}
+
+/// A product as upstream describes it.
+#[derive(Clone, Debug)]
+pub struct ProductSpec {
+    /// Its stock-keeping unit.
+    pub sku: Sku,
+    /// Upstream's version of this object.
+    pub version: Option<i64>,
+    /// What people call it.
+    pub name: String,
+    /// Codes on it.
+    pub barcodes: Vec<Barcode>,
+    /// Part numbers.
+    pub part_numbers: Vec<String>,
+    /// What must be captured with each unit.
+    pub tracking: Vec<Tracking>,
+    /// Where its revision stands in a lot or serial.
+    pub revision_pattern: Option<RevisionPattern>,
+}
+
+/// A pick list as upstream describes it.
+#[derive(Clone, Debug)]
+pub struct ListSpec {
+    /// Its id.
+    pub id: PickListId,
+    /// Upstream's version of this object.
+    pub version: Option<i64>,
+    /// The tote that travels with it.
+    pub tote: Option<String>,
+    /// What is on it.
+    pub content: ListContent,
+}
+
+/// What is on a pick list.
+#[derive(Clone, Debug)]
+pub enum ListContent {
+    /// Everything that these orders still want.
+    Orders(Vec<OrderId>),
+    /// These lines.
+    Lines(Vec<ListLineSpec>),
+}
+
+/// A pick line as upstream describes it.
+#[derive(Clone, Debug)]
+pub struct ListLineSpec {
+    /// For which order.
+    pub order: OrderId,
+    /// For which of its lines.
+    pub line: u32,
+    /// How many sets or base units.
+    pub quantity: u32,
+    /// The shelf.
+    pub location: Option<String>,
+    /// The put-wall slot.
+    pub slot: Option<String>,
+}
+
+/// A waybill as upstream describes it.
+#[derive(Clone, Debug)]
+pub struct WaybillSpec {
+    /// The carrier's number.
+    pub number: WaybillNo,
+    /// Upstream's version of this object.
+    pub version: Option<i64>,
+    /// Who carries it.
+    pub carrier: CarrierCode,
+    /// Whose parcels may travel under it.
+    pub orders: Vec<OrderId>,
+    /// The main number of a multi-piece shipment.
+    pub parent: Option<WaybillNo>,
+    /// The number that it stands in for.
+    pub replaces: Option<WaybillNo>,
+    /// The carrier's or platform's own label.
+    pub label: Option<WaybillLabel>,
+}
+
+/// An operator as upstream describes them.
+#[derive(Clone, Debug)]
+pub struct OperatorSpec {
+    /// Id.
+    pub id: OperatorId,
+    /// Upstream's version of this object.
+    pub version: Option<i64>,
+    /// What colleagues call them.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// Whether they still work here.
+    pub active: bool,
+    /// A fresh badge secret; one who has a badge keeps it.
+    pub fresh_badge: String,
+    /// Argon2 hash of a new PIN.
+    pub pin: Option<String>,
+}
+
+/// A word about an order.
+#[derive(Clone, Debug)]
+pub enum OrderAction {
+    /// Stop it.
+    Hold {
+        /// Why.
+        reason: HoldReason,
+        /// In their words.
+        note: Option<String>,
+    },
+    /// Let it go on.
+    Release {
+        /// For which reason it was stopped; none: all that were given through the API.
+        reason: Option<HoldReason>,
+    },
+    /// Cancel it, or these quantities of its lines.
+    Cancel {
+        /// Line and quantity; none: the whole order.
+        lines: Option<Vec<(u32, u32)>>,
+    },
+    /// Somebody or somewhere else receives it.
+    Address(Consignee),
+    /// It reached a stage.
+    Stage(Stage),
+    /// A return came in.
+    Return {
+        /// The order that goes out in exchange.
+        exchange_order: Option<String>,
+    },
+    /// What becomes of a short line.
+    ShortDecision {
+        /// Which line.
+        line: u32,
+        /// What becomes of it.
+        decision: ShortDecision,
+    },
+}
+
+/// What became of what upstream said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is new.
+    Created(Vec<Event>),
+    /// It changed something.
+    Updated(Vec<Event>),
+    /// It says nothing new.
+    Unchanged,
+    /// It can't be.
+    Refused(Refusal),
+}
+
+impl Outcome {
+    /// The facts to record.
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        match self {
+            Outcome::Created(events) | Outcome::Updated(events) => events,
+            Outcome::Unchanged | Outcome::Refused(_) => &[],
+        }
+    }
+
+    fn updated(events: Vec<Event>) -> Self {
+        if events.is_empty() { Outcome::Unchanged } else { Outcome::Updated(events) }
+    }
+}
+
+/// Why something that upstream said can't be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such order.
+    #[error("there is no order {0}")]
+    UnknownOrder(OrderId),
+    /// No such line.
+    #[error("order {0} has no line {1}")]
+    UnknownLine(OrderId, u32),
+    /// No such waybill.
+    #[error("there is no waybill {0}")]
+    UnknownWaybill(WaybillNo),
+    /// A list names more than the order wants.
+    #[error("order {order} line {line}: {wanted} asked for, but only {free} are not yet on another unfinished pick list")]
+    AlreadyListed {
+        /// The order.
+        order: OrderId,
+        /// Its line.
+        line: u32,
+        /// Asked for.
+        wanted: u32,
+        /// Not yet on another list.
+        free: u32,
+    },
+    /// A list with nothing on it.
+    #[error("nothing on it is left to pick")]
+    NothingToPick,
+    /// The list is being worked on.
+    #[error("pick list {0} is being worked on and can't be changed")]
+    ListInWork(PickListId),
+    /// An order without lines.
+    #[error("an order needs at least one line")]
+    NoLines,
+    /// The same line number twice.
+    #[error("line {0} stands twice")]
+    LineTwice(u32),
+    /// A gift to a line that isn't there.
+    #[error("line {0} is a gift to line {1}, which is not another line of this order")]
+    GiftToNothing(u32, u32),
+    /// What is wanted changed after it was picked.
+    #[error("line {0} was begun and can't be changed to another product")]
+    LineBegun(u32),
+    /// Another carrier while waybills hold.
+    #[error("waybill {0} was issued by {1}; void it before the carrier changes")]
+    CarrierFixed(WaybillNo, CarrierCode),
+    /// The waybill's carrier is not the order's.
+    #[error("order {order} goes with {wanted}, this waybill is from {got}")]
+    WrongCarrier {
+        /// The order.
+        order: OrderId,
+        /// The order's carrier.
+        wanted: CarrierCode,
+        /// The waybill's.
+        got: CarrierCode,
+    },
+    /// One waybill for two consignees.
+    #[error("orders {0} and {1} go to different consignees and can't share a waybill")]
+    TwoConsignees(OrderId, OrderId),
+    /// A waybill without orders.
+    #[error("a waybill needs at least one order")]
+    NoOrders,
+    /// The order is cancelled.
+    #[error("order {0} is cancelled")]
+    Cancelled(OrderId),
+    /// The waybill no longer holds.
+    #[error("waybill {0} is void")]
+    Void(WaybillNo),
+    /// Parcels are bound to it.
+    #[error("parcels are bound to waybill {0}; its orders can't be changed")]
+    Bound(WaybillNo),
+    /// It is on the truck.
+    #[error("waybill {0} is loaded; unload it first")]
+    Loaded(WaybillNo),
+    /// A stage that this box triggers itself, or one that is not next.
+    #[error("the stage is {now:?}; {wanted:?} can't follow it from upstream")]
+    StageOutOfTurn {
+        /// The stage reached.
+        now: Stage,
+        /// The stage asked for.
+        wanted: Stage,
+    },
+    /// More cancelled than demanded.
+    #[error("line {line}: {wanted} can't be cancelled, {demanded} are demanded")]
+    CancelTooMuch {
+        /// The line.
+        line: u32,
+        /// Asked for.
+        wanted: u32,
+        /// Demanded now.
+        demanded: u32,
+    },
+    /// The line is not short.
+    #[error("line {0} is not short")]
+    NotShort(u32),
+    /// A hold that a rule made.
+    #[error("a hold for missing master data is lifted when the products come, not by release")]
+    HeldByRule,
+}

@@ -1,0 +1,107 @@
+//! What decisions may see of the warehouse, and what facts may change in it.
+//!
+//! Both traits are infallible by contract: an implementation that can fail (the ledger's transaction) remembers its
+//! first failure, answers "nothing", and is thrown away as a whole, so that no decision made on it ever counts.
+
+use std::sync::Arc;
+
+use super::ids::{OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo};
+use super::order::Order;
+use super::product::Product;
+use super::station::Station;
+use super::verdict::Verdict;
+use super::work::{Operator, Parcel, PickList, Waybill};
+
+/// Things that have a short number for our codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Numbered {
+    /// Orders.
+    Order,
+    /// Pick lists.
+    PickList,
+    /// Parcels.
+    Parcel,
+    /// Products.
+    Product,
+}
+
+/// A scan that was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// What was decided.
+    pub verdict: Verdict,
+    /// What was scanned, to tell a retry from a conflict.
+    pub fingerprint: [u8; 32],
+}
+
+/// The state of the warehouse, to read.
+pub trait View {
+    /// A scan by its id.
+    fn recorded(&self, scan: &ScanId) -> Option<Recorded>;
+    /// A product.
+    fn product(&self, sku: &str) -> Option<Arc<Product>>;
+    /// Products that bear a barcode (by [`super::product::barcode_key`]), with the base units that it stands for.
+    fn barcode(&self, key: &str) -> Vec<(Sku, u32)>;
+    /// Products with a part number (by [`super::product::part_number_key`]).
+    fn part_number(&self, key: &str) -> Vec<Sku>;
+    /// An order.
+    fn order(&self, id: &str) -> Option<Arc<Order>>;
+    /// An order by its tracking code.
+    fn order_by_tracking(&self, code: &str) -> Option<OrderId>;
+    /// Released orders of one line that want a product, most urgent first.
+    fn single_line_orders(&self, sku: &Sku) -> Vec<OrderId>;
+    /// A pick list.
+    fn list(&self, id: &str) -> Option<Arc<PickList>>;
+    /// The unfinished pick list that travels in a tote.
+    fn list_by_tote(&self, tote: &str) -> Option<PickListId>;
+    /// A parcel.
+    fn parcel(&self, id: &str) -> Option<Arc<Parcel>>;
+    /// A waybill.
+    fn waybill(&self, number: &str) -> Option<Arc<Waybill>>;
+    /// An operator.
+    fn operator(&self, id: &str) -> Option<Arc<Operator>>;
+    /// An operator by the secret on the badge.
+    fn operator_by_badge(&self, badge: &str) -> Option<Arc<Operator>>;
+    /// What a station remembers; a new station remembers nothing.
+    fn station(&self, id: &StationId) -> Arc<Station>;
+    /// The order line that has a serial.
+    fn serial(&self, sku: &Sku, serial: &str) -> Option<(OrderId, u32)>;
+    /// Orders that wait for a product that is not known yet.
+    fn waiting_for_product(&self, sku: &Sku) -> Vec<OrderId>;
+    /// The id of the thing with a short number.
+    fn by_number(&self, kind: Numbered, number: u32) -> Option<String>;
+    /// The next free short number.
+    fn next_number(&self, kind: Numbered) -> u32;
+}
+
+/// The state of the warehouse, to change. Nothing but [`super::apply()`] calls it.
+pub trait State: View {
+    /// Stores a product.
+    fn put_product(&mut self, product: Product);
+    /// Stores an order.
+    fn put_order(&mut self, order: Order);
+    /// Stores a pick list.
+    fn put_list(&mut self, list: PickList);
+    /// Stores a parcel.
+    fn put_parcel(&mut self, parcel: Parcel);
+    /// Stores a waybill.
+    fn put_waybill(&mut self, waybill: Waybill);
+    /// Stores an operator.
+    fn put_operator(&mut self, operator: Operator);
+    /// Stores what a station remembers.
+    fn put_station(&mut self, station: Station);
+    /// An order, to change in place.
+    fn order_mut(&mut self, id: &OrderId) -> Option<&mut Order>;
+    /// A pick list, to change in place.
+    fn list_mut(&mut self, id: &PickListId) -> Option<&mut PickList>;
+    /// A parcel, to change in place.
+    fn parcel_mut(&mut self, id: &ParcelId) -> Option<&mut Parcel>;
+    /// A waybill, to change in place.
+    fn waybill_mut(&mut self, number: &WaybillNo) -> Option<&mut Waybill>;
+    /// An operator, to change in place.
+    fn operator_mut(&mut self, id: &OperatorId) -> Option<&mut Operator>;
+    /// What a station remembers, to change in place.
+    fn station_mut(&mut self, id: &StationId) -> &mut Station;
+    /// Says which order line has a serial, or that none has.
+    fn set_serial(&mut self, sku: &Sku, serial: &str, line: Option<(OrderId, u32)>);
+}

@@ -1,0 +1,4 @@
+//! waybind: every scan is checked, every waybill is bound.
+pub mod barcode;
+pub mod domain;
+pub mod message;

@@ -1,0 +1,64 @@
+//! Reasons in words: why a code came at the wrong moment, what a word of information is about.
+
+use super::Language;
+use crate::domain::verdict::Why;
+
+/// What is the matter, and what to do next.
+pub(super) fn why_text(why: &Why, language: Language) -> (String, String) {
+    match why {
+        Why::QuantitySet(times) => (
+            language.pick("下一件计 {} 件", "the next item counts {} times").replace("{}", &times.to_string()),
+            language.pick("扫描商品", "Scan the item").to_owned(),
+        ),
+        Why::Decode(code, offset) => {
+            let place = language.pick("第 {} 个字符", "character {}").replace("{}", &(offset + 1).to_string());
+            (format!("{} ({place})", code.as_str()), String::new())
+        }
+        Why::Frame(fault) => (fault.clone(), String::new()),
+        other => {
+            let ((chinese, english), (advice_chinese, advice_english)) = fixed(other);
+            (language.pick(chinese, english).to_owned(), language.pick(advice_chinese, advice_english).to_owned())
+        }
+    }
+}
+
+type Pair = (&'static str, &'static str);
+
+#[rustfmt::skip]
+fn fixed(why: &Why) -> (Pair, Pair) {
+    match why {
+        Why::NothingOpen => (("未打开任何单据", "nothing is open here"), ("先扫拣货单、订单或面单", "Scan a pick list, an order or a waybill first")),
+        Why::WorkOpen => (("当前单据未完成", "other work is open here"), ("完成它，或扫 PAUSE 暂停", "Finish it, or scan PAUSE")),
+        Why::LinesOpen => (("还有未完成的行", "lines are still open"), ("补齐，或扫 SHORT 短拣、PAUSE 暂停", "Complete them, or scan SHORT or PAUSE")),
+        Why::NothingLeft => (("已全部完成", "everything on it is done"), ("换下一单", "Take the next one")),
+        Why::NothingToUndo => (("没有可撤销的扫描", "there is nothing to undo"), ("", "")),
+        Why::AlreadyLoaded => (("包裹已装车", "the parcel is on the truck"), ("先卸下：扫 UNLOAD 和面单", "Take it off first: UNLOAD, then the waybill")),
+        Why::NothingToSeal => (("没有可封的箱", "there is no box to seal"), ("先扫商品", "Scan an item first")),
+        Why::NoteFirst => (("客户备注未确认", "a customer note is not confirmed"), ("阅读备注后扫 ACK", "Read the note, then scan ACK")),
+        Why::NothingToOverride => (("没有可放行的拒绝", "there is no refusal that may be overridden"), ("", "")),
+        Why::OneByOne => (("序列号商品须逐件扫描", "serial-tracked items are scanned one by one"), ("扫描每一件", "Scan each unit")),
+        Why::NotHere => (("此工位不处理这种条码", "this station does not take such a code"), ("到对应工位扫描", "Scan it where it belongs")),
+        Why::NotLoaded => (("该面单未装车", "this waybill is not loaded"), ("", "")),
+        Why::NothingToPutBack => (("没有待放回的商品", "nothing of this is to be put back"), ("", "")),
+        Why::NothingPrinted => (("此工位尚未打印", "nothing was printed here"), ("", "")),
+        Why::AtLocation => (("当前货位", "at this shelf now"), ("扫描商品", "Scan the item")),
+        Why::ShortWhat => (("登记短拣", "shortage"), ("扫描短缺的商品，或输入行号", "Scan the item that is short, or type its line number")),
+        Why::UnloadWhat => (("卸车", "unloading"), ("扫描要卸下的面单", "Scan the waybill to take off")),
+        Why::PutBackWhat => (("放回", "putting back"), ("扫描要放回的商品或订单", "Scan the item, or the order whose goods go back")),
+        Why::OverrideBadge => (("申请放行", "override"), ("组长或主管扫工牌", "A lead or supervisor scans their badge")),
+        Why::OverrideReason => (("放行原因", "reason for the override"), ("扫描或输入原因", "Scan or type the reason")),
+        Why::OverrideItem => (("人工确认", "confirmation by hand"), ("输入或扫描该商品编号", "Scan or type the product's number")),
+        Why::PinWanted => (("需要 PIN", "PIN wanted"), ("在屏幕上输入 PIN", "Enter your PIN on the screen")),
+        Why::Inactive => (("该人员已停用", "this person no longer works here"), ("", "")),
+        Why::RoleTooLow => (("权限不足", "the role does not reach"), ("请组长或主管扫工牌", "Ask a lead or supervisor to scan their badge")),
+        Why::SlotFirst => (("没有商品等待放入播种格", "no item waits for a slot"), ("先扫商品", "Scan the item first")),
+        Why::AboutOrder => (("订单", "order"), ("", "")),
+        Why::AboutList => (("拣货单", "pick list"), ("", "")),
+        Why::AboutWaybill => (("面单", "waybill"), ("", "")),
+        Why::AboutParcel => (("包裹", "parcel"), ("", "")),
+        Why::AboutProduct => (("商品", "product"), ("", "")),
+        Why::AboutPlace => (("位置", "place"), ("", "")),
+        Why::AboutOperator => (("工牌", "badge"), ("", "")),
+        Why::QuantitySet(_) | Why::Decode(..) | Why::Frame(_) => (("", ""), ("", "")),
+    }
+}

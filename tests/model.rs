@@ -1,0 +1,2 @@
+//! Random commands.
+#![allow(missing_docs)]

@@ -1,0 +1,6 @@
+//! What several tests need: a warehouse in memory, spoken to in the words of the scenario files.
+
+#![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "test support")]
+
+pub mod scenario;
+pub mod warehouse;

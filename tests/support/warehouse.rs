@@ -1,0 +1,114 @@
+//! A warehouse in memory that checks every invariant after every fact.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use waybind::barcode::codes::SiteKey;
+use waybind::domain::clock::{Moment, Now};
+use waybind::domain::decide::{Decision, OVERRIDABLE, Site, decide, fingerprint};
+use waybind::domain::event::Event;
+use waybind::domain::ids::{OrderId, ScanId, StationId};
+use waybind::domain::memory::Memory;
+use waybind::domain::scan::Scan;
+use waybind::domain::station::StationRules;
+use waybind::domain::upstream::{OrderAction, Outcome, Thing, intake, order_action, void_waybill};
+use waybind::domain::verdict::{Code, Verdict};
+use waybind::domain::view::Recorded;
+use waybind::domain::{apply, invariants};
+
+pub struct Warehouse {
+    pub state: Memory,
+    pub site: Site,
+    pub clock_ms: u64,
+    pub facts: Vec<Event>,
+    scans: u32,
+}
+
+impl Default for Warehouse {
+    fn default() -> Self {
+        let overridable = OVERRIDABLE.iter().copied().filter(|code| *code != Code::WrongSerial).collect();
+        let site = Site { key: SiteKey::new([1; 32]), stations: HashMap::new(), ignore: vec!["IGNORE*".into()], overridable };
+        Warehouse { state: Memory::default(), site, clock_ms: 1_000, facts: Vec::new(), scans: 0 }
+    }
+}
+
+impl Warehouse {
+    pub fn now(&self) -> Now {
+        let wall: Timestamp = "2026-11-21T09:00:00+08:00".parse().unwrap();
+        let wall = wall + jiff::SignedDuration::from_millis(self.clock_ms as i64);
+        Now { at: Moment { wall, boot_ms: self.clock_ms, boot: 1 }, today: jiff::civil::date(2026, 11, 21) }
+    }
+
+    pub fn add_station(&mut self, rules: StationRules) {
+        self.site.stations.insert(rules.id.clone(), rules);
+    }
+
+    pub fn record(&mut self, events: &[Event]) {
+        for event in events {
+            let before = self.state.clone();
+            apply(event, &mut self.state).unwrap_or_else(|error| panic!("{error}\n{event:#?}"));
+            let mut broken = invariants::check(&self.state);
+            broken.extend(invariants::check_fact(event, &before, &self.state));
+            assert!(broken.is_empty(), "{broken:#?}\nafter {event:#?}");
+            self.facts.push(event.clone());
+        }
+    }
+
+    pub fn scan(&mut self, station: &str, data: &str) -> Verdict {
+        self.scans += 1;
+        let id = format!("scan-{}", self.scans);
+        self.scan_with(&id, station, data, |scan| scan)
+    }
+
+    pub fn scan_with(&mut self, id: &str, station: &str, data: &str, adjust: impl FnOnce(Scan) -> Scan) -> Verdict {
+        self.clock_ms += 500;
+        let scan = adjust(Scan {
+            id: ScanId::new(id).unwrap(),
+            station: StationId::new(station).unwrap(),
+            device: None,
+            operator: None,
+            data: data.as_bytes().to_vec(),
+            broken: None,
+            bounced: false,
+        });
+        match decide(&self.state, &self.site, &scan, self.now()).unwrap() {
+            Decision::Repeated(verdict) => verdict,
+            Decision::Decided { verdict, events, .. } => {
+                self.record(&events);
+                if verdict.code != Code::ScanIdConflict {
+                    let recorded = Recorded { verdict: verdict.clone(), fingerprint: fingerprint(&scan) };
+                    self.state.scans.insert(scan.id, recorded);
+                }
+                verdict
+            }
+        }
+    }
+
+    pub fn say(&mut self, thing: Thing) -> Outcome {
+        let outcome = intake(&self.state, thing);
+        self.record(outcome.events());
+        outcome
+    }
+
+    pub fn act(&mut self, order: &str, action: OrderAction) -> Outcome {
+        let outcome = order_action(&self.state, &OrderId::new(order).unwrap(), action);
+        self.record(outcome.events());
+        outcome
+    }
+
+    pub fn void(&mut self, number: &str) -> Outcome {
+        let outcome = void_waybill(&self.state, &waybind::domain::ids::WaybillNo::new(number).unwrap());
+        self.record(outcome.events());
+        outcome
+    }
+
+    /// Folding the facts from the start gives the same state.
+    pub fn check_fold(&self) {
+        let mut folded = Memory::default();
+        for event in &self.facts {
+            apply(event, &mut folded).unwrap();
+        }
+        folded.scans.clone_from(&self.state.scans);
+        assert_eq!(folded, self.state);
+    }
+}
