@@ -76,7 +76,7 @@ impl Fold<'_> {
         match self.event {
             Event::ProductPut { product } => self.state.put_product((**product).clone()),
             Event::OrderPut { spec, number } => {
-                let merged = match self.state.order(spec.id.as_str()) {
+                let merged = match self.state.view().order(spec.id.as_str()) {
                     Some(order) => (*order).clone().merge((**spec).clone()),
                     None => Order::new((**spec).clone(), *number),
                 };
@@ -91,7 +91,7 @@ impl Fold<'_> {
     }
 
     fn put_list(&mut self, list: &PickList) -> Done {
-        if let Some(old) = self.state.list(list.id.as_str()) {
+        if let Some(old) = self.state.view().list(list.id.as_str()) {
             for order in list_orders(&old) {
                 self.order_mut(&order)?.lists.retain(|id| *id != list.id);
             }
@@ -104,7 +104,7 @@ impl Fold<'_> {
     }
 
     fn put_waybill(&mut self, waybill: &Waybill) -> Done {
-        if let Some(old) = self.state.waybill(waybill.number.as_str()) {
+        if let Some(old) = self.state.view().waybill(waybill.number.as_str()) {
             for order in &old.orders {
                 self.order_mut(order)?.waybills.retain(|number| *number != waybill.number);
             }
@@ -170,7 +170,7 @@ impl Fold<'_> {
 
     /// No station waits for this parcel's waybill any more.
     fn forget_unbound(&mut self, parcel: &ParcelId) {
-        if let Some(station) = self.state.parcel(parcel.as_str()).map(|parcel| parcel.station.clone()) {
+        if let Some(station) = self.state.view().parcel(parcel.as_str()).map(|parcel| parcel.station.clone()) {
             self.state.station_mut(&station).unbound.retain(|waiting| waiting != parcel);
         }
     }
@@ -221,7 +221,7 @@ impl Fold<'_> {
             }
             Event::ParcelSealed { parcel, station, .. } => {
                 self.set_parcel(parcel, ParcelState::Sealed)?;
-                let bound = self.state.parcel(parcel.as_str()).is_some_and(|parcel| parcel.waybill.is_some());
+                let bound = self.state.view().parcel(parcel.as_str()).is_some_and(|parcel| parcel.waybill.is_some());
                 if !bound {
                     self.state.station_mut(station).unbound.push(parcel.clone());
                 }
@@ -318,7 +318,7 @@ impl Fold<'_> {
             Work::Order(order) | Work::PutBack(order) => self.order_mut(order)?.open_at = at.cloned(),
             Work::Waybill(waybill) => {
                 let lost = self.lost("waybill", waybill);
-                let orders = self.state.waybill(waybill.as_str()).ok_or(lost)?.orders.clone();
+                let orders = self.state.view().waybill(waybill.as_str()).ok_or(lost)?.orders.clone();
                 for order in &orders {
                     self.order_mut(order)?.open_at = at.cloned();
                 }

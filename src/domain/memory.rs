@@ -134,6 +134,10 @@ impl View for Memory {
 }
 
 impl State for Memory {
+    fn view(&self) -> &dyn View {
+        self
+    }
+
     fn put_product(&mut self, product: Product) {
         self.products.insert(product.sku.clone(), product.into());
     }
@@ -156,10 +160,6 @@ impl State for Memory {
 
     fn put_operator(&mut self, operator: Operator) {
         self.operators.insert(operator.id.clone(), operator.into());
-    }
-
-    fn put_station(&mut self, station: Station) {
-        self.stations.insert(station.id.clone(), station.into());
     }
 
     fn order_mut(&mut self, id: &OrderId) -> Option<&mut Order> {

@@ -338,6 +338,12 @@ pub enum Why {
     Decode(crate::barcode::DecodeErrorCode, usize),
     /// What the scanner's protocol said.
     Frame(String),
+    /// What keeps the ledger from being written.
+    Storage(String),
+    /// After a commit of unknown outcome: the scan was recorded.
+    WasRecorded,
+    /// After a commit of unknown outcome: the scan was not recorded.
+    WasNotRecorded,
 }
 
 /// What we decided about a scan.

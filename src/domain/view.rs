@@ -75,7 +75,9 @@ pub trait View {
 }
 
 /// The state of the warehouse, to change. Nothing but [`super::apply()`] calls it.
-pub trait State: View {
+pub trait State {
+    /// The state, to read.
+    fn view(&self) -> &dyn View;
     /// Stores a product.
     fn put_product(&mut self, product: Product);
     /// Stores an order.
@@ -88,8 +90,6 @@ pub trait State: View {
     fn put_waybill(&mut self, waybill: Waybill);
     /// Stores an operator.
     fn put_operator(&mut self, operator: Operator);
-    /// Stores what a station remembers.
-    fn put_station(&mut self, station: Station);
     /// An order, to change in place.
     fn order_mut(&mut self, id: &OrderId) -> Option<&mut Order>;
     /// A pick list, to change in place.

@@ -1,2 +1,117 @@
-//! later
+//! Words of the pages.
 
+use super::Language;
+
+macro_rules! phrases {
+    ($($name:ident $chinese:literal $english:literal;)*) => {
+        /// A phrase of the pages.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "the English words beside each say what it is")]
+        pub enum Phrase { $($name,)* }
+
+        fn both(name: Phrase) -> (&'static str, &'static str) {
+            match name { $(Phrase::$name => ($chinese, $english),)* }
+        }
+
+        #[cfg(test)]
+        const ALL: &[Phrase] = &[$(Phrase::$name,)*];
+    };
+}
+
+phrases! {
+    Overview "总览" "Overview";
+    Stations "工位" "Stations";
+    Orders "出库单" "Orders";
+    Order "出库单" "Order";
+    PickList "拣货单" "Pick list";
+    Waybill "运单" "Waybill";
+    PuttingBack "放回" "Putting back";
+    Sku "SKU" "SKU";
+    Name "名称" "Name";
+    Location "货位" "Location";
+    Slot "播种格" "Slot";
+    Lot "批号" "Lot";
+    Serial "序列号" "Serial";
+    Expiry "有效期" "Expiry";
+    Revision "版本" "Revision";
+    Quantity "数量" "Quantity";
+    Code "条码" "Code";
+    Line "行" "Line";
+    Progress "进度" "Progress";
+    Picked "已拣" "Picked";
+    Packed "已包" "Packed";
+    Demanded "应发" "Demanded";
+    Stage "阶段" "Stage";
+    Carrier "承运商" "Carrier";
+    Expected "应为" "Expected";
+    Scanned "扫到" "Scanned";
+    LinesDone "行已完成" "lines done";
+    LinesOpen "行未完成" "lines open";
+    NothingOpen "无作业" "nothing open";
+    NobodySignedIn "未登录" "nobody signed in";
+    ToPutBack "待放回" "to be put back";
+    StickAndScan "贴上面单并扫描" "stick the waybill on and scan it";
+    NothingCounted "未计数" "Nothing was counted";
+    Acknowledge "确认报警" "Acknowledge";
+    ConfirmNote "确认备注" "Confirm";
+    Commands "命令" "Commands";
+    Undo "撤销" "Undo";
+    Short "短拣" "Short";
+    Pause "暂停" "Pause";
+    Done "完成" "Done";
+    Seal "封箱" "Seal";
+    Unload "卸车" "Unload";
+    TypeCode "手工输入条码" "Type a code";
+    ScanWork "请扫拣货单、订单或面单" "Scan a pick list, an order or a waybill";
+    ScanItem "请扫商品" "Scan an item";
+    ScanWaybill "请扫面单" "Scan a waybill";
+    ScanAnything "请扫任意条码" "Scan any code";
+    ThatScan "本次扫描：" "That scan:";
+    ModePick "拣货" "pick";
+    ModePack "打包" "pack";
+    ModeBench "验货打包" "bench";
+    ModeLoad "装车" "load";
+    ModeInfo "查询" "info";
+    ScannerAlive "扫描枪正常" "scanner ready";
+    ScannerGone "扫描枪断开" "scanner gone";
+    LedgerGood "记录正常" "recording";
+    LedgerStopped "无法记录" "Nothing can be recorded";
+    SoundOn "打开声音" "sound on";
+    ConnectionLost "连接中断" "Connection lost";
+    NothingRecorded "此页面当前不记录任何扫描" "Nothing is being recorded through this page";
+    NoScript "此页面不会自动更新；请启用脚本。" "This page does not update by itself; switch scripts on.";
+    AlarmOpen "报警未确认" "alarm open";
+    NoOrders "还没有订单：通过 POST /api/v1/orders 或 waybind import 导入。" "No orders yet: POST them to /api/v1/orders, or run waybind import.";
+    Search "查询" "Search";
+    SearchHint "订单、包裹、面单、SKU、序列号、电话" "order, parcel, waybill, SKU, serial, phone";
+    NothingFound "没有找到" "Nothing found";
+    Cancelled "已取消" "cancelled";
+    Held "挂起" "on hold";
+    Complete "完整，可装车" "complete, may leave";
+    Story "全部经过" "The whole story";
+    Token "令牌" "Token";
+    WrongToken "令牌不对" "This token is not known";
+    Enter "进入" "Enter";
+}
+
+/// A phrase in a language.
+#[must_use]
+pub fn phrase(name: Phrase, language: Language) -> &'static str {
+    let (chinese, english) = both(name);
+    language.pick(chinese, english)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_phrase_is_there_in_both_languages() {
+        assert!(ALL.len() > 50);
+        for name in ALL {
+            for language in Language::ALL {
+                assert!(!phrase(*name, language).is_empty(), "{name:?}");
+            }
+        }
+    }
+}

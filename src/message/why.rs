@@ -14,7 +14,7 @@ pub(super) fn why_text(why: &Why, language: Language) -> (String, String) {
             let place = language.pick("第 {} 个字符", "character {}").replace("{}", &(offset + 1).to_string());
             (format!("{} ({place})", code.as_str()), String::new())
         }
-        Why::Frame(fault) => (fault.clone(), String::new()),
+        Why::Frame(fault) | Why::Storage(fault) => (fault.clone(), String::new()),
         other => {
             let ((chinese, english), (advice_chinese, advice_english)) = fixed(other);
             (language.pick(chinese, english).to_owned(), language.pick(advice_chinese, advice_english).to_owned())
@@ -52,6 +52,8 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::Inactive => (("该人员已停用", "this person no longer works here"), ("", "")),
         Why::RoleTooLow => (("权限不足", "the role does not reach"), ("请组长或主管扫工牌", "Ask a lead or supervisor to scan their badge")),
         Why::SlotFirst => (("没有商品等待放入播种格", "no item waits for a slot"), ("先扫商品", "Scan the item first")),
+        Why::WasRecorded => (("上一次扫描已记录", "the last scan was recorded"), ("继续下一件", "Go on with the next one")),
+        Why::WasNotRecorded => (("上一次扫描未记录", "the last scan was not recorded"), ("请重扫", "Scan it again")),
         Why::AboutOrder => (("订单", "order"), ("", "")),
         Why::AboutList => (("拣货单", "pick list"), ("", "")),
         Why::AboutWaybill => (("面单", "waybill"), ("", "")),
@@ -59,6 +61,6 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::AboutProduct => (("商品", "product"), ("", "")),
         Why::AboutPlace => (("位置", "place"), ("", "")),
         Why::AboutOperator => (("工牌", "badge"), ("", "")),
-        Why::QuantitySet(_) | Why::Decode(..) | Why::Frame(_) => (("", ""), ("", "")),
+        Why::QuantitySet(_) | Why::Decode(..) | Why::Frame(_) | Why::Storage(_) => (("", ""), ("", "")),
     }
 }

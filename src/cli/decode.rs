@@ -1,0 +1,177 @@
+//! `decode`: what does this scan mean?
+
+use std::io::{BufRead, BufWriter, Write};
+
+use jiff::civil::Date;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Failure, say};
+use crate::barcode::carrier::WaybillText;
+use crate::barcode::codes::{Command, OwnCode, ShortReason};
+use crate::barcode::{self, Content, DecodeError, DecodeErrorCode, Elements, Hint, Reading};
+use crate::clock::Clock;
+
+#[derive(Deserialize)]
+struct Line {
+    raw: String,
+    #[serde(default)]
+    hint: Hint,
+}
+
+fn today() -> Date {
+    Clock::new(jiff::tz::TimeZone::system()).now().today
+}
+
+pub(super) fn one(text: &str) -> Result<(), Failure> {
+    let raw = text.replace('␝', "\u{1d}").replace("\\u001d", "\u{1d}").replace("\\x1d", "\u{1d}");
+    let answer = answer(barcode::read(&raw, Hint::None, None, today()));
+    let pretty = serde_json::to_string_pretty(&answer).map_err(|error| Failure::failed(&error))?;
+    say(&pretty)
+}
+
+pub(super) fn lines() -> Result<(), Failure> {
+    let today = today();
+    let mut input = std::io::stdin().lock();
+    let mut output = BufWriter::new(std::io::stdout().lock());
+    let mut line = Vec::new();
+    let failed = |error: std::io::Error| Failure::failed(&error);
+    loop {
+        line.clear();
+        if input.read_until(b'\n', &mut line).map_err(failed)? == 0 {
+            return output.flush().map_err(failed);
+        }
+        while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+            line.pop();
+        }
+        writeln!(output, "{}", decode_line(&line, today)).map_err(failed)?;
+    }
+}
+
+/// One line of input to one line of output; a line that is no JSON gets an answer too.
+fn decode_line(line: &[u8], today: Date) -> Value {
+    match serde_json::from_slice::<Line>(line) {
+        Ok(line) => answer(barcode::read(&line.raw, line.hint, None, today)),
+        Err(error) => {
+            let message = format!("the line is no {{\"raw\": …}} object: {error}");
+            let offset = error.column().saturating_sub(1);
+            failure("invalid_json", &message, offset)
+        }
+    }
+}
+
+fn failure(code: &str, message: &str, offset: usize) -> Value {
+    json!({
+        "ok": false, "kind": null, "symbology": null, "aim": null, "elements": [], "gtin": null, "lot": null, "serial": null,
+        "expiry": null, "quantity": null, "error": {"code": code, "message": message, "offset": offset}, "warnings": [],
+    })
+}
+
+fn answer(read: Result<Reading, DecodeError>) -> Value {
+    let reading = match read {
+        Ok(reading) => reading,
+        Err(DecodeError { code, message, offset }) => return failure(name(code), &message, offset),
+    };
+    let empty = Elements::default();
+    let (kind, elements, gtin) = match &reading.content {
+        Content::Gs1(elements) => ("gs1", elements, elements.gtin.clone()),
+        Content::DigitalLink(elements) => ("digital_link", elements, elements.gtin.clone()),
+        Content::Article { gtin, .. } => ("ean", &empty, Some(gtin.clone())),
+        Content::Waybill(_) => ("waybill", &empty, None),
+        Content::Own(_) => ("waybind", &empty, None),
+        Content::Text => ("text", &empty, None),
+    };
+    let mut answer = json!({
+        "ok": true, "kind": kind,
+        "symbology": reading.aim.map(barcode::AimId::symbology), "aim": reading.aim.map(|aim| aim.to_string()),
+        "elements": elements.all, "gtin": gtin, "lot": elements.lot, "serial": elements.serial, "expiry": elements.expiry,
+        "quantity": elements.count, "error": null,
+        "warnings": reading.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    });
+    match &reading.content {
+        Content::Waybill(waybill) | Content::Article { waybill: Some(waybill), .. } => add_waybill(&mut answer, waybill),
+        Content::Own(own) => add_own(&mut answer, own),
+        Content::Text => answer["text"] = reading.text.into(),
+        _ => {}
+    }
+    answer
+}
+
+fn name(code: DecodeErrorCode) -> &'static str {
+    code.as_str()
+}
+
+fn add_waybill(answer: &mut Value, waybill: &WaybillText) {
+    answer["number"] = waybill.number.as_str().into();
+    answer["piece"] = waybill.piece.map(|(piece, _)| piece).into();
+    answer["pieces"] = waybill.piece.map(|(_, pieces)| pieces).into();
+    answer["candidates"] = waybill.candidates.iter().map(|candidate| candidate.carrier).collect::<Vec<_>>().into();
+    answer["confidence"] = waybill.candidates.iter().map(|candidate| json!(candidate.confidence)).collect::<Vec<_>>().into();
+    answer["rules_of"] = barcode::carrier::RULES_OF.into();
+}
+
+fn add_own(answer: &mut Value, own: &OwnCode) {
+    match own {
+        OwnCode::Command(command) => answer["command"] = command_name(*command).into(),
+        OwnCode::Thing { kind, id, check } => {
+            answer["code_kind"] = kind.letter().to_string().into();
+            answer["id"] = id.as_str().into();
+            answer["check"] = json!(check);
+        }
+    }
+}
+
+fn command_name(command: Command) -> String {
+    match command {
+        Command::Undo => "UNDO".into(),
+        Command::Ack => "ACK".into(),
+        Command::Done => "DONE".into(),
+        Command::Pause => "PAUSE".into(),
+        Command::Short(ShortReason::NotFound) => "SHORT".into(),
+        Command::Short(ShortReason::Damaged) => "SHORT-DAMAGED".into(),
+        Command::Short(ShortReason::Blocked) => "SHORT-BLOCKED".into(),
+        Command::Seal => "SEAL".into(),
+        Command::Override => "OVERRIDE".into(),
+        Command::Unload => "UNLOAD".into(),
+        Command::PutBack => "PUTBACK".into(),
+        Command::SignOut => "SIGNOUT".into(),
+        Command::Reprint => "REPRINT".into(),
+        Command::Quantity(times) => format!("QTY-{times}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TODAY: Date = jiff::civil::date(2026, 11, 21);
+
+    #[test]
+    fn a_line_in_a_line_out() {
+        let answer = decode_line(br#"{"raw": "]C10109506000134352\u001d10A1"}"#, TODAY);
+        let expected = json!({
+            "ok": true, "kind": "gs1", "symbology": "gs1-128", "aim": "]C1",
+            "elements": [["01", "09506000134352"], ["10", "A1"]], "gtin": "09506000134352", "lot": "A1", "serial": null,
+            "expiry": null, "quantity": null, "error": null, "warnings": [],
+        });
+        assert_eq!(answer, expected);
+    }
+
+    #[test]
+    fn what_is_no_json_gets_an_answer_too() {
+        for line in [&b"nonsense"[..], b"", b"{}", b"\xff\xfe", b"{\"raw\": 1}"] {
+            let answer = decode_line(line, TODAY);
+            assert_eq!((answer["ok"].clone(), answer["error"]["code"].clone()), (json!(false), json!("invalid_json")));
+        }
+    }
+
+    #[test]
+    fn waybills_and_our_own_codes_say_more() {
+        let waybill = decode_line(br#"{"raw": "75312345678901"}"#, TODAY);
+        assert_eq!((waybill["kind"].clone(), waybill["candidates"].clone()), (json!("waybill"), json!(["ZTO", "HTKY"])));
+        let own = decode_line(br#"{"raw": "WB:O:1042:ABCD"}"#, TODAY);
+        assert_eq!((own["kind"].clone(), own["check"].clone()), (json!("waybind"), json!("unverified")));
+        let hinted = decode_line(br#"{"raw": "0109506000134352", "hint": "gs1"}"#, TODAY);
+        assert_eq!(hinted["kind"], json!("gs1"));
+    }
+}

@@ -1,0 +1,259 @@
+//! The commands. Exit codes: 0 done, 1 failed, 2 wrong use or configuration.
+
+mod bench;
+mod client;
+mod decode;
+mod devices;
+mod import;
+mod ledger;
+mod replay;
+mod selftest;
+mod serve;
+mod token;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+
+/// Every scan is checked, every waybill is bound.
+#[derive(Parser)]
+#[command(name = "waybind", version = env!("CARGO_PKG_VERSION"), arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service.
+    Serve {
+        /// The configuration; without one, waybind.toml if it is there, else the defaults.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// The data folder.
+        #[arg(long)]
+        data: Option<PathBuf>,
+        /// Where to serve pages and API.
+        #[arg(long)]
+        listen: Option<SocketAddr>,
+    },
+    /// Play a shift of a truck-parts dealer on simulated scanners.
+    Demo {
+        /// Where to serve pages and API.
+        #[arg(long, default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+        /// The data folder; without one, a fresh one that is removed at the end.
+        #[arg(long)]
+        data: Option<PathBuf>,
+        /// Play at full speed.
+        #[arg(long)]
+        fast: bool,
+        /// End after the story, with code 0 if every verdict was as expected.
+        #[arg(long)]
+        exit: bool,
+        /// Record what each scanner sends and gets into this folder.
+        #[arg(long)]
+        traces: Option<PathBuf>,
+    },
+    /// Take products, orders, pick lists, waybills and operators from files.
+    Import {
+        /// JSON files: an object whose fields are `products`, `orders`, `pick_lists`, `waybills` and `operators`.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Say what a scan means.
+    Decode {
+        /// One JSON object a line on standard input, one answer a line.
+        #[arg(long)]
+        jsonl: bool,
+        /// What was scanned; write ␝ or \u001d for the group separator.
+        #[arg(required_unless_present = "jsonl")]
+        text: Option<String>,
+    },
+    /// Prove, export or measure the ledger.
+    Ledger {
+        #[command(subcommand)]
+        action: ledger::Action,
+        /// The data folder.
+        #[arg(long, global = true)]
+        data: Option<PathBuf>,
+        /// Answer in JSON.
+        #[arg(long, global = true)]
+        json: bool,
+    },
+    /// Play a recorded scanner trace.
+    Replay {
+        /// The trace.
+        trace: PathBuf,
+        /// Scan at this station instead of the trace's.
+        #[arg(long)]
+        station: Option<String>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// List the scanners: whether they are there, and which definition they have.
+    Devices {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Tell every mistake in a configuration.
+    CheckConfig {
+        /// The file.
+        file: PathBuf,
+        /// Answer in JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure the machine.
+    Selftest {
+        #[command(subcommand)]
+        part: selftest::Part,
+    },
+    /// Make a token for the API and the line for the configuration.
+    Token {
+        /// Whose it is.
+        #[arg(default_value = "integration")]
+        name: String,
+    },
+    /// Measure the running service against this disk.
+    Bench(bench::Settings),
+}
+
+/// Where a command works: on the running service that holds the data folder, else on the folder itself.
+#[derive(clap::Args, Clone)]
+struct Target {
+    /// The configuration.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// The data folder.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Target {
+    fn load(&self) -> Result<Config, Failure> {
+        load(self.config.as_deref(), self.data.as_deref())
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+enum Failure {
+    /// Wrong use or configuration: exit code 2.
+    Usage(String),
+    /// It did not work: exit code 1.
+    Failed(String),
+}
+
+impl Failure {
+    /// An error with its causes and, where there is one, its hint.
+    fn failed(error: &dyn std::error::Error) -> Self {
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        Failure::Failed(causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let lines: Vec<String> = error.problems.iter().map(|problem| format!("  {problem}")).collect();
+        Failure::Usage(format!("{error}\n{}", lines.join("\n")))
+    }
+}
+
+/// The configuration file that is read when none is named.
+const CONFIG_FILE: &str = "waybind.toml";
+
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars().filter(|(name, _)| name.starts_with("WAYBIND_")).collect()
+}
+
+fn load(file: Option<&Path>, data: Option<&Path>) -> Result<Config, Failure> {
+    let environment = environment();
+    let mut config = match file {
+        Some(file) => Config::load(file, &environment)?,
+        None if Path::new(CONFIG_FILE).exists() => Config::load(Path::new(CONFIG_FILE), &environment)?,
+        None => Config::without_file(&environment)?,
+    };
+    if let Some(data) = data {
+        config.data = data.to_owned();
+    }
+    Ok(config)
+}
+
+/// Runs the program.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::FAILURE };
+        }
+    };
+    crate::telemetry::start_logging(&std::env::var("RUST_LOG").unwrap_or_else(|_| "waybind=info".into()));
+    match execute(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => {
+            eprintln!("waybind: {message}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Failed(message)) => {
+            eprintln!("waybind: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve { config, data, listen } => {
+            let mut config = load(config.as_deref(), data.as_deref())?;
+            config.listen = listen.unwrap_or(config.listen);
+            serve::serve(&config)
+        }
+        Command::Demo { listen, data, fast, exit, traces } => serve::demo(listen, data, fast, exit, traces),
+        Command::Import { files, target } => import::import(&files, &target),
+        Command::Decode { jsonl: true, .. } => decode::lines(),
+        Command::Decode { text, .. } => decode::one(&text.unwrap_or_default()),
+        Command::Ledger { action, data, json } => ledger::ledger(&action, &load(None, data.as_deref())?, json),
+        Command::Replay { trace, station, target } => replay::replay(&trace, station, &target),
+        Command::Devices { target } => devices::devices(&target),
+        Command::CheckConfig { file, json } => check_config(&file, json),
+        Command::Selftest { part } => selftest::selftest(&part),
+        Command::Token { name } => token::token(&name),
+        Command::Bench(settings) => bench::bench(&settings),
+    }
+}
+
+fn check_config(file: &Path, json: bool) -> Result<(), Failure> {
+    match Config::load(file, &environment()) {
+        Ok(config) if json => say(&serde_json::json!({"ok": true, "stations": config.station.len(), "devices": config.device.len()}).to_string()),
+        Ok(config) => say(&format!("{}: right; {} station(s), {} device(s)", file.display(), config.station.len(), config.device.len())),
+        Err(error) if json => {
+            say(&serde_json::json!({"ok": false, "problems": error.problems}).to_string())?;
+            Err(Failure::Usage(error.to_string()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes a line to standard output; a reader that went away ends the command quietly.
+fn say(line: &str) -> Result<(), Failure> {
+    use std::io::Write as _;
+    writeln!(std::io::stdout(), "{line}").map_err(|error| Failure::failed(&error))
+}
+
+/// A runtime for commands that wait for the network.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::failed(&error))
+}

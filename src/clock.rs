@@ -1,0 +1,45 @@
+//! The only place that reads the time.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::domain::clock::{Moment, Now};
+
+/// Tells the time at the site.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    zone: TimeZone,
+    boot: u64,
+}
+
+impl Clock {
+    /// A clock for a site's time zone.
+    #[must_use]
+    pub fn new(zone: TimeZone) -> Self {
+        let mut hash = DefaultHasher::new();
+        // without it (no /proc) every start of the process counts as one of the machine, and nothing lapses over it
+        match std::fs::read_to_string("/proc/sys/kernel/random/boot_id") {
+            Ok(id) => id.trim().hash(&mut hash),
+            Err(_) => std::process::id().hash(&mut hash),
+        }
+        Clock { zone, boot: hash.finish() }
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        let wall = Timestamp::now();
+        let since_boot = clock_gettime(ClockId::Boottime);
+        let boot_ms = since_boot.tv_sec.cast_unsigned() * 1_000 + since_boot.tv_nsec.cast_unsigned() / 1_000_000;
+        Now { at: Moment { wall, boot_ms, boot: self.boot }, today: wall.to_zoned(self.zone.clone()).date() }
+    }
+
+    /// A moment as the site writes it, with its offset.
+    #[must_use]
+    pub fn written(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
+    }
+}

@@ -1,0 +1,196 @@
+//! Reading TOML key by key, so that every mistake is found and each has its line.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+/// A mistake in a configuration file.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Problem {
+    /// The line, from 1.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+impl Problem {
+    pub(super) fn whole(message: String) -> Self {
+        Problem { line: None, message, hint: String::new() }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(line) = self.line {
+            write!(out, "line {line}: ")?;
+        }
+        out.write_str(&self.message)?;
+        if self.hint.is_empty() { Ok(()) } else { write!(out, " ({})", self.hint) }
+    }
+}
+
+/// A secret: written out, or in a file of its own.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Secret {
+    /// None.
+    #[default]
+    None,
+    /// Written out.
+    Text(String),
+    /// In a file.
+    File {
+        /// Which.
+        file: PathBuf,
+    },
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Secret(…)")
+    }
+}
+
+/// Collects mistakes while a file is read.
+pub(crate) struct Reader<'t> {
+    text: &'t str,
+    problems: Vec<Problem>,
+}
+
+impl<'t> Reader<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Reader { text, problems: Vec::new() }
+    }
+
+    /// Reads the file's root table.
+    pub(super) fn root<T: Default>(&mut self, read: impl FnOnce(&DeTable<'t>, &mut Reader<'t>) -> T) -> T {
+        match DeTable::parse(self.text) {
+            Ok(table) => read(table.get_ref(), self),
+            Err(error) => {
+                let line = error.span().map(|span| self.line(span.start));
+                self.problem(line, error.message().to_owned(), "");
+                T::default()
+            }
+        }
+    }
+
+    pub(super) fn line(&self, at: usize) -> usize {
+        self.text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+    }
+
+    /// The line on which a root key stands.
+    pub(super) fn line_of(&self, key: &str) -> Option<usize> {
+        let stands = |line: &str| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
+        self.text.lines().position(stands).map(|index| index + 1)
+    }
+
+    pub(super) fn problem(&mut self, line: Option<usize>, message: impl Into<String>, hint: impl Into<String>) {
+        self.problems.push(Problem { line, message: message.into(), hint: hint.into() });
+    }
+
+    pub(super) fn unknown(&mut self, key: &Spanned<std::borrow::Cow<'_, str>>, known: &[&str]) {
+        let name = key.get_ref();
+        let nearest = known.iter().max_by(|one, other| strsim::jaro_winkler(name, one).total_cmp(&strsim::jaro_winkler(name, other)));
+        let hint = nearest.map(|nearest| format!("the nearest is \"{nearest}\"")).unwrap_or_default();
+        self.problem(Some(self.line(key.span().start)), format!("there is no key \"{name}\""), hint);
+    }
+
+    pub(super) fn value<T: DeserializeOwned>(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<T> {
+        match T::deserialize(ValueDeserializer::from(value.clone())) {
+            Ok(read) => Some(read),
+            Err(error) => {
+                let line = self.line(value.span().start);
+                self.problem(Some(line), format!("{key}: {}", error.message().trim()), "");
+                None
+            }
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Vec<Problem> {
+        self.problems.sort_by_key(|problem| problem.line);
+        self.problems
+    }
+}
+
+/// Defines a table of the file: each key once, with its documentation, type and default.
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($(#[doc = $key_doc:literal])* $key:ident: $type:ty = $default:expr $(, $kind:ident)?;)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name {
+            $($(#[doc = $key_doc])* pub $key: $type,)*
+            /// The line on which it stands in the file.
+            pub line: Option<usize>,
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                $name { $($key: $default,)* line: None }
+            }
+        }
+
+        impl $name {
+            /// Its keys.
+            pub const KEYS: &'static [&'static str] = &[$(stringify!($key)),*];
+
+            #[allow(unused_variables, clippy::allow_attributes, reason = "a table without tables in it")]
+            pub(crate) fn read(table: &toml::de::DeTable<'_>, reader: &mut crate::config::file::Reader<'_>) -> Self {
+                let mut section = $name::default();
+                for (key, value) in table.iter() {
+                    match key.get_ref().as_ref() {
+                        $(stringify!($key) => section!(@read section, reader, $key, value, $type $(, $kind)?),)*
+                        _ => reader.unknown(key, Self::KEYS),
+                    }
+                }
+                section
+            }
+
+            /// Takes one key's value from another.
+            #[allow(dead_code, clippy::allow_attributes, reason = "only the root table is overridden key by key")]
+            pub(crate) fn take(&mut self, key: &str, other: Self) {
+                match key {
+                    $(stringify!($key) => self.$key = other.$key,)*
+                    _ => {}
+                }
+            }
+        }
+    };
+    (@read $section:ident, $reader:ident, $key:ident, $value:ident, $type:ty) => {
+        if let Some(read) = $reader.value::<$type>(stringify!($key), $value) {
+            $section.$key = read;
+        }
+    };
+    (@read $section:ident, $reader:ident, $key:ident, $value:ident, $type:ty, tables) => {
+        match $value.get_ref().as_array() {
+            Some(tables) => {
+                for table in tables.iter() {
+                    match table.get_ref().as_table() {
+                        Some(inner) => {
+                            let mut read = <$type as crate::config::file::Tables>::read_one(inner, $reader);
+                            read.line = Some($reader.line(table.span().start));
+                            $section.$key.push(read);
+                        }
+                        None => $reader.problem(Some($reader.line(table.span().start)), concat!(stringify!($key), " must be a table"), ""),
+                    }
+                }
+            }
+            None => {
+                let line = Some($reader.line($value.span().start));
+                $reader.problem(line, concat!(stringify!($key), " is written with two brackets: [[", stringify!($key), "]]"), "");
+            }
+        }
+    };
+}
+
+/// A list of tables whose elements know how to read themselves.
+pub(crate) trait Tables {
+    type One;
+    fn read_one(table: &DeTable<'_>, reader: &mut Reader<'_>) -> Self::One;
+}
+
+pub(crate) use section;

@@ -1,0 +1,213 @@
+//! The configuration: one TOML file, every key with a default, every mistake told at once with its line.
+
+mod file;
+mod protocols;
+mod stations;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use jiff::tz::TimeZone;
+
+pub use self::file::{Problem, Secret};
+pub use self::protocols::{Library, ProtocolError, read_vectors};
+pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
+
+use self::file::{Reader, section};
+use crate::domain::decide::OVERRIDABLE;
+use crate::domain::station::{Mode, StationRules};
+use crate::domain::verdict::Code;
+use crate::message::Language;
+
+section! {
+    /// The whole file. Environment variables `WAYBIND_<KEY>` override the keys that stand outside any table.
+    Config {
+        /// Where the pages and the API are served.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
+        /// The data folder.
+        data: PathBuf = PathBuf::from("waybind-data");
+        /// What the pages speak where the browser does not say.
+        language: Language = Language::Chinese;
+        /// The site's time zone, an IANA name; the system's where it is empty.
+        time_zone: String = String::new();
+        /// Names under which browsers may reach this box, besides its addresses.
+        hosts: Vec<String> = Vec::new();
+        /// Scans that match one of these are ignored: `*` stands for any characters, `?` for one.
+        ignore: Vec<String> = Vec::new();
+        /// Refusals that a lead may let pass.
+        overridable: Vec<Code> = vec![Code::Unreadable, Code::WrongLocation, Code::WrongSlot, Code::WrongRevision, Code::WrongLot, Code::Expired];
+        /// A folder with further scanner definitions.
+        protocols: Option<PathBuf> = None;
+        /// The stations; without any there are `http-pick`, `http-pack`, `http-bench`, `http-load` and `http-info`.
+        station: Vec<StationSettings> = Vec::new(), tables;
+        /// The scanners.
+        device: Vec<DeviceSettings> = Vec::new(), tables;
+        /// Tokens for the API; beyond loopback it asks for one.
+        token: Vec<TokenSettings> = Vec::new(), tables;
+    }
+}
+
+section! {
+    /// A token of the API.
+    TokenSettings {
+        /// Whose it is.
+        name: String = String::new();
+        /// SHA-256 of the token, hexadecimal; `waybind token` makes both.
+        sha256: String = String::new();
+    }
+}
+
+/// Why a configuration can't be used: every mistake in it.
+#[derive(Debug, thiserror::Error)]
+#[error("{} mistake(s) in {}", .problems.len(), .path.display())]
+pub struct ConfigError {
+    /// The file.
+    pub path: PathBuf,
+    /// Its mistakes.
+    pub problems: Vec<Problem>,
+}
+
+impl Config {
+    /// Reads a file; `environment` holds the variables that override its keys.
+    ///
+    /// # Errors
+    /// Every mistake, with its line and what to do.
+    pub fn load(path: &std::path::Path, environment: &BTreeMap<String, String>) -> Result<Config, ConfigError> {
+        let failed = |problems| ConfigError { path: path.to_owned(), problems };
+        let text = std::fs::read_to_string(path).map_err(|error| failed(vec![Problem::whole(format!("can't be read: {error}"))]))?;
+        Config::parse(&text, environment).map_err(failed)
+    }
+
+    /// The configuration that holds without a file.
+    ///
+    /// # Errors
+    /// A variable of the environment is wrong.
+    pub fn without_file(environment: &BTreeMap<String, String>) -> Result<Config, ConfigError> {
+        Config::parse("", environment).map_err(|problems| ConfigError { path: PathBuf::from("the environment"), problems })
+    }
+
+    /// Reads a configuration's text.
+    ///
+    /// # Errors
+    /// Every mistake.
+    pub fn parse(text: &str, environment: &BTreeMap<String, String>) -> Result<Config, Vec<Problem>> {
+        let mut reader = Reader::new(text);
+        let mut config = reader.root(|table, reader| Config::read(table, reader));
+        for (name, value) in environment {
+            if let Some(key) = name.strip_prefix("WAYBIND_") {
+                config.override_with(&key.to_ascii_lowercase(), value, &mut reader);
+            }
+        }
+        let library = Library::load(config.protocols.as_deref(), &mut reader);
+        config.check(&library, &mut reader);
+        if config.station.is_empty() {
+            config.station = stations::without_configuration();
+        }
+        let problems = reader.finish();
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    fn override_with(&mut self, key: &str, value: &str, reader: &mut Reader<'_>) {
+        let single = format!("{key} = {value}\n");
+        let quoted = format!("{key} = {}\n", toml::Value::String(value.to_owned()));
+        if !Config::KEYS.contains(&key) || ["station", "device", "token"].contains(&key) {
+            return;
+        }
+        let parsed = Config::parse_one(&single).or_else(|_| Config::parse_one(&quoted));
+        match parsed {
+            Ok(one) => self.take(key, one),
+            Err(problem) => reader.problem(None, format!("WAYBIND_{}: {}", key.to_ascii_uppercase(), problem.message), problem.hint),
+        }
+    }
+
+    fn parse_one(text: &str) -> Result<Config, Problem> {
+        let mut reader = Reader::new(text);
+        let config = reader.root(|table, reader| Config::read(table, reader));
+        reader.finish().into_iter().next().map_or(Ok(config), Err)
+    }
+
+    fn check(&self, library: &Library, reader: &mut Reader<'_>) {
+        for code in self.overridable.iter().filter(|code| !OVERRIDABLE.contains(code)) {
+            let allowed: Vec<&str> = OVERRIDABLE.iter().map(|code| code.as_str()).collect();
+            reader.problem(reader.line_of("overridable"), format!("{} may never be overridden", code.as_str()), format!("choose from {}", allowed.join(", ")));
+        }
+        if !self.time_zone.is_empty() && TimeZone::get(&self.time_zone).is_err() {
+            reader.problem(reader.line_of("time_zone"), format!("there is no time zone \"{}\"", self.time_zone), "use an IANA name such as Asia/Shanghai");
+        }
+        stations::check(self, library, reader);
+        for token in &self.token {
+            if token.sha256.len() != 64 || !token.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                reader.problem(token.line, format!("token \"{}\": sha256 is no SHA-256 in hexadecimal", token.name), "`waybind token` makes a token and its sha256");
+            }
+        }
+    }
+
+    /// The site's time zone.
+    #[must_use]
+    pub fn zone(&self) -> TimeZone {
+        if self.time_zone.is_empty() { TimeZone::system() } else { TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC) }
+    }
+
+    /// How the stations are set.
+    #[must_use]
+    pub fn rules(&self) -> Vec<StationRules> {
+        self.station.iter().filter_map(StationSettings::rules).collect()
+    }
+}
+
+/// A station's mode, or what it is without one.
+pub(super) const MODE_DEFAULT: Mode = Mode::Bench;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        let problems = Config::parse(text, &BTreeMap::new()).err().unwrap_or_default();
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn without_a_file_there_are_stations_for_scripts() {
+        let config = Config::parse("", &BTreeMap::new()).expect("defaults are right");
+        let names: Vec<&str> = config.station.iter().map(|station| station.id.as_str()).collect();
+        assert_eq!(names, ["http-pick", "http-pack", "http-bench", "http-load", "http-info"]);
+        assert!(config.rules().iter().all(|rules| !rules.latch));
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_line() {
+        let text = "listen = \"nowhere\"\nlanguge = \"en\"\n\n[[station]]\nid = \"pack-01\"\nmode = \"packing\"\nlatsch = true\n\n[[station]]\nid = \"pack-01\"\n\n[[device]]\nname = \"gun\"\nstation = \"pack-02\"\nkind = \"serial\"\nprotocol = \"zebra/ssl\"\n";
+        let told = problems(text);
+        let expected = [
+            "line 1: listen",
+            "line 2: there is no key \"languge\"",
+            "line 6: mode",
+            "line 7: there is no key \"latsch\"",
+            "line 9: station \"pack-01\" stands twice",
+            "line 12: device \"gun\" needs a path",
+            "line 12: device \"gun\" belongs to station \"pack-02\"",
+            "line 12: device \"gun\" speaks \"zebra/ssl\"",
+        ];
+        for start in expected {
+            assert!(told.iter().any(|line| line.starts_with(start)), "{start} is not among {told:#?}");
+        }
+        assert!(told.iter().any(|line| line.contains("language")), "the nearest name is offered");
+        assert_eq!(told.len(), expected.len(), "{told:#?}");
+    }
+
+    #[test]
+    fn the_environment_overrides_and_is_checked() {
+        let environment = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        let config = Config::parse("", &environment("WAYBIND_LISTEN", "127.0.0.1:9000")).expect("right");
+        assert_eq!(config.listen.port(), 9000);
+        assert!(Config::parse("", &environment("WAYBIND_LISTEN", "x")).is_err());
+        assert!(Config::parse("", &environment("WAYBIND_OTHER", "x")).is_ok());
+    }
+
+    #[test]
+    fn what_would_break_the_binding_can_not_be_made_overridable() {
+        assert!(problems("overridable = [\"order_cancelled\"]")[0].starts_with("line 1: order_cancelled may never be overridden"));
+    }
+}

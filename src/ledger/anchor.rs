@@ -1,0 +1,100 @@
+//! The head of the chain, kept outside the database: two slots of 4 KiB, written in turn, each with its checksum.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::LedgerError;
+
+/// The end of the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub seq: u64,
+    pub hash: [u8; 32],
+}
+
+impl Head {
+    /// Before the first record.
+    pub(super) const EMPTY: Head = Head { seq: 0, hash: [0; 32] };
+}
+
+/// One disk sector group: a torn write spoils one slot, never both.
+const SLOT: usize = 4096;
+const MAGIC: &[u8; 8] = b"waybind1";
+const CHECKED: usize = 8 + 8 + 32;
+
+pub(super) struct Anchor {
+    file: File,
+    next: usize,
+}
+
+impl Anchor {
+    /// Opens the anchor, or makes one; answers the head that it holds.
+    pub(super) fn open(path: &Path) -> Result<(Anchor, Option<Head>), LedgerError> {
+        let io = |what| LedgerError::io(what, path);
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(io("can't open"))?;
+        let mut bytes = vec![0; 2 * SLOT];
+        let length = file.metadata().map_err(io("can't read"))?.len();
+        if length < bytes.len() as u64 {
+            file.write_all_at(&bytes, 0).map_err(io("can't prepare"))?;
+            file.sync_all().map_err(io("can't sync"))?;
+        }
+        file.read_exact_at(&mut bytes, 0).map_err(io("can't read"))?;
+        let slots = [decode(&bytes[..SLOT]), decode(&bytes[SLOT..])];
+        let newest = slots.iter().enumerate().filter_map(|(index, slot)| slot.map(|head| (index, head))).max_by_key(|(_, head)| head.seq);
+        let next = newest.map_or(0, |(index, _)| 1 - index);
+        Ok((Anchor { file, next }, newest.map(|(_, head)| head)))
+    }
+
+    /// Writes the head into the older slot and syncs it.
+    pub(super) fn write(&mut self, head: Head) -> std::io::Result<()> {
+        let offset = (self.next * SLOT) as u64;
+        self.file.write_all_at(&encode(head), offset)?;
+        self.file.sync_data()?;
+        self.next = 1 - self.next;
+        Ok(())
+    }
+}
+
+fn encode(head: Head) -> [u8; CHECKED + 32] {
+    let mut bytes = [0; CHECKED + 32];
+    bytes[..8].copy_from_slice(MAGIC);
+    bytes[8..16].copy_from_slice(&head.seq.to_be_bytes());
+    bytes[16..CHECKED].copy_from_slice(&head.hash);
+    let sum: [u8; 32] = Sha256::digest(&bytes[..CHECKED]).into();
+    bytes[CHECKED..].copy_from_slice(&sum);
+    bytes
+}
+
+fn decode(slot: &[u8]) -> Option<Head> {
+    let seq = u64::from_be_bytes(slot.get(8..16)?.try_into().ok()?);
+    let hash: [u8; 32] = slot.get(16..CHECKED)?.try_into().ok()?;
+    let head = Head { seq, hash };
+    (slot.get(..CHECKED + 32)? == encode(head)).then_some(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_slot_that_is_whole_counts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("anchor");
+        let head = |seq| Head { seq, hash: [seq as u8; 32] };
+        let (mut anchor, found) = Anchor::open(&path).expect("an anchor");
+        assert_eq!(found, None);
+        for seq in 1..=3 {
+            anchor.write(head(seq)).expect("written");
+        }
+        assert_eq!(Anchor::open(&path).expect("an anchor").1, Some(head(3)));
+        // head 3 stands in the first slot: spoil it
+        std::os::unix::fs::FileExt::write_all_at(&File::options().write(true).open(&path).expect("open"), b"x", 20).expect("spoilt");
+        let (mut anchor, found) = Anchor::open(&path).expect("an anchor");
+        assert_eq!(found, Some(head(2)));
+        anchor.write(head(4)).expect("written");
+        assert_eq!(Anchor::open(&path).expect("an anchor").1, Some(head(4)));
+    }
+}

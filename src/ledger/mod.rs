@@ -1,0 +1,184 @@
+//! The ledger: every record on disk before anybody sees green, chained, and foldable into the state.
+//!
+//! # Format
+//! `waybind.db` (SQLite, WAL, `synchronous=FULL`, STRICT tables) holds:
+//! - `ledger(seq, body, hash)`: `body` is a record ([`Record`]) as JSON, byte for byte as it was hashed; `hash` is
+//!   SHA-256 over the previous hash, `seq` as 8 bytes big-endian and `body`. `seq` starts at 1 and has no gaps.
+//! - `scans(scan_id, seq)`: which record a scan id has.
+//! - `outbox(seq, record, part, type, order_id)`: the feed: which facts the world outside is told, in order.
+//! - one table a kind of thing, holding the state as JSON documents, with the columns that they are found by.
+//!
+//! `anchor` (8 KiB) holds the head of the chain in two alternating slots of 4 KiB, synced after each commit and before
+//! green: a database that is behind its anchor has lost its tail, and nothing is green until a person has said so.
+//! `lock` is held by the one process that may write.
+//!
+//! # Limits
+//! A commit of unknown outcome stops the writer; it opens the database again, syncs what it finds, and tells by scan
+//! id what was recorded.
+
+mod anchor;
+mod cache;
+mod feed;
+mod reader;
+mod record;
+mod schema;
+mod tables;
+mod transaction;
+mod verify;
+mod writer;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+pub use self::feed::FeedEvent;
+pub use self::reader::{OrderHistory, Reader, Stats};
+pub use self::record::{Cause, Record};
+pub use self::tables::ReadTransaction;
+pub use self::transaction::WriteTransaction;
+pub use self::verify::{Finding, Report, verify};
+pub use self::writer::{Health, WriteError, Writer, accept_damage};
+
+
+/// Why a ledger can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Another process has the data folder.
+    #[error("the data folder {} is in use by another waybind", .folder.display())]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A file can't be read or written.
+    #[error("{what} {}", .path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// SQLite says no.
+    #[error("{what}")]
+    Sqlite {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        source: rusqlite::Error,
+    },
+    /// A newer waybind wrote it.
+    #[error("the database has schema {found}, this waybind knows {known}: use the newer waybind that wrote it")]
+    Newer {
+        /// In the file.
+        found: i64,
+        /// Known here.
+        known: i64,
+    },
+    /// SQLite is older than the WAL fix.
+    #[error("SQLite {0} has the WAL-reset bug; at least 3.51.3 is needed")]
+    OldSqlite(&'static str),
+    /// A fact does not fit the state.
+    #[error("a fact does not fit the state")]
+    Apply(#[source] crate::domain::ApplyError),
+    /// A document can't be read.
+    #[error("{what}")]
+    Document {
+        /// Which.
+        what: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+impl LedgerError {
+    pub(crate) fn sqlite(what: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
+        move |source| LedgerError::Sqlite { what, source }
+    }
+
+    pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| LedgerError::Io { what, path, source }
+    }
+
+    /// What the person who runs waybind can do.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            LedgerError::InUse { .. } => "stop the other waybind, or give this one another --data folder",
+            LedgerError::Io { .. } => "check that the folder exists, is writable and has space",
+            LedgerError::Newer { .. } => "nothing was changed",
+            LedgerError::OldSqlite(_) => "build waybind with its bundled SQLite",
+            LedgerError::Sqlite { .. } | LedgerError::Document { .. } | LedgerError::Apply(_) => "run `waybind ledger verify`; keep a copy of the folder before anything else",
+        }
+    }
+}
+
+/// A ledger's tail that was lost, or a chain that does not fit its anchor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The last record that is there.
+    pub head: u64,
+    /// The last record that the anchor knows of.
+    pub anchored: u64,
+    /// In a sentence.
+    pub what: String,
+}
+
+/// The file names in a data folder.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// A data folder.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Folder { path: path.to_owned() }
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.path.join("waybind.db")
+    }
+
+    /// The head of the chain.
+    #[must_use]
+    pub fn anchor(&self) -> PathBuf {
+        self.path.join("anchor")
+    }
+
+    /// Where commands talk to the running service.
+    #[must_use]
+    pub fn control_socket(&self) -> PathBuf {
+        self.path.join("control.sock")
+    }
+
+    /// The site's key.
+    #[must_use]
+    pub fn site_key(&self) -> PathBuf {
+        self.path.join("site.key")
+    }
+
+    /// Makes the folder and takes its lock, which lasts as long as the answer.
+    ///
+    /// # Errors
+    /// The folder can't be made, or another process holds it.
+    pub fn lock(&self) -> Result<File, LedgerError> {
+        std::fs::create_dir_all(&self.path).map_err(LedgerError::io("can't make the data folder", &self.path))?;
+        let path = self.path.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(LedgerError::io("can't open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => Err(LedgerError::InUse { folder: self.path.clone() }),
+            Err(std::fs::TryLockError::Error(source)) => Err(LedgerError::Io { what: "can't lock", path, source }),
+        }
+    }
+}

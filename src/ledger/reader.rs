@@ -1,0 +1,178 @@
+//! Reading beside the writer: the state at one instant, the feed, an order's story, search.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::feed::{self, FeedEvent};
+use super::tables::ReadTransaction;
+use super::{Folder, LedgerError, schema};
+
+/// Readers that are kept open; each page or call takes one for a moment.
+const KEPT_MAX: usize = 4;
+
+/// Reads the ledger; cheap to clone.
+#[derive(Clone)]
+pub struct Reader {
+    path: PathBuf,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+/// How much there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Stats {
+    /// Records.
+    pub records: u64,
+    /// Facts in the feed.
+    pub events: u64,
+    /// Products.
+    pub products: u64,
+    /// Orders.
+    pub orders: u64,
+    /// Pick lists.
+    pub pick_lists: u64,
+    /// Parcels.
+    pub parcels: u64,
+    /// Waybills.
+    pub waybills: u64,
+    /// Bytes of the database.
+    pub bytes: u64,
+}
+
+/// What happened to an order.
+pub type OrderHistory = Vec<FeedEvent>;
+
+/// Facts of one order that are shown; far more than any order has.
+const HISTORY_MAX: usize = 2_000;
+
+impl Reader {
+    /// A reader of a folder's ledger; the database must be there.
+    ///
+    /// # Errors
+    /// The database can't be opened.
+    pub fn open(folder: &Folder) -> Result<Reader, LedgerError> {
+        let path = folder.database();
+        let first = schema::open_reader(&path)?;
+        Ok(Reader { path, idle: Arc::new(Mutex::new(vec![first])) })
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        let idle = self.idle.lock().map(|mut idle| idle.pop()).unwrap_or_default();
+        let conn = idle.map_or_else(|| schema::open_reader(&self.path), Ok)?;
+        let done = work(&conn)?;
+        if let Ok(mut idle) = self.idle.lock() {
+            if idle.len() < KEPT_MAX {
+                idle.push(conn);
+            }
+        }
+        Ok(done)
+    }
+
+    /// Looks at the warehouse as it stands at one instant.
+    ///
+    /// # Errors
+    /// A table can't be read.
+    pub fn look<T>(&self, work: impl FnOnce(&ReadTransaction<'_>) -> T) -> Result<T, LedgerError> {
+        self.with(|conn| {
+            conn.execute_batch("BEGIN").map_err(LedgerError::sqlite("can't begin to read"))?;
+            let transaction = ReadTransaction::new(conn);
+            let done = work(&transaction);
+            let read = transaction.finish();
+            conn.execute_batch("COMMIT").map_err(LedgerError::sqlite("can't end reading"))?;
+            read.map(|()| done)
+        })
+    }
+
+    /// Facts after a cursor, oldest first.
+    ///
+    /// # Errors
+    /// The feed can't be read.
+    pub fn events_after(&self, cursor: u64, limit: usize) -> Result<Vec<FeedEvent>, LedgerError> {
+        self.with(|conn| feed::after(conn, cursor, limit))
+    }
+
+    /// An order's story: every fact, refusals too.
+    ///
+    /// # Errors
+    /// The feed can't be read.
+    pub fn order_history(&self, order: &str) -> Result<OrderHistory, LedgerError> {
+        self.with(|conn| feed::of_order(conn, order, HISTORY_MAX))
+    }
+
+    /// The last place of the feed.
+    ///
+    /// # Errors
+    /// The feed can't be read.
+    pub fn last_event(&self) -> Result<u64, LedgerError> {
+        self.with(|conn| {
+            let last: Option<i64> = conn.query_row("SELECT max(seq) FROM outbox", [], |row| row.get(0)).map_err(LedgerError::sqlite("can't read the feed"))?;
+            Ok(last.unwrap_or(0).cast_unsigned())
+        })
+    }
+
+    /// The record of a scan, if there is one.
+    ///
+    /// # Errors
+    /// The table can't be read.
+    pub fn scan_seq(&self, scan: &str) -> Result<Option<u64>, LedgerError> {
+        self.with(|conn| {
+            let seq = conn.query_row("SELECT seq FROM scans WHERE scan_id = ?1", [scan], |row| row.get::<_, i64>(0)).optional();
+            seq.map(|seq| seq.map(i64::cast_unsigned)).map_err(LedgerError::sqlite("can't read the scans"))
+        })
+    }
+
+    /// Ids of orders with a telephone number, or with a serial on them.
+    ///
+    /// # Errors
+    /// A table can't be read.
+    pub fn orders_by(&self, phone_or_serial: &str, limit: usize) -> Result<Vec<(&'static str, String)>, LedgerError> {
+        self.with(|conn| {
+            let sqlite = || LedgerError::sqlite("can't search");
+            let digits: String = phone_or_serial.chars().filter(char::is_ascii_digit).collect();
+            let sql = "SELECT 'phone', id FROM orders WHERE phone = ?1 UNION ALL SELECT 'serial', order_id FROM serials WHERE serial = ?2 LIMIT ?3";
+            let mut statement = conn.prepare_cached(sql).map_err(sqlite())?;
+            let rows = statement.query_map((digits, phone_or_serial, limit as i64), |row| {
+                let kind = if row.get_ref(0)?.as_str()? == "phone" { "phone" } else { "serial" };
+                Ok((kind, row.get(1)?))
+            });
+            rows.and_then(Iterator::collect).map_err(sqlite())
+        })
+    }
+
+    /// Ids of the orders that came last, or of other things of a table, newest first.
+    ///
+    /// # Errors
+    /// A table can't be read.
+    pub fn newest_orders(&self, limit: usize) -> Result<Vec<String>, LedgerError> {
+        self.with(|conn| {
+            let sqlite = || LedgerError::sqlite("can't list orders");
+            let mut statement = conn.prepare_cached("SELECT id FROM orders ORDER BY number DESC LIMIT ?1").map_err(sqlite())?;
+            let rows = statement.query_map([limit as i64], |row| row.get(0));
+            rows.and_then(Iterator::collect).map_err(sqlite())
+        })
+    }
+
+    /// How much there is.
+    ///
+    /// # Errors
+    /// A table can't be read.
+    pub fn stats(&self) -> Result<Stats, LedgerError> {
+        self.with(|conn| {
+            let count = |sql: &str| -> Result<u64, LedgerError> {
+                let count: i64 = conn.query_row(sql, [], |row| row.get(0)).map_err(LedgerError::sqlite("can't count"))?;
+                Ok(count.cast_unsigned())
+            };
+            Ok(Stats {
+                records: count("SELECT coalesce(max(seq), 0) FROM ledger")?,
+                events: count("SELECT coalesce(max(seq), 0) FROM outbox")?,
+                products: count("SELECT count(*) FROM products")?,
+                orders: count("SELECT count(*) FROM orders")?,
+                pick_lists: count("SELECT count(*) FROM lists")?,
+                parcels: count("SELECT count(*) FROM parcels")?,
+                waybills: count("SELECT count(*) FROM waybills")?,
+                bytes: count("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")?,
+            })
+        })
+    }
+}

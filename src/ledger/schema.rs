@@ -1,0 +1,80 @@
+//! The database's tables, and opening it the one way that is durable.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::LedgerError;
+
+/// Every schema since the first; each entry leads from the one before it.
+const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql")];
+
+/// 3.51.3 mended a WAL bug that could corrupt a database with two connections.
+const SQLITE_MIN: i32 = 3_051_003;
+
+/// Statements that are kept prepared, more than the program has.
+const STATEMENTS: usize = 96;
+
+/// Pages in the WAL after which the writer moves them into the database.
+const CHECKPOINT_PAGES: i64 = 2_000;
+
+/// How long a reader waits for a lock; the writer never waits for readers in WAL mode.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Opens the database for the one writer, and brings its schema up to date.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, LedgerError> {
+    if rusqlite::version_number() < SQLITE_MIN {
+        return Err(LedgerError::OldSqlite(rusqlite::version()));
+    }
+    let mut conn = Connection::open(path).map_err(LedgerError::sqlite("can't open the database"))?;
+    configure(&conn).map_err(LedgerError::sqlite("can't set the database up"))?;
+    migrate(&mut conn)?;
+    Ok(conn)
+}
+
+/// Opens the database to read beside the writer.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, LedgerError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(LedgerError::sqlite("can't open the database to read"))?;
+    conn.busy_timeout(BUSY).map_err(LedgerError::sqlite("can't set the reader up"))?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    check_version(&conn)?;
+    Ok(conn)
+}
+
+fn configure(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(BUSY)?;
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    conn.pragma_update(None, "foreign_keys", "OFF")?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}
+
+fn version(conn: &Connection) -> Result<i64, LedgerError> {
+    conn.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(LedgerError::sqlite("can't read the schema's version"))
+}
+
+fn check_version(conn: &Connection) -> Result<usize, LedgerError> {
+    let found = version(conn)?;
+    match usize::try_from(found) {
+        Ok(found) if found <= MIGRATIONS.len() => Ok(found),
+        _ => Err(LedgerError::Newer { found, known: MIGRATIONS.len() as i64 }),
+    }
+}
+
+fn migrate(conn: &mut Connection) -> Result<(), LedgerError> {
+    let from = check_version(conn)?;
+    for (index, migration) in MIGRATIONS.iter().enumerate().skip(from) {
+        let mut step = || -> rusqlite::Result<()> {
+            let tx = conn.transaction()?;
+            tx.execute_batch(migration)?;
+            tx.pragma_update(None, "user_version", index as i64 + 1)?;
+            tx.commit()
+        };
+        step().map_err(LedgerError::sqlite("can't bring the schema up to date"))?;
+    }
+    Ok(())
+}

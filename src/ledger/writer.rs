@@ -1,0 +1,344 @@
+//! The one writer: its own thread, whatever waits goes into one transaction, one commit, then everybody is answered.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::anchor::{Anchor, Head};
+use super::cache::Cache;
+use super::transaction::WriteTransaction;
+use super::{Damage, Folder, LedgerError, schema};
+
+/// Jobs that may wait. At some 20,000 a second it is a twentieth of a second of work; more waiting helps nobody.
+const QUEUE_MAX: usize = 1_024;
+
+/// Jobs in one transaction: beyond some 64 a commit gets slower faster than it gets cheaper.
+const GROUP_MAX: usize = 64;
+
+/// How often a stopped writer tries to go on. Green within five seconds of free space is promised.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Why something was not written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// It is not on disk.
+    #[error("it could not be recorded: {0}")]
+    NotRecorded(String),
+    /// The commit failed in a way that leaves open whether it is on disk.
+    #[error("it is not known whether it was recorded: {0}")]
+    NotConfirmed(String),
+}
+
+/// How the writer is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It writes.
+    Good,
+    /// It can't write now, and tries again by itself.
+    Stopped(String),
+    /// The ledger lost its tail; nothing is green until a person has said so.
+    Recovery(Damage),
+}
+
+type Answer = Box<dyn FnOnce(Result<(), WriteError>) + Send>;
+type Job = Box<dyn FnOnce(Result<&mut WriteTransaction<'_>, WriteError>) -> Answer + Send>;
+
+/// Hands work to the writer.
+#[derive(Clone)]
+pub struct Writer {
+    queue: mpsc::Sender<Job>,
+    health: watch::Receiver<Health>,
+    box_id: Arc<str>,
+}
+
+impl Writer {
+    /// Opens the ledger of a folder and starts its writer. The folder's lock must be held.
+    ///
+    /// # Errors
+    /// The database can't be opened. A damaged one opens in recovery mode instead.
+    pub fn start(folder: &Folder) -> Result<Writer, LedgerError> {
+        let store = Store::open(folder)?;
+        let health = store.damage.clone().map_or(Health::Good, Health::Recovery);
+        let (health_tx, health) = watch::channel(health);
+        let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+        let box_id = store.box_id.clone();
+        let main = Main { folder: folder.clone(), health: health_tx };
+        let spawned = std::thread::Builder::new().name("ledger".into()).spawn(move || main.run(store, jobs));
+        spawned.map_err(LedgerError::io("can't start the writer for", &folder.database()))?;
+        Ok(Writer { queue, health, box_id })
+    }
+
+    /// Runs something within the writer's transaction; the answer comes when it is durable.
+    ///
+    /// # Errors
+    /// It was not made durable, or its outcome is not known.
+    pub async fn submit<T, F>(&self, work: F) -> Result<T, WriteError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTransaction<'_>) -> T + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |transaction| match transaction {
+            Ok(transaction) => {
+                let done = work(transaction);
+                Box::new(move |outcome| drop(reply.send(outcome.map(|()| done))))
+            }
+            Err(error) => Box::new(move |_| drop(reply.send(Err(error)))),
+        });
+        let gone = || WriteError::NotRecorded("waybind is stopping".into());
+        self.queue.send(job).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| WriteError::NotConfirmed("the writer is gone".into()))?
+    }
+
+    /// How the writer is, and when that changes.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
+    }
+
+    /// The id of this box; it never changes.
+    #[must_use]
+    pub fn box_id(&self) -> &Arc<str> {
+        &self.box_id
+    }
+}
+
+/// The open database with what the writer keeps between transactions.
+struct Store {
+    conn: Connection,
+    anchor: Anchor,
+    head: Head,
+    last_wall: Option<jiff::Timestamp>,
+    cache: Cache,
+    box_id: Arc<str>,
+    damage: Option<Damage>,
+}
+
+impl Store {
+    fn open(folder: &Folder) -> Result<Store, LedgerError> {
+        let conn = schema::open_writer(&folder.database())?;
+        let head = read_head(&conn)?;
+        let (mut anchor, anchored) = Anchor::open(&folder.anchor())?;
+        let damage = compare(&conn, head, anchored)?;
+        if damage.is_none() && anchored != Some(head) {
+            // the last commit was made and its anchor was not: what is there now is synced before it is trusted
+            settle(&conn)?;
+            anchor.write(head).map_err(LedgerError::io("can't write", &folder.anchor()))?;
+        }
+        let last_wall = conn
+            .query_row("SELECT body FROM ledger ORDER BY seq DESC LIMIT 1", [], |row| row.get::<_, Vec<u8>>(0))
+            .optional()
+            .map_err(LedgerError::sqlite("can't read the last record"))?
+            .and_then(|body| serde_json::from_slice::<super::Record>(&body).ok())
+            .map(|record| record.at.wall);
+        let box_id = box_id(&conn)?;
+        Ok(Store { conn, anchor, head, last_wall, cache: Cache::default(), box_id, damage })
+    }
+
+    /// Runs a group of jobs in one transaction and answers them.
+    fn group(&mut self, jobs: Vec<Job>) -> Result<(), WriteError> {
+        let mut answers = Vec::with_capacity(jobs.len());
+        let outcome = self.transact(jobs, &mut answers);
+        for answer in answers {
+            answer(outcome.clone());
+        }
+        outcome
+    }
+
+    fn transact(&mut self, jobs: Vec<Job>, answers: &mut Vec<Answer>) -> Result<(), WriteError> {
+        let mut jobs = jobs.into_iter();
+        let not_recorded = |error: &dyn std::error::Error| WriteError::NotRecorded(chain(error));
+        if let Err(error) = self.conn.execute_batch("BEGIN IMMEDIATE") {
+            let error = not_recorded(&error);
+            answers.extend(jobs.map(|job| job(Err(error.clone()))));
+            return Err(error);
+        }
+        let cache = std::mem::take(&mut self.cache);
+        let mut transaction = WriteTransaction::new(&self.conn, cache, self.head, self.last_wall, &self.box_id);
+        for job in jobs.by_ref() {
+            answers.push(job(Ok(&mut transaction)));
+            if transaction.has_failed() {
+                break;
+            }
+        }
+        let (head, last_wall, cache) = match transaction.finish() {
+            Ok(finished) => finished,
+            Err(error) => {
+                let error = not_recorded(&error);
+                answers.extend(jobs.map(|job| job(Err(error.clone()))));
+                // a failed roll-back leaves nothing committed either; the store is opened anew
+                drop(self.conn.execute_batch("ROLLBACK"));
+                return Err(error);
+            }
+        };
+        if head == self.head {
+            // nothing was appended: nothing to sync
+            self.cache = cache;
+            return self.conn.execute_batch("COMMIT").map_err(|error| not_recorded(&error));
+        }
+        let unknown = |error: &dyn std::error::Error| WriteError::NotConfirmed(chain(error));
+        self.conn.execute_batch("COMMIT").map_err(|error| unknown(&error))?;
+        self.anchor.write(head).map_err(|error| unknown(&error))?;
+        (self.head, self.last_wall, self.cache) = (head, last_wall, cache);
+        Ok(())
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+struct Main {
+    folder: Folder,
+    health: watch::Sender<Health>,
+}
+
+impl Main {
+    fn run(self, mut store: Store, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(first) = jobs.blocking_recv() {
+            if let Some(damage) = &store.damage {
+                let answer = first(Err(WriteError::NotRecorded(damage.what.clone())));
+                answer(Ok(()));
+                continue;
+            }
+            let mut group = vec![first];
+            while group.len() < GROUP_MAX {
+                match jobs.try_recv() {
+                    Ok(job) => group.push(job),
+                    Err(_) => break,
+                }
+            }
+            if let Err(error) = store.group(group) {
+                tracing::error!(%error, "The ledger can't be written; nothing is recorded until it can.");
+                match self.reopen(store, &mut jobs, &error) {
+                    Some(opened) => store = opened,
+                    None => return,
+                }
+            }
+        }
+    }
+
+    /// After a failure nothing is trusted: the database is closed, opened again, and what it holds is synced. While
+    /// that can't be done every job is refused.
+    fn reopen(&self, store: Store, jobs: &mut mpsc::Receiver<Job>, error: &WriteError) -> Option<Store> {
+        self.health.send_replace(Health::Stopped(error.to_string()));
+        drop(store);
+        loop {
+            match Store::open(&self.folder).and_then(probed) {
+                Ok(store) => {
+                    let health = store.damage.clone().map_or(Health::Good, Health::Recovery);
+                    tracing::info!(head = store.head.seq, "The ledger can be written again.");
+                    self.health.send_replace(health);
+                    return Some(store);
+                }
+                Err(error) => {
+                    let reason = chain(&error);
+                    self.health.send_if_modified(|health| {
+                        let stopped = Health::Stopped(reason.clone());
+                        let changed = *health != stopped;
+                        *health = stopped;
+                        changed
+                    });
+                    if !refuse_for(RETRY, jobs, &reason) {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Refuses what comes in for a while; false once nobody is left to ask.
+fn refuse_for(span: Duration, jobs: &mut mpsc::Receiver<Job>, reason: &str) -> bool {
+    let until = std::time::Instant::now() + span;
+    loop {
+        match jobs.try_recv() {
+            Ok(job) => job(Err(WriteError::NotRecorded(reason.to_owned())))(Ok(())),
+            Err(mpsc::error::TryRecvError::Disconnected) => return false,
+            Err(mpsc::error::TryRecvError::Empty) if std::time::Instant::now() >= until => return true,
+            Err(mpsc::error::TryRecvError::Empty) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+/// Makes sure that the database can be written before anything relies on it.
+fn probed(store: Store) -> Result<Store, LedgerError> {
+    settle(&store.conn)?;
+    store
+        .conn
+        .execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('probe', hex(randomblob(2000)))", [])
+        .map_err(LedgerError::sqlite("the database can't be written"))?;
+    Ok(store)
+}
+
+/// Syncs the WAL and moves it into the database: what is read after this is on disk.
+fn settle(conn: &Connection) -> Result<(), LedgerError> {
+    let busy: i64 = conn
+        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(0))
+        .map_err(LedgerError::sqlite("the write-ahead log can't be synced"))?;
+    if busy != 0 {
+        tracing::warn!("A reader kept the write-ahead log from being moved into the database.");
+    }
+    Ok(())
+}
+
+pub(super) fn read_head(conn: &Connection) -> Result<Head, LedgerError> {
+    let last = conn
+        .query_row("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1", [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?)))
+        .optional()
+        .map_err(LedgerError::sqlite("can't read the head of the ledger"))?;
+    Ok(last.map_or(Head::EMPTY, |(seq, hash)| Head { seq: seq.cast_unsigned(), hash }))
+}
+
+/// Whether the database holds what its anchor says that it held.
+pub(super) fn compare(conn: &Connection, head: Head, anchored: Option<Head>) -> Result<Option<Damage>, LedgerError> {
+    let damage = |anchored: u64, what: String| Some(Damage { head: head.seq, anchored, what });
+    let Some(anchored) = anchored else {
+        return Ok((head.seq > 0).then(|| damage(0, format!("the anchor is missing; the ledger ends with record {}", head.seq))).flatten());
+    };
+    if head.seq < anchored.seq {
+        let what = format!("records {} to {} are missing: the ledger ends before its anchor", head.seq + 1, anchored.seq);
+        return Ok(damage(anchored.seq, what));
+    }
+    if anchored.seq == 0 {
+        return Ok(None);
+    }
+    let hash = conn
+        .query_row("SELECT hash FROM ledger WHERE seq = ?1", [anchored.seq.cast_signed()], |row| row.get::<_, [u8; 32]>(0))
+        .optional()
+        .map_err(LedgerError::sqlite("can't read the anchored record"))?;
+    if hash != Some(anchored.hash) {
+        return Ok(damage(anchored.seq, format!("record {} is not the one that the anchor names", anchored.seq)));
+    }
+    Ok(None)
+}
+
+/// The id of this box: made at the first start, and never again under the same data.
+fn box_id(conn: &Connection) -> Result<Arc<str>, LedgerError> {
+    let sql = "INSERT INTO meta (key, value) VALUES ('box', lower(hex(randomblob(4)))) ON CONFLICT (key) DO NOTHING";
+    let made = conn.execute(sql, []).and_then(|_| conn.query_row("SELECT value FROM meta WHERE key = 'box'", [], |row| row.get::<_, String>(0)));
+    made.map(Into::into).map_err(LedgerError::sqlite("can't read the id of the box"))
+}
+
+/// Says that a lost tail is known: the anchor is set to what is there, and work can go on. Only a person may do this,
+/// and no other process may hold the folder.
+///
+/// # Errors
+/// The ledger can't be opened, or the anchor can't be written.
+pub fn accept_damage(folder: &Folder) -> Result<Option<Damage>, LedgerError> {
+    let mut store = Store::open(folder)?;
+    if let Some(damage) = store.damage.take() {
+        let path: PathBuf = folder.anchor();
+        // the newest slot would still win: both are written
+        for _ in 0..2 {
+            store.anchor.write(store.head).map_err(LedgerError::io("can't write", &path))?;
+        }
+        return Ok(Some(damage));
+    }
+    Ok(None)
+}

@@ -1,0 +1,227 @@
+//! The definition of a device family, as it stands in a file of `firmware-protocols/`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+
+/// Bytes written as hexadecimal pairs, spaces between them as one likes: `04 D0 04 00 FF 28`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HexBytes(pub Vec<u8>);
+
+impl<'de> Deserialize<'de> for HexBytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digits: Vec<u32> = text
+            .chars()
+            .filter(|character| !character.is_whitespace())
+            .map(|character| character.to_digit(16).ok_or(character))
+            .collect::<Result<_, _>>()
+            .map_err(|character| serde::de::Error::custom(format!("'{character}' is no hexadecimal digit")))?;
+        if digits.len() % 2 == 1 {
+            return Err(serde::de::Error::custom("an odd number of hexadecimal digits"));
+        }
+        Ok(HexBytes(digits.chunks_exact(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect()))
+    }
+}
+
+/// A device family.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Definition {
+    /// What people call it.
+    pub name: String,
+    /// The manual or measurement that it comes from.
+    pub source: String,
+    /// How its bytes become frames.
+    pub framing: Framing,
+    /// How it says which symbology it read.
+    #[serde(default)]
+    pub symbology: Symbology,
+    /// What makes it beep.
+    #[serde(default)]
+    pub feedback: Feedback,
+    /// How its serial line is set at the factory.
+    #[serde(default)]
+    pub serial: SerialSettings,
+    /// What it sends when it read nothing; such a frame is no scan.
+    #[serde(default)]
+    pub no_read: Vec<String>,
+    /// An identical frame within this time is one trigger pull, in milliseconds; 0: never.
+    #[serde(default)]
+    pub bounce_ms: u64,
+    /// A pause after which half a frame is given up, in milliseconds.
+    pub gap_ms: Option<u64>,
+}
+
+/// How bytes become frames.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Framing {
+    /// Text that ends with a terminator.
+    Line {
+        /// What may end it; the longest that fits counts.
+        terminators: Vec<HexBytes>,
+        /// What must stand before it.
+        #[serde(default)]
+        prefix: HexBytes,
+        /// What is sent back for each frame.
+        #[serde(default)]
+        acknowledge: HexBytes,
+    },
+    /// A start byte, data, an end byte, perhaps a check byte.
+    StxEtx {
+        /// The start byte.
+        #[serde(default = "stx")]
+        start: HexBytes,
+        /// The end byte.
+        #[serde(default = "etx")]
+        end: HexBytes,
+        /// The longitudinal check, where there is one.
+        lrc: Option<Lrc>,
+        /// What is sent back for a good frame.
+        #[serde(default)]
+        acknowledge: HexBytes,
+        /// What is sent back for a broken one.
+        #[serde(default)]
+        reject: HexBytes,
+    },
+    /// Zebra's and Symbol's Simple Serial Interface.
+    Ssi {
+        /// How the bar code stands in its packet.
+        layout: SsiLayout,
+    },
+}
+
+fn stx() -> HexBytes {
+    HexBytes(vec![0x02])
+}
+
+fn etx() -> HexBytes {
+    HexBytes(vec![0x03])
+}
+
+/// A longitudinal redundancy check: the exclusive or of the data, and of what this says.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Lrc {
+    /// Whether the start byte counts.
+    pub over_start: bool,
+    /// Whether the end byte counts.
+    pub over_end: bool,
+}
+
+/// How the bar code stands in an SSI packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SsiLayout {
+    /// Code type, then the characters.
+    Classic,
+    /// Code type, 01, a length of two bytes, then the characters.
+    Cordless,
+}
+
+/// How a scanner says which symbology it read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Symbology {
+    /// Not at all, or by the AIM identifier, which is left where it stands.
+    #[default]
+    Aim,
+    /// By a code of its own before the data; the longest that fits is replaced by the AIM identifier.
+    CodeId {
+        /// Own code to AIM identifier. For SSI the code is the code type as two hexadecimal digits.
+        ids: BTreeMap<String, String>,
+    },
+}
+
+/// Bytes that make the operator feel a verdict; empty where the device can't.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Feedback {
+    /// It counted.
+    pub accept: HexBytes,
+    /// It was refused.
+    pub refuse: HexBytes,
+    /// Something more must be scanned.
+    pub attention: HexBytes,
+}
+
+/// A serial line's settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SerialSettings {
+    /// Bits a second.
+    pub baud: u32,
+    /// Bits a character, 7 or 8.
+    pub data_bits: u8,
+    /// `none`, `even` or `odd`.
+    pub parity: Parity,
+    /// 1 or 2.
+    pub stop_bits: u8,
+    /// `none`, `rts-cts` or `xon-xoff`.
+    pub flow: Flow,
+    /// Whether the ready line is raised.
+    pub dtr: bool,
+    /// Whether the request line is raised, where flow control does not drive it.
+    pub rts: bool,
+}
+
+impl Default for SerialSettings {
+    fn default() -> Self {
+        SerialSettings { baud: 9_600, data_bits: 8, parity: Parity::None, stop_bits: 1, flow: Flow::None, dtr: true, rts: true }
+    }
+}
+
+/// A parity bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Parity {
+    /// None.
+    None,
+    /// Even.
+    Even,
+    /// Odd.
+    Odd,
+}
+
+/// Flow control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flow {
+    /// None.
+    None,
+    /// By wires.
+    RtsCts,
+    /// By characters.
+    XonXoff,
+}
+
+/// The test vectors beside a definition.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VectorFile {
+    /// At least one.
+    pub vector: Vec<Vector>,
+}
+
+/// Bytes and what they must become.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vector {
+    /// What it shows.
+    pub name: String,
+    /// What the device sends.
+    pub bytes: HexBytes,
+    /// The frames, as text in which `\u001d` and the like may stand.
+    #[serde(default)]
+    pub frames: Vec<String>,
+    /// How many broken frames.
+    #[serde(default)]
+    pub broken: usize,
+    /// How many frames that say that nothing was read.
+    #[serde(default)]
+    pub no_reads: usize,
+    /// What is sent back at once.
+    #[serde(default)]
+    pub replies: HexBytes,
+}

@@ -1,0 +1,186 @@
+//! Wiring: builds every part, owns what runs between them, and is the service behind the web and the scanners.
+
+mod backend;
+mod devices;
+mod pipeline;
+mod run;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{broadcast, watch};
+
+use crate::barcode::codes::SiteKey;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::device::{DeviceState, Scanner};
+use crate::domain::decide::Site;
+use crate::domain::ids::{DeviceId, ScanId, StationId};
+use crate::domain::station::StationRules;
+use crate::ledger::{Folder, Health, LedgerError, Reader, Writer};
+use crate::message::Language;
+use crate::telemetry::Metrics;
+use crate::web::backend::Shown;
+
+pub use self::devices::{DeviceError, scanners};
+pub use self::run::{Running, ServeError, serve, start};
+
+/// Updates that a slow page may miss before it is told to look anew.
+const UPDATES_MAX: usize = 256;
+
+/// Everything that runs, seen from the web and the scanners; cheap to clone.
+#[derive(Clone)]
+pub struct Core {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    writer: Writer,
+    reader: Reader,
+    site: Arc<Site>,
+    stations: Arc<Vec<StationRules>>,
+    clock: Clock,
+    language: Language,
+    tokens: Vec<String>,
+    metrics: Metrics,
+    shown: Mutex<HashMap<StationId, Shown>>,
+    devices: Mutex<BTreeMap<DeviceId, (StationId, DeviceState)>>,
+    unresolved: Mutex<Vec<(StationId, ScanId)>>,
+    updates: broadcast::Sender<StationId>,
+    feed: watch::Sender<u64>,
+    stop: watch::Sender<bool>,
+    /// Held as long as the service runs: one process a folder.
+    _lock: File,
+}
+
+/// A mutex whose holders never panic while they hold it; a poisoned one still holds good data.
+fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Core {
+    /// Opens the data folder and starts the writer.
+    ///
+    /// # Errors
+    /// Another process holds the folder, or the ledger can't be opened.
+    pub fn open(config: &Config) -> Result<Core, LedgerError> {
+        let folder = Folder::new(&config.data);
+        let lock = folder.lock()?;
+        let writer = Writer::start(&folder)?;
+        let reader = Reader::open(&folder)?;
+        let rules = config.rules();
+        let site = Site {
+            key: site_key(&folder.site_key())?,
+            stations: rules.iter().map(|rules| (rules.id.clone(), rules.clone())).collect(),
+            ignore: config.ignore.clone(),
+            overridable: config.overridable.clone(),
+        };
+        let feed = reader.last_event()?;
+        let parts = Parts {
+            writer,
+            reader,
+            site: Arc::new(site),
+            stations: Arc::new(rules),
+            clock: Clock::new(config.zone()),
+            language: config.language,
+            tokens: config.token.iter().map(|token| token.sha256.to_ascii_lowercase()).collect(),
+            metrics: Metrics::default(),
+            shown: Mutex::default(),
+            devices: Mutex::default(),
+            unresolved: Mutex::default(),
+            updates: broadcast::Sender::new(UPDATES_MAX),
+            feed: watch::Sender::new(feed),
+            stop: watch::Sender::new(false),
+            _lock: lock,
+        };
+        Ok(Core { parts: Arc::new(parts) })
+    }
+
+    /// How the writer is, and when that changes.
+    #[must_use]
+    pub fn health_changes(&self) -> watch::Receiver<Health> {
+        self.parts.writer.health()
+    }
+
+    /// The site's key.
+    #[must_use]
+    pub fn site_key(&self) -> &SiteKey {
+        &self.parts.site.key
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn metrics_of(&self) -> &Metrics {
+        &self.parts.metrics
+    }
+
+    /// Tells everybody that waybind stops.
+    pub fn stop(&self) {
+        self.parts.stop.send_replace(true);
+    }
+
+    /// Becomes true when waybind stops.
+    #[must_use]
+    pub fn stopped(&self) -> watch::Receiver<bool> {
+        self.parts.stop.subscribe()
+    }
+
+    fn announce(&self, station: &StationId) {
+        // nobody looking is fine
+        if self.parts.updates.send(station.clone()).is_err() {
+            tracing::trace!(%station, "Nobody looks at this station.");
+        }
+    }
+
+    fn feed_moved(&self) {
+        self.parts.feed.send_modify(|place| *place += 1);
+    }
+
+    fn device_state(&self, scanner: &Scanner, state: DeviceState) {
+        let connection_changed = {
+            let mut devices = held(&self.parts.devices);
+            let before = devices.insert(scanner.id.clone(), (scanner.station.clone(), state.clone()));
+            before.is_none_or(|(_, before)| before.connected != state.connected)
+        };
+        if connection_changed {
+            self.announce(&scanner.station);
+        }
+    }
+}
+
+/// The site's key: made at the first start, in a file that only its owner reads.
+fn site_key(path: &PathBuf) -> Result<SiteKey, LedgerError> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let io = |what| LedgerError::io(what, path);
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+            let invalid = || std::io::Error::new(std::io::ErrorKind::InvalidData, "64 hexadecimal digits are expected");
+            bytes.map(SiteKey::new).ok_or_else(invalid).map_err(io("can't use the site's key in"))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let mut bytes = [0; 32];
+            random(&mut bytes);
+            let mut file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(io("can't make"))?;
+            file.write_all(data_encoding::HEXLOWER.encode(&bytes).as_bytes()).map_err(io("can't write"))?;
+            file.sync_all().map_err(io("can't sync"))?;
+            Ok(SiteKey::new(bytes))
+        }
+        Err(error) => Err(io("can't read")(error)),
+    }
+}
+
+/// Random bytes from the kernel.
+fn random(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the kernel has random bytes from its first second on");
+}
+
+/// A scan id for a scanner that makes none.
+fn fresh_scan_id() -> ScanId {
+    let mut bytes = [0; 16];
+    random(&mut bytes);
+    ScanId::new(&data_encoding::HEXLOWER.encode(&bytes)).expect("32 hexadecimal digits are an id")
+}

@@ -1,0 +1,8 @@
+//! Devices that behave like real ones: the demo and the tests run on them.
+
+pub mod demo;
+mod pty;
+pub mod scanner;
+pub mod story;
+
+pub use self::pty::Pty;

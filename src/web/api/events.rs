@@ -1,0 +1,144 @@
+//! The feed by cursor and live, and search.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::Sse;
+use axum::response::sse::{Event, KeepAlive};
+use futures_util::stream::{self, Stream};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::domain::ids::OrderId;
+use crate::domain::product::{barcode_key, part_number_key};
+use crate::domain::view::{Numbered, View};
+use crate::web::backend::{Backend, FeedItem};
+use crate::web::problem::Problem;
+
+const LIMIT_DEFAULT: usize = 100;
+const LIMIT_MAX: usize = 1_000;
+
+/// Facts of one read for a live stream.
+const STREAM_CHUNK: usize = 200;
+
+/// A comment is sent after this long, so that a dead connection is noticed.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+#[derive(Deserialize)]
+pub(super) struct Cursor {
+    #[serde(default)]
+    after: u64,
+    limit: Option<usize>,
+}
+
+pub(super) async fn events<B: Backend>(State(backend): State<B>, Query(cursor): Query<Cursor>) -> Result<Json<Value>, Problem> {
+    let limit = cursor.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
+    Ok(Json(json!({"events": backend.events(cursor.after, limit).await?})))
+}
+
+pub(super) async fn stream<B: Backend>(
+    State(backend): State<B>,
+    Query(cursor): Query<Cursor>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    let after = last.unwrap_or(cursor.after);
+    let (feed, stop) = (backend.feed(), backend.stopping());
+    let state = (backend, feed, stop, after, Vec::<FeedItem>::new());
+    let events = stream::unfold(state, |(backend, mut feed, mut stop, mut after, mut ready)| async move {
+        loop {
+            if let Some(item) = (!ready.is_empty()).then(|| ready.remove(0)) {
+                after = item.seq;
+                let event = Event::default().id(item.seq.to_string()).event(item.kind.clone()).data(serde_json::to_string(&item).unwrap_or_default());
+                return Some((Ok(event), (backend, feed, stop, after, ready)));
+            }
+            feed.mark_unchanged();
+            match backend.events(after, STREAM_CHUNK).await {
+                Ok(found) if !found.is_empty() => ready = found,
+                // the cursor is kept: what can't be read now is sent when it can
+                Ok(_) | Err(_) => tokio::select! {
+                    changed = feed.changed() => if changed.is_err() { return None },
+                    _ = stop.wait_for(|stop| *stop) => return None,
+                },
+            }
+        }
+    });
+    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+#[derive(Deserialize)]
+pub(super) struct SearchQuery {
+    #[serde(default)]
+    q: String,
+}
+
+/// Hits that are shown.
+const HITS_MAX: usize = 50;
+
+pub(super) async fn search<B: Backend>(State(backend): State<B>, Query(query): Query<SearchQuery>) -> Result<Json<Value>, Problem> {
+    Ok(Json(json!({"hits": find(&backend, query.q.trim()).await?})))
+}
+
+/// Everything that bears a code or number.
+pub(in crate::web) async fn find<B: Backend>(backend: &B, text: &str) -> Result<Vec<Value>, Problem> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (wanted, key) = (text.to_owned(), backend.key());
+    let mut hits = backend
+        .look(move |view| {
+            let own = crate::barcode::codes::read(&wanted, Some(&key));
+            let named = own.and_then(|own| named_by(view, own)).unwrap_or(wanted);
+            hits(view, &named)
+        })
+        .await?;
+    for (kind, order) in backend.find(text.to_owned()).await? {
+        hits.push(json!({"kind": kind, "id": text, "order": order}));
+    }
+    hits.truncate(HITS_MAX);
+    Ok(hits)
+}
+
+/// The id of the thing that one of our own codes names.
+fn named_by(view: &dyn View, own: crate::barcode::codes::OwnCode) -> Option<String> {
+    use crate::barcode::codes::{CodeCheck, CodeKind, OwnCode};
+    let OwnCode::Thing { kind, id, check: CodeCheck::Ok } = own else { return None };
+    let numbered = match kind {
+        CodeKind::Order => Numbered::Order,
+        CodeKind::PickList => Numbered::PickList,
+        CodeKind::Parcel => Numbered::Parcel,
+        CodeKind::Product => Numbered::Product,
+        _ => return None,
+    };
+    view.by_number(numbered, id.parse().ok()?)
+}
+
+fn hits(view: &dyn View, text: &str) -> Vec<Value> {
+    let mut hits = Vec::new();
+    let order_hit = |order: &OrderId| json!({"kind": "order", "id": order, "order": order});
+    if let Some(order) = view.order(text) {
+        hits.push(order_hit(order.id()));
+    }
+    if let Some(order) = view.order_by_tracking(text) {
+        hits.push(order_hit(&order));
+    }
+    if let Some(waybill) = view.waybill(text) {
+        hits.extend(waybill.orders.iter().map(|order| json!({"kind": "waybill", "id": waybill.number, "order": order, "void": waybill.void.is_some()})));
+    }
+    if let Some(parcel) = view.parcel(text) {
+        hits.push(json!({"kind": "parcel", "id": parcel.id, "order": parcel.order}));
+    }
+    if let Some(list) = view.list(text) {
+        hits.push(json!({"kind": "pick_list", "id": list.id, "order": null, "orders": crate::domain::event::list_orders(&list)}));
+    }
+    let mut skus: Vec<_> = view.product(text).map(|product| product.sku.clone()).into_iter().collect();
+    skus.extend(view.barcode(&barcode_key(text)).into_iter().map(|(sku, _)| sku));
+    skus.extend(view.part_number(&part_number_key(text)));
+    skus.sort();
+    skus.dedup();
+    hits.extend(skus.iter().map(|sku| json!({"kind": "sku", "id": sku, "order": null})));
+    hits
+}

@@ -1,0 +1,41 @@
+//! The API of the contract. Bodies are dtos of this folder; unknown fields are refused by name.
+
+mod events;
+mod orders;
+mod scans;
+mod status;
+mod things;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use super::backend::Backend;
+
+pub(super) use self::events::find;
+pub use self::orders::acted_json;
+pub use self::scans::verdict_json;
+pub(super) use self::scans::language_of;
+pub use self::things::{Kind, things_from_json};
+
+pub(super) fn routes<B: Backend>() -> Router<B> {
+    Router::new()
+        .route("/api/v1/products", post(things::products::<B>))
+        .route("/api/v1/orders", post(things::orders::<B>))
+        .route("/api/v1/pick-lists", post(things::pick_lists::<B>))
+        .route("/api/v1/waybills", post(things::waybills::<B>))
+        .route("/api/v1/operators", post(things::operators::<B>))
+        .route("/api/v1/scans", post(scans::scan::<B>))
+        .route("/api/v1/orders/{id}", get(orders::order::<B>))
+        .route("/api/v1/orders/{id}/timeline", get(orders::timeline::<B>))
+        .route("/api/v1/orders/{id}/{action}", post(orders::act::<B>))
+        .route("/api/v1/waybills/{number}/void", post(orders::void::<B>))
+        .route("/api/v1/search", get(events::search::<B>))
+        .route("/api/v1/events", get(events::events::<B>))
+        .route("/api/v1/events/stream", get(events::stream::<B>))
+        .route("/api/v1/stations/{id}", get(status::station::<B>))
+        .route("/api/v1/devices", get(status::devices::<B>))
+        .route("/healthz", get(status::healthz))
+        .route("/readyz", get(status::readyz::<B>))
+        .route("/metrics", get(status::metrics::<B>))
+        .route("/openapi.json", get(status::openapi))
+}

@@ -1,0 +1,235 @@
+//! An order's state and story, and words about it.
+
+use axum::Json;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::things::{ConsigneeBody, consignee_of, outcome_words};
+use crate::barcode::codes::{CodeKind, SiteKey};
+use crate::domain::gate;
+use crate::domain::ids::{OrderId, Sku, WaybillNo};
+use crate::domain::order::{HoldReason, Order, OrderLine, ShortDecision, Stage};
+use crate::domain::upstream::{OrderAction, Outcome, Refusal};
+use crate::domain::view::View;
+use crate::domain::work::Parcel;
+use crate::web::backend::{Acted, Backend, Caller, Idempotency};
+use crate::web::body::Body;
+use crate::web::guard::Peer;
+use crate::web::problem::Problem;
+
+/// An order as the API shows it.
+pub(in crate::web) fn order_json(view: &dyn View, order: &Order, key: &SiteKey) -> Value {
+    let spec = &order.spec;
+    let missing = gate::missing(view, order);
+    let disposition = match () {
+        () if order.cancelled => "cancelled",
+        () if !order.holds.is_empty() => "held",
+        () if order.partially_completed => "partially_completed",
+        () => "active",
+    };
+    let parcels: Vec<Value> = order.parcels.iter().filter_map(|id| view.parcel(id.as_str())).map(|parcel| parcel_json(&parcel, order)).collect();
+    let waybills: Vec<Value> = order
+        .waybills
+        .iter()
+        .filter_map(|number| view.waybill(number.as_str()))
+        .map(|waybill| json!({"number": waybill.number, "carrier": waybill.carrier, "void": waybill.void, "loaded": waybill.loaded, "parcels": waybill.parcels}))
+        .collect();
+    json!({
+        "id": spec.id, "scan_code": key.code(CodeKind::Order, &order.number.to_string()), "version": spec.version,
+        "tracking_code": spec.tracking_code, "channel": spec.channel, "priority": spec.priority, "carrier": spec.carrier,
+        "courier": spec.courier, "region": spec.region, "sort_code": spec.sort_code, "ship_at": spec.ship_at, "ship_policy": spec.ship_policy,
+        "notes": spec.notes, "notes_confirmed": order.notes_confirmed, "consignee": spec.consignee,
+        "stage": order.stage, "disposition": disposition, "holds": order.holds,
+        "complete": missing.is_empty() && !order.cancelled && order.holds.is_empty(), "missing": missing,
+        "lines": order.lines.iter().map(line_json).collect::<Vec<_>>(),
+        "parcels": parcels, "waybills": waybills, "pick_lists": order.lists,
+        "ext": spec.ext.as_deref().and_then(|ext| serde_json::from_str::<Value>(ext).ok()).unwrap_or_else(|| json!({})),
+    })
+}
+
+fn parcel_json(parcel: &Parcel, order: &Order) -> Value {
+    let contents: Vec<Value> = parcel.contents.iter().map(|content| json!({"line": content.line, "quantity": content.quantity})).collect();
+    json!({
+        "id": parcel.id, "order": parcel.order, "piece": parcel.piece, "of": order.parcels.len(), "contents": contents,
+        "state": parcel.state, "waybill": parcel.waybill, "station": parcel.station,
+    })
+}
+
+fn line_json(line: &OrderLine) -> Value {
+    let put_back: u32 = (0..line.parts.len()).map(|part| line.to_put_back(part)).sum();
+    let units: Vec<Value> = line
+        .units
+        .iter()
+        .map(|unit| {
+            let mut fields = serde_json::to_value(&unit.identity).unwrap_or_default();
+            fields["sku"] = unit.sku.as_str().into();
+            fields["picked"] = unit.picked.into();
+            fields["packed"] = unit.packed.into();
+            fields
+        })
+        .collect();
+    json!({
+        "line": line.spec.line, "sku": line.spec.sku, "name": line.spec.name, "quantity": line.spec.quantity,
+        "lot": line.spec.lot, "min_expiry": line.spec.min_expiry, "revision": line.spec.revision, "serials": line.spec.serials,
+        "gift_of": line.spec.gift_of, "components": line.spec.components, "substitutes": line.spec.substitutes,
+        "demanded": line.demanded(), "picked": line.picked(), "packed": line.packed(),
+        "short": line.short.map_or(0, |short| short.quantity), "short_reason": line.short.map(|short| short.reason),
+        "cancelled": line.cancelled, "to_put_back": put_back, "units": units,
+    })
+}
+
+pub(super) async fn order<B: Backend>(State(backend): State<B>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let (key, wanted) = (backend.key(), id.clone());
+    let found = backend.look(move |view| view.order(&wanted).map(|order| order_json(view, &order, &key))).await?;
+    found.map(Json).ok_or_else(|| Problem::missing("order", &id))
+}
+
+pub(super) async fn timeline<B: Backend>(State(backend): State<B>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let order = OrderId::new(&id).map_err(|_| Problem::missing("order", &id))?;
+    let wanted = order.clone();
+    if !backend.look(move |view| view.order(wanted.as_str()).is_some()).await? {
+        return Err(Problem::missing("order", &id));
+    }
+    Ok(Json(json!({"order": id, "events": backend.history(order).await?})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HoldBody {
+    reason: HoldReason,
+    note: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReleaseBody {
+    reason: Option<HoldReason>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CancelBody {
+    lines: Option<Vec<CancelLine>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CancelLine {
+    line: u32,
+    quantity: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StageBody {
+    stage: Stage,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReturnBody {
+    exchange_order: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShortBody {
+    line: u32,
+    decision: ShortWord,
+    sku: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ShortWord {
+    ShipShort,
+    Wait,
+    Substitute,
+    CancelLine,
+}
+
+fn action_of(action: &str, body: &Body) -> Result<OrderAction, Problem> {
+    let empty = Body(axum::body::Bytes::from_static(b"{}"));
+    let body = if body.0.is_empty() { &empty } else { body };
+    Ok(match action {
+        "hold" => {
+            let HoldBody { reason, note } = body.json()?;
+            OrderAction::Hold { reason, note }
+        }
+        "release" => OrderAction::Release { reason: body.json::<ReleaseBody>()?.reason },
+        "cancel" => {
+            let lines = body.json::<CancelBody>()?.lines;
+            OrderAction::Cancel { lines: lines.map(|lines| lines.iter().map(|line| (line.line, line.quantity)).collect()) }
+        }
+        "address" => OrderAction::Address(consignee_of(body.json::<ConsigneeBody>()?).map_err(Problem::malformed)?),
+        "stage" => OrderAction::Stage(body.json::<StageBody>()?.stage),
+        "return" => OrderAction::Return { exchange_order: body.json::<ReturnBody>()?.exchange_order },
+        "short" => short_of(body.json()?)?,
+        _ => return Err(Problem::missing("action", action)),
+    })
+}
+
+fn short_of(body: ShortBody) -> Result<OrderAction, Problem> {
+    let decision = match (body.decision, body.sku) {
+        (ShortWord::ShipShort, None) => ShortDecision::ShipShort,
+        (ShortWord::Wait, None) => ShortDecision::Wait,
+        (ShortWord::CancelLine, None) => ShortDecision::CancelLine,
+        (ShortWord::Substitute, Some(sku)) => ShortDecision::Substitute(Sku::new(&sku).map_err(|error| Problem::malformed(format!("sku {error}")))?),
+        _ => return Err(Problem::malformed("sku goes with the decision \"substitute\", and only with it")),
+    };
+    Ok(OrderAction::ShortDecision { line: body.line, decision })
+}
+
+pub(super) async fn act<B: Backend>(
+    State(backend): State<B>,
+    Extension(peer): Extension<Peer>,
+    Path((id, action)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let parsed = action_of(&action, &body)?;
+    let order = OrderId::new(&id).map_err(|_| Problem::missing("order", &id))?;
+    let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).map(|key| {
+        let mut hash = Sha256::new();
+        for part in [id.as_bytes(), action.as_bytes(), &body.0] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Idempotency { key: key.to_owned(), fingerprint: data_encoding::HEXLOWER.encode(&hash.finalize()) }
+    });
+    let caller = Caller { peer: peer.to_string(), call: "order action" };
+    Ok(match backend.act(caller, order, parsed, key).await? {
+        Acted::Now(outcome) => {
+            let (status, body) = acted_json(&id, &outcome);
+            (status, Json(body)).into_response()
+        }
+        Acted::Before(status, body) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+            (status, [(axum::http::header::CONTENT_TYPE, "application/json")], body).into_response()
+        }
+        Acted::KeyConflict => Problem::new(StatusCode::CONFLICT, "idempotency_key", "this Idempotency-Key was used for another call").into_response(),
+    })
+}
+
+/// The answer to a call about one thing.
+#[must_use]
+pub fn acted_json(id: &str, outcome: &Outcome) -> (StatusCode, Value) {
+    let (result, reason) = outcome_words(outcome);
+    let status = match outcome {
+        Outcome::Refused(Refusal::UnknownOrder(_) | Refusal::UnknownWaybill(_)) => StatusCode::NOT_FOUND,
+        Outcome::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::OK,
+    };
+    (status, json!({"id": id, "result": result, "reason": reason}))
+}
+
+pub(super) async fn void<B: Backend>(State(backend): State<B>, Extension(peer): Extension<Peer>, Path(number): Path<String>) -> Result<Response, Problem> {
+    let waybill = WaybillNo::new(&number).map_err(|_| Problem::missing("waybill", &number))?;
+    let caller = Caller { peer: peer.to_string(), call: "waybill void" };
+    let (status, body) = acted_json(&number, &backend.void(caller, waybill).await?);
+    Ok((status, Json(body)).into_response())
+}

@@ -1,0 +1,53 @@
+//! How things are: a station, the scanners, the service itself.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::scans::{language_of, verdict_json};
+use crate::domain::ids::StationId;
+use crate::web::backend::{Backend, LedgerHealth};
+use crate::web::pages::station_view;
+use crate::web::problem::Problem;
+
+pub(super) async fn station<B: Backend>(State(backend): State<B>, Path(id): Path<String>, headers: HeaderMap) -> Result<Json<Value>, Problem> {
+    let language = language_of(&headers, backend.language());
+    let stations = backend.stations();
+    let rules = stations.iter().find(|rules| rules.id.as_str() == id).cloned().ok_or_else(|| Problem::missing("station", &id))?;
+    let station = StationId::new(&id).map_err(|_| Problem::missing("station", &id))?;
+    let shown = backend.shown(&station);
+    let view = backend.look(move |view| station_view(view, &rules)).await?;
+    let devices: Vec<_> = backend.devices().into_iter().filter(|device| device.station == station).collect();
+    let reading = shown.as_ref().and_then(|shown| shown.reading.clone());
+    Ok(Json(json!({
+        "id": id, "mode": view.rules.mode, "operator": view.operator, "work": view.work,
+        "latched": view.latched.as_ref().map(|verdict| verdict_json(verdict, language)),
+        "awaiting": view.awaiting, "verdict": shown.map(|shown| verdict_json(&shown.verdict, language)), "reading": reading,
+        "lines": view.lines, "done": view.done, "unbound": view.unbound, "devices": devices, "recording": backend.health() == LedgerHealth::Good,
+    })))
+}
+
+pub(super) async fn devices<B: Backend>(State(backend): State<B>) -> Json<Value> {
+    Json(json!({"devices": backend.devices()}))
+}
+
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+pub(super) async fn readyz<B: Backend>(State(backend): State<B>) -> Response {
+    match backend.health() {
+        LedgerHealth::Good => "ready\n".into_response(),
+        LedgerHealth::Stopped(why) | LedgerHealth::Recovery(why) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ledger", why).into_response(),
+    }
+}
+
+pub(super) async fn metrics<B: Backend>(State(backend): State<B>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], backend.metrics()).into_response()
+}
+
+pub(super) async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], include_str!("../assets/openapi.json")).into_response()
+}

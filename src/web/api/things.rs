@@ -1,0 +1,511 @@
+//! Upserts: products, orders, pick lists, waybills, operators; one object or an array of up to a thousand.
+
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::Json;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::barcode::codes::{CodeKind, SiteKey};
+use crate::domain::ids::{CarrierCode, IdError, OperatorId, OrderId, PickListId, Sku, WaybillNo};
+use crate::domain::order::{Component, Consignee, LineSpec, Note, OrderSpec, QUANTITY_MAX, ShipPolicy, Stage};
+use crate::domain::product::{Barcode, RevisionPattern, Tracking};
+use crate::domain::upstream::{ListContent, ListLineSpec, ListSpec, OperatorSpec, Outcome, ProductSpec, Thing, WaybillSpec};
+use crate::domain::view::View;
+use crate::domain::work::{Role, WaybillLabel};
+use crate::web::backend::{Backend, Caller};
+use crate::web::body::Body;
+use crate::web::guard::Peer;
+use crate::web::problem::Problem;
+
+/// Objects in one request.
+const OBJECTS_MAX: usize = 1_000;
+/// Longest text of a field that people read, in characters.
+const TEXT_MAX: usize = 1_000;
+
+/// What kind of things a body describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Products.
+    Products,
+    /// Orders.
+    Orders,
+    /// Pick lists.
+    PickLists,
+    /// Waybills.
+    Waybills,
+    /// Operators.
+    Operators,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProductBody {
+    sku: String,
+    version: Option<i64>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    barcodes: Option<Vec<BarcodeBody>>,
+    #[serde(default)]
+    part_numbers: Option<Vec<String>>,
+    #[serde(default)]
+    tracking: Option<Vec<Tracking>>,
+    revision_pattern: Option<RevisionBody>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BarcodeBody {
+    text: String,
+    #[serde(default = "one")]
+    quantity: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevisionBody {
+    after: String,
+    length: usize,
+}
+
+fn one() -> i64 {
+    1
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrderBody {
+    id: String,
+    version: Option<i64>,
+    tracking_code: Option<String>,
+    channel: Option<String>,
+    priority: Option<i32>,
+    carrier: String,
+    courier: Option<String>,
+    region: Option<String>,
+    sort_code: Option<String>,
+    ship_at: Option<String>,
+    ship_policy: Option<ShipPolicy>,
+    notes: Option<Vec<NoteBody>>,
+    consignee: ConsigneeBody,
+    stage: Option<Stage>,
+    lines: Vec<LineBody>,
+    ext: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoteBody {
+    text: String,
+    #[serde(default)]
+    must_confirm: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConsigneeBody {
+    name: Option<String>,
+    phone: Option<String>,
+    address: Option<String>,
+    merge_key: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LineBody {
+    line: u32,
+    sku: String,
+    name: Option<String>,
+    quantity: i64,
+    lot: Option<String>,
+    min_expiry: Option<String>,
+    revision: Option<String>,
+    serials: Option<Vec<String>>,
+    gift_of: Option<u32>,
+    components: Option<Vec<ComponentBody>>,
+    substitutes: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ComponentBody {
+    sku: String,
+    quantity: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListBody {
+    id: String,
+    version: Option<i64>,
+    tote: Option<String>,
+    orders: Option<Vec<String>>,
+    lines: Option<Vec<ListLineBody>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListLineBody {
+    order: String,
+    line: u32,
+    quantity: i64,
+    location: Option<String>,
+    slot: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WaybillBody {
+    number: String,
+    version: Option<i64>,
+    carrier: String,
+    orders: Vec<String>,
+    parent: Option<String>,
+    replaces: Option<String>,
+    label: Option<LabelBody>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LabelBody {
+    format: String,
+    data_base64: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OperatorBody {
+    id: String,
+    version: Option<i64>,
+    name: Option<String>,
+    role: Option<Role>,
+    active: Option<bool>,
+}
+
+/// An object that is well formed and says something that can't be: `id` and why.
+type Refused = (String, String);
+
+/// What an object of a body is: a thing to judge, or a refusal already.
+pub type Parsed = Result<Thing, Refused>;
+
+/// Reads a body's JSON: one object or an array.
+///
+/// # Errors
+/// The body is malformed, has an unknown field, or too many objects.
+pub fn things_from_json(kind: Kind, value: Value, fresh_badge: &dyn Fn() -> String) -> Result<(Vec<Parsed>, bool), Problem> {
+    let (objects, many) = match value {
+        Value::Array(objects) => (objects, true),
+        object => (vec![object], false),
+    };
+    if objects.len() > OBJECTS_MAX {
+        return Err(Problem::malformed(format!("{} objects; up to {OBJECTS_MAX} a request are taken", objects.len())));
+    }
+    let parse = |(index, object): (usize, Value)| {
+        let parsed = match kind {
+            Kind::Products => read(object).map(product),
+            Kind::Orders => read(object).map(order),
+            Kind::PickLists => read(object).map(list),
+            Kind::Waybills => read(object).map(waybill),
+            Kind::Operators => read(object).map(|body| operator(body, fresh_badge())),
+        };
+        let place = if many { format!("object {index}: ") } else { String::new() };
+        parsed.map_err(|error| Problem::malformed(format!("{place}{error}")))
+    };
+    let things: Result<Vec<Parsed>, Problem> = objects.into_iter().enumerate().map(parse).collect();
+    Ok((things?, many))
+}
+
+fn read<T: serde::de::DeserializeOwned>(object: Value) -> Result<T, serde_json::Error> {
+    serde_json::from_value(object)
+}
+
+/// Collects the first thing that is wrong with an object's values.
+struct Checker {
+    id: String,
+    fault: Option<String>,
+}
+
+impl Checker {
+    fn new(id: &str) -> Self {
+        Checker { id: id.to_owned(), fault: None }
+    }
+
+    fn fault(&mut self, what: String) {
+        self.fault.get_or_insert(what);
+    }
+
+    fn id<T>(&mut self, field: &str, text: &str, new: impl Fn(&str) -> Result<T, IdError>) -> Option<T> {
+        new(text).map_err(|error| self.fault(format!("{field} {error}"))).ok()
+    }
+
+    fn text(&mut self, field: &str, text: Option<String>) -> Option<String> {
+        let text = text.filter(|text| !text.is_empty())?;
+        if text.chars().count() > TEXT_MAX {
+            self.fault(format!("{field} is longer than {TEXT_MAX} characters"));
+        } else if let Some(control) = text.chars().find(|character| character.is_control() && *character != '\n') {
+            self.fault(format!("{field} holds the control character U+{:04X}", control as u32));
+        }
+        Some(text)
+    }
+
+    fn quantity(&mut self, field: &str, quantity: i64) -> u32 {
+        match u32::try_from(quantity) {
+            Ok(quantity) if (1..=QUANTITY_MAX).contains(&quantity) => quantity,
+            _ => {
+                self.fault(format!("{field} is {quantity}; it must be 1 to {QUANTITY_MAX}"));
+                1
+            }
+        }
+    }
+
+    fn finish<T>(self, thing: Option<T>) -> Result<T, Refused> {
+        match (self.fault, thing) {
+            (None, Some(thing)) => Ok(thing),
+            (fault, _) => Err((self.id, fault.unwrap_or_else(|| "is not complete".into()))),
+        }
+    }
+}
+
+fn product(body: ProductBody) -> Parsed {
+    let mut check = Checker::new(&body.sku);
+    let sku = check.id("sku", &body.sku, Sku::new);
+    let barcodes = body.barcodes.unwrap_or_default().into_iter().map(|barcode| {
+        let text = check.text("barcode", Some(barcode.text)).unwrap_or_default();
+        Barcode { text, quantity: check.quantity("barcode quantity", barcode.quantity) }
+    });
+    let barcodes: Vec<Barcode> = barcodes.filter(|barcode| !barcode.text.is_empty()).collect();
+    let part_numbers = body.part_numbers.unwrap_or_default().into_iter().filter_map(|number| check.text("part_number", Some(number))).collect();
+    let name = check.text("name", body.name).unwrap_or_default();
+    let mut tracking = body.tracking.unwrap_or_default();
+    tracking.sort_unstable();
+    tracking.dedup();
+    let revision_pattern = body.revision_pattern.map(|pattern| RevisionPattern { after: pattern.after, length: pattern.length });
+    let spec = sku.map(|sku| ProductSpec { sku, version: body.version, name, barcodes, part_numbers, tracking, revision_pattern });
+    check.finish(spec.map(Thing::Product))
+}
+
+fn order(body: OrderBody) -> Parsed {
+    let mut check = Checker::new(&body.id);
+    let id = check.id("id", &body.id, OrderId::new);
+    let carrier = check.id("carrier", &body.carrier, CarrierCode::new);
+    if let Some(at) = body.ship_at.as_ref().filter(|at| at.parse::<Timestamp>().is_err()) {
+        check.fault(format!("ship_at \"{at}\" is no time; write it like 2026-11-21T15:00:00+08:00"));
+    }
+    let notes = body.notes.unwrap_or_default().into_iter().filter_map(|note| {
+        check.text("note", Some(note.text)).map(|text| Note { text, must_confirm: note.must_confirm })
+    });
+    let notes = notes.collect();
+    let lines: Vec<Option<LineSpec>> = body.lines.into_iter().map(|line| order_line(line, &mut check)).collect();
+    let consignee = consignee(body.consignee, &mut check);
+    let optional = |check: &mut Checker, field, text| check.text(field, text);
+    let spec = id.zip(carrier).map(|(id, carrier)| OrderSpec {
+        id,
+        version: body.version,
+        tracking_code: optional(&mut check, "tracking_code", body.tracking_code),
+        channel: optional(&mut check, "channel", body.channel),
+        priority: body.priority.unwrap_or(0),
+        carrier,
+        courier: optional(&mut check, "courier", body.courier),
+        region: optional(&mut check, "region", body.region),
+        sort_code: optional(&mut check, "sort_code", body.sort_code),
+        ship_at: body.ship_at,
+        ship_policy: body.ship_policy.unwrap_or_default(),
+        notes,
+        consignee,
+        stage: body.stage.unwrap_or(Stage::StockLocked),
+        lines: lines.into_iter().flatten().collect(),
+        ext: body.ext.filter(|ext| !ext.is_null()).map(|ext| ext.to_string()),
+    });
+    check.finish(spec.map(|spec| Thing::Order(Box::new(spec))))
+}
+
+fn consignee(body: ConsigneeBody, check: &mut Checker) -> Consignee {
+    Consignee {
+        name: check.text("consignee.name", body.name).unwrap_or_default(),
+        phone: check.text("consignee.phone", body.phone).unwrap_or_default(),
+        address: check.text("consignee.address", body.address).unwrap_or_default(),
+        merge_key: check.text("consignee.merge_key", body.merge_key),
+    }
+}
+
+/// A consignee by itself, for a change of address.
+pub(super) fn consignee_of(body: ConsigneeBody) -> Result<Consignee, String> {
+    let mut check = Checker::new("");
+    let consignee = consignee(body, &mut check);
+    check.finish(Some(consignee)).map_err(|(_, why)| why)
+}
+
+fn order_line(body: LineBody, check: &mut Checker) -> Option<LineSpec> {
+    let place = format!("line {}:", body.line);
+    if body.line == 0 {
+        check.fault("line numbers begin with 1".into());
+    }
+    let min_expiry = body.min_expiry.map(|date| date.parse::<Date>().map_err(|_| date));
+    if let Some(Err(date)) = &min_expiry {
+        check.fault(format!("{place} min_expiry \"{date}\" is no date; write it like 2027-01-31"));
+    }
+    let components = body.components.unwrap_or_default().into_iter().filter_map(|component| {
+        let sku = check.id(&format!("{place} component sku"), &component.sku, Sku::new)?;
+        Some(Component { sku, quantity: check.quantity(&format!("{place} component quantity"), component.quantity) })
+    });
+    let components = components.collect();
+    let substitutes: Vec<Option<Sku>> = body.substitutes.unwrap_or_default().iter().map(|sku| check.id(&format!("{place} substitute"), sku, Sku::new)).collect();
+    let sku = check.id(&format!("{place} sku"), &body.sku, Sku::new)?;
+    Some(LineSpec {
+        line: body.line,
+        sku,
+        name: check.text(&format!("{place} name"), body.name),
+        quantity: check.quantity(&format!("{place} quantity"), body.quantity),
+        lot: check.text(&format!("{place} lot"), body.lot),
+        min_expiry: min_expiry.and_then(Result::ok),
+        revision: check.text(&format!("{place} revision"), body.revision),
+        serials: body.serials.unwrap_or_default(),
+        gift_of: body.gift_of,
+        components,
+        substitutes: substitutes.into_iter().flatten().collect(),
+    })
+}
+
+fn list(body: ListBody) -> Parsed {
+    let mut check = Checker::new(&body.id);
+    let id = check.id("id", &body.id, PickListId::new);
+    let tote = check.text("tote", body.tote);
+    let content = match (body.orders, body.lines) {
+        (Some(orders), None) => {
+            let ids: Vec<OrderId> = orders.iter().filter_map(|order| check.id("order", order, OrderId::new)).collect();
+            Some(ListContent::Orders(ids))
+        }
+        (None, Some(lines)) => Some(ListContent::Lines(lines.into_iter().filter_map(|line| list_line(line, &mut check)).collect())),
+        _ => {
+            check.fault("a pick list has either orders or lines".into());
+            None
+        }
+    };
+    let spec = id.zip(content).map(|(id, content)| ListSpec { id, version: body.version, tote, content });
+    check.finish(spec.map(Thing::List))
+}
+
+fn list_line(body: ListLineBody, check: &mut Checker) -> Option<ListLineSpec> {
+    Some(ListLineSpec {
+        order: check.id("order", &body.order, OrderId::new)?,
+        line: body.line,
+        quantity: check.quantity("quantity", body.quantity),
+        location: check.text("location", body.location),
+        slot: check.text("slot", body.slot),
+    })
+}
+
+fn waybill(body: WaybillBody) -> Parsed {
+    let mut check = Checker::new(&body.number);
+    let number = check.id("number", &body.number, WaybillNo::new);
+    let carrier = check.id("carrier", &body.carrier, CarrierCode::new);
+    let orders: Vec<OrderId> = body.orders.iter().filter_map(|order| check.id("order", order, OrderId::new)).collect();
+    let parent = body.parent.and_then(|parent| check.id("parent", &parent, WaybillNo::new));
+    let replaces = body.replaces.and_then(|replaces| check.id("replaces", &replaces, WaybillNo::new));
+    let label = body.label.map(|label| WaybillLabel { format: label.format, data_base64: label.data_base64 });
+    if let Some(label) = &label {
+        if !matches!(label.format.as_str(), "pdf" | "png" | "zpl" | "tspl") {
+            check.fault(format!("label.format is \"{}\"; it must be pdf, png, zpl or tspl", label.format));
+        } else if data_encoding::BASE64.decode(label.data_base64.as_bytes()).is_err() {
+            check.fault("label.data_base64 is no base64".into());
+        }
+    }
+    let spec = number.zip(carrier).map(|(number, carrier)| WaybillSpec { number, version: body.version, carrier, orders, parent, replaces, label });
+    check.finish(spec.map(Thing::Waybill))
+}
+
+fn operator(body: OperatorBody, fresh_badge: String) -> Parsed {
+    let mut check = Checker::new(&body.id);
+    let id = check.id("id", &body.id, OperatorId::new);
+    let name = check.text("name", body.name).unwrap_or_else(|| body.id.clone());
+    let (role, active) = (body.role.unwrap_or_default(), body.active.unwrap_or(true));
+    let spec = id.map(|id| OperatorSpec { id, version: body.version, name, role, active, fresh_badge, pin: None });
+    check.finish(spec.map(Thing::Operator))
+}
+
+/// The code to print for a thing.
+fn scan_code(view: &dyn View, kind: Kind, id: &str, key: &SiteKey) -> Option<String> {
+    Some(match kind {
+        Kind::Products => key.code(CodeKind::Product, &view.product(id)?.number.to_string()),
+        Kind::Orders => key.code(CodeKind::Order, &view.order(id)?.number.to_string()),
+        Kind::PickLists => key.code(CodeKind::PickList, &view.list(id)?.number.to_string()),
+        Kind::Waybills => return None,
+        Kind::Operators => key.code(CodeKind::Badge, &view.operator(id)?.badge),
+    })
+}
+
+fn id_of(thing: &Thing) -> String {
+    match thing {
+        Thing::Product(spec) => spec.sku.to_string(),
+        Thing::Order(spec) => spec.id.to_string(),
+        Thing::List(spec) => spec.id.to_string(),
+        Thing::Waybill(spec) => spec.number.to_string(),
+        Thing::Operator(spec) => spec.id.to_string(),
+    }
+}
+
+/// An outcome's word and reason.
+pub(super) fn outcome_words(outcome: &Outcome) -> (&'static str, Option<String>) {
+    match outcome {
+        Outcome::Created(_) => ("created", None),
+        Outcome::Updated(_) => ("updated", None),
+        Outcome::Unchanged => ("unchanged", None),
+        Outcome::Refused(reason) => ("refused", Some(reason.to_string())),
+    }
+}
+
+async fn upsert<B: Backend>(backend: B, peer: Peer, kind: Kind, call: &'static str, body: Body) -> Result<Response, Problem> {
+    let (parsed, many) = things_from_json(kind, body.json()?, &|| backend.fresh_badge())?;
+    let mut results: Vec<Value> = Vec::with_capacity(parsed.len());
+    let mut things = Vec::with_capacity(parsed.len());
+    let mut places = Vec::with_capacity(parsed.len());
+    for (index, parsed) in parsed.into_iter().enumerate() {
+        results.push(Value::Null);
+        match parsed {
+            Ok(thing) => {
+                places.push((index, id_of(&thing)));
+                things.push(thing);
+            }
+            Err((id, reason)) => results[index] = json!({"id": id, "result": "refused", "reason": reason, "scan_code": null}),
+        }
+    }
+    let caller = Caller { peer: peer.to_string(), call };
+    let outcomes = backend.intake(caller, things).await?;
+    let (key, ids) = (backend.key(), places.iter().map(|(_, id)| id.clone()).collect::<Vec<_>>());
+    let codes = backend.look(move |view| ids.iter().map(|id| scan_code(view, kind, id, &key)).collect::<Vec<_>>()).await?;
+    for (((index, id), outcome), scan_code) in places.into_iter().zip(outcomes).zip(codes) {
+        let (result, reason) = outcome_words(&outcome);
+        results[index] = json!({"id": id, "result": result, "reason": reason, "scan_code": scan_code});
+    }
+    let refused = !many && results[0]["result"] == "refused";
+    let status = if refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let mut answer = json!({ "results": results });
+    if refused {
+        let reason = answer["results"][0]["reason"].clone();
+        answer["title"] = "Refused".into();
+        answer["type"] = "urn:waybind:problem:refused".into();
+        answer["status"] = status.as_u16().into();
+        answer["detail"] = reason;
+    }
+    Ok((status, Json(answer)).into_response())
+}
+
+macro_rules! upserts {
+    ($($name:ident, $kind:ident, $call:literal;)*) => {$(
+        pub(super) async fn $name<B: Backend>(State(backend): State<B>, Extension(peer): Extension<Peer>, body: Body) -> Result<Response, Problem> {
+            upsert(backend, peer, Kind::$kind, $call, body).await
+        }
+    )*};
+}
+
+upserts! {
+    products, Products, "products";
+    orders, Orders, "orders";
+    pick_lists, PickLists, "pick-lists";
+    waybills, Waybills, "waybills";
+    operators, Operators, "operators";
+}

@@ -1,0 +1,128 @@
+// Keeps a station's page up to date, sounds its verdicts, and sends scans.
+
+import * as sound from "./sound.js";
+import { listen } from "./wedge.js";
+
+const view = document.querySelector("#view");
+const lost = document.querySelector("#lost");
+const station = view.dataset.station;
+let shownKey = view.querySelector("#band")?.dataset.key;
+let alarm = null;
+let heard = performance.now();
+let connected = true;
+
+/** Without a word from the service for this long the page no longer shows the truth, in milliseconds. The service
+ *  speaks at least every five seconds. */
+const SILENCE = 11000;
+
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return "page-" + Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function setConnected(now) {
+  if (connected === now) return;
+  connected = now;
+  lost.hidden = now;
+  if (!now) sound.play("lost");
+}
+
+function announce() {
+  const band = view.querySelector("#band");
+  if (!band) return;
+  clearInterval(alarm);
+  alarm = null;
+  if (band.dataset.latched === "true") {
+    alarm = setInterval(() => sound.play("stop"), 1600);
+    view.querySelector(".acknowledge")?.focus();
+  }
+  if (band.dataset.key === shownKey) return;
+  shownKey = band.dataset.key;
+  const tune = sound.tuneOf(band.dataset.severity, band.dataset.code);
+  if (tune) sound.play(tune);
+  if (band.dataset.say && localStorage.getItem("voice") === "on" && window.speechSynthesis) {
+    const words = new SpeechSynthesisUtterance(band.dataset.say);
+    words.lang = view.dataset.language;
+    speechSynthesis.speak(words);
+  }
+}
+
+function show(html) {
+  const field = view.querySelector("[data-typed]");
+  const kept = document.activeElement === field ? field.value : null;
+  view.innerHTML = html;
+  if (kept !== null) {
+    const again = view.querySelector("[data-typed]");
+    again.value = kept;
+    again.focus();
+  }
+  announce();
+}
+
+/** Sends a scan; if the answer is lost it is sent again under the same id, so that it counts once. */
+async function send(data) {
+  if (!connected) {
+    sound.play("lost");
+    return;
+  }
+  const body = JSON.stringify({ id: newId(), station, data, device: "page" });
+  for (let attempt = 0; attempt < 3; attempt++) {
+    try {
+      const answer = await fetch("/api/v1/scans", { method: "POST", headers: { "content-type": "application/json" }, body });
+      if (answer.status < 500 || answer.status === 503) return;
+    } catch {
+      setConnected(false);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+function connect() {
+  const events = new EventSource(`/station/${encodeURIComponent(station)}/live`);
+  events.addEventListener("view", (event) => {
+    heard = performance.now();
+    setConnected(true);
+    show(event.data);
+  });
+  events.addEventListener("open", () => {
+    heard = performance.now();
+  });
+  events.addEventListener("error", () => {
+    setConnected(false);
+    if (events.readyState === EventSource.CLOSED) setTimeout(connect, 1000);
+  });
+}
+
+document.addEventListener("click", (event) => {
+  sound.unlock();
+  const button = event.target.closest("[data-scan]");
+  if (button) send(button.dataset.scan);
+  if (event.target.closest("[data-sound]")) sound.play("accepted");
+});
+document.addEventListener("keydown", () => sound.unlock(), { once: true });
+document.addEventListener("keydown", (event) => {
+  // Enter acknowledges wherever the focus is
+  const band = view.querySelector("#band");
+  if (event.key === "Enter" && band?.dataset.latched === "true" && !event.defaultPrevented && !event.target.closest("button")) send("WB:C:ACK");
+});
+document.addEventListener("submit", (event) => {
+  const field = event.target.querySelector("[data-typed]");
+  if (!field) return;
+  event.preventDefault();
+  if (field.value.trim()) send(field.value.trim());
+  field.value = "";
+});
+
+listen(send);
+connect();
+announce();
+setInterval(async () => {
+  // event streams don't show their keep-alive comments to scripts: after silence the service is asked
+  if (performance.now() - heard < SILENCE / 2) return;
+  try {
+    const answer = await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(3000) });
+    if (answer.ok) heard = performance.now();
+  } catch {
+    setConnected(performance.now() - heard < SILENCE);
+  }
+}, 2000);

@@ -1,0 +1,179 @@
+//! What the web asks of the service behind it.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::{broadcast, watch};
+
+use crate::barcode::codes::SiteKey;
+use crate::domain::decide::UnknownStation;
+use crate::domain::ids::{OrderId, StationId, WaybillNo};
+use crate::domain::scan::Scan;
+use crate::domain::station::StationRules;
+use crate::domain::upstream::{OrderAction, Outcome, Thing};
+use crate::domain::verdict::Verdict;
+use crate::domain::view::View;
+use crate::message::Language;
+
+/// The ledger can't be written or read now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(pub String);
+
+/// Who calls.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The address it comes from, or `local`.
+    pub peer: String,
+    /// What it calls.
+    pub call: &'static str,
+}
+
+/// A key that makes a repeated call answer what the first one did.
+#[derive(Clone, Debug)]
+pub struct Idempotency {
+    /// The caller's key.
+    pub key: String,
+    /// What tells a repetition from another call under the same key.
+    pub fingerprint: String,
+}
+
+/// What a call about one thing came to.
+#[derive(Clone, Debug)]
+pub enum Acted {
+    /// It was judged now.
+    Now(Outcome),
+    /// It was judged before: status and body of that time.
+    Before(u16, String),
+    /// The key was used for another call.
+    KeyConflict,
+}
+
+/// A fact of the feed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FeedItem {
+    /// The box that recorded it.
+    #[serde(rename = "box")]
+    pub by: String,
+    /// Its place in the feed.
+    pub seq: u64,
+    /// Its id.
+    pub id: String,
+    /// When, with the site's offset.
+    pub time: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The order that it is about.
+    pub order: Option<OrderId>,
+    /// All of it.
+    pub data: serde_json::Value,
+}
+
+/// What a station showed last.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What the scan said, for people.
+    pub reading: Option<ReadingSummary>,
+    /// The text as scanned.
+    pub text: String,
+    /// With which scanner.
+    pub device: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a scan said, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ReadingSummary {
+    /// `gs1`, `ean`, `waybill`, `waybind`, `digital_link` or `text`.
+    pub kind: &'static str,
+    /// The symbology, where the scanner said it.
+    pub symbology: Option<&'static str>,
+    /// Identifier and value, in order.
+    pub elements: Vec<(String, String)>,
+}
+
+/// A scanner, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeviceView {
+    /// Its name.
+    pub name: String,
+    /// Its station.
+    pub station: StationId,
+    /// Whether it is there.
+    pub connected: bool,
+    /// When it last sent a code.
+    pub last_read: Option<String>,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// Codes that it sent.
+    pub frames: u64,
+    /// Broken frames that it sent.
+    pub broken: u64,
+}
+
+/// How the ledger is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LedgerHealth {
+    /// It is written.
+    Good,
+    /// It can't be written now.
+    Stopped(String),
+    /// It lost its tail and wants a person.
+    Recovery(String),
+}
+
+/// The service behind the web.
+pub trait Backend: Clone + Send + Sync + 'static {
+    /// Judges a scan; the answer comes when it is durable.
+    fn scan(&self, scan: Scan, peer: String) -> impl Future<Output = Result<Verdict, UnknownStation>> + Send;
+    /// Takes things that upstream describes, in their order.
+    fn intake(&self, caller: Caller, things: Vec<Thing>) -> impl Future<Output = Result<Vec<Outcome>, Unavailable>> + Send;
+    /// Takes a word about an order.
+    fn act(&self, caller: Caller, order: OrderId, action: OrderAction, key: Option<Idempotency>) -> impl Future<Output = Result<Acted, Unavailable>> + Send;
+    /// Takes the word that a waybill no longer holds.
+    fn void(&self, caller: Caller, waybill: WaybillNo) -> impl Future<Output = Result<Outcome, Unavailable>> + Send;
+    /// Looks at the warehouse as it stands.
+    fn look<T: Send + 'static>(&self, work: impl FnOnce(&dyn View) -> T + Send + 'static) -> impl Future<Output = Result<T, Unavailable>> + Send;
+    /// Facts after a cursor.
+    fn events(&self, after: u64, limit: usize) -> impl Future<Output = Result<Vec<FeedItem>, Unavailable>> + Send;
+    /// An order's story.
+    fn history(&self, order: OrderId) -> impl Future<Output = Result<Vec<FeedItem>, Unavailable>> + Send;
+    /// Orders with a telephone number or a serial.
+    fn find(&self, text: String) -> impl Future<Output = Result<Vec<(&'static str, String)>, Unavailable>> + Send;
+    /// The orders that came last.
+    fn newest_orders(&self, limit: usize) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
+    /// What a station showed last.
+    fn shown(&self, station: &StationId) -> Option<Shown>;
+    /// Stations that have something new to show.
+    fn updates(&self) -> broadcast::Receiver<StationId>;
+    /// The last place of the feed, and when it moves.
+    fn feed(&self) -> watch::Receiver<u64>;
+    /// Becomes true when waybind stops: streams end.
+    fn stopping(&self) -> watch::Receiver<bool>;
+    /// The scanners.
+    fn devices(&self) -> Vec<DeviceView>;
+    /// The stations, in the order of the configuration.
+    fn stations(&self) -> Arc<Vec<StationRules>>;
+    /// How the ledger is.
+    fn health(&self) -> LedgerHealth;
+    /// Counters in Prometheus' format.
+    fn metrics(&self) -> String;
+    /// The site's key.
+    fn key(&self) -> SiteKey;
+    /// What pages speak where the browser does not say.
+    fn language(&self) -> Language;
+    /// A moment as the site writes it.
+    fn written(&self, at: Timestamp) -> String;
+    /// Now.
+    fn now(&self) -> Timestamp;
+    /// A random secret for a new badge.
+    fn fresh_badge(&self) -> String;
+    /// Whether the hash (SHA-256, hexadecimal) is that of a token of the API.
+    fn knows_token(&self, sha256: &str) -> bool;
+}

@@ -1,0 +1,43 @@
+//! Reading a request's body: bounded in size and time, and refused with the place of the mistake.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+
+/// A thousand orders of some lines each fit; nothing that is pushed is larger.
+const BODY_MAX: usize = 4 * 1024 * 1024;
+
+/// A body that takes longer does not come from a warehouse's network.
+const BODY_TIME: Duration = Duration::from_secs(5);
+
+/// A request's whole body.
+pub(super) struct Body(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let read = Limited::new(request.into_body(), BODY_MAX).collect();
+        match tokio::time::timeout(BODY_TIME, read).await {
+            Ok(Ok(body)) => Ok(Body(body.to_bytes())),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("a body may have {BODY_MAX} bytes")).hint("send up to 1,000 objects a request"))
+            }
+            Ok(Err(error)) => Err(Problem::malformed(format!("the body broke off: {error}"))),
+            Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "slow", "the body did not come within 5 seconds")),
+        }
+    }
+}
+
+impl Body {
+    /// Its JSON.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        serde_json::from_slice(&self.0).map_err(|error| Problem::malformed(error.to_string()))
+    }
+}

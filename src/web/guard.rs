@@ -1,0 +1,118 @@
+//! Who may call: hosts against DNS rebinding, origins against other sites' pages, tokens beyond loopback.
+
+use std::net::IpAddr;
+
+use axum::extract::Request;
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use sha2::{Digest, Sha256};
+
+use super::backend::Backend;
+use super::problem::Problem;
+
+/// The address that a connection comes from; the accept loop puts it into each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// Over TCP.
+    Ip(IpAddr),
+    /// Over the control socket, which only the user who runs waybind can open.
+    Local,
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Peer::Ip(address) => address.fmt(out),
+            Peer::Local => out.write_str("local"),
+        }
+    }
+}
+
+/// Who may call without a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Whoever is on this machine.
+    Loopback,
+    /// The control socket's user.
+    Control,
+}
+
+/// The cookie in which a browser keeps its token.
+pub(super) const COOKIE: &str = "waybind_token";
+
+#[derive(Clone)]
+pub(super) struct Guard<B> {
+    backend: B,
+    trust: Trust,
+    hosts: Vec<String>,
+}
+
+impl<B: Backend> Guard<B> {
+    pub(super) fn new(backend: B, trust: Trust, hosts: Vec<String>) -> Self {
+        Guard { backend, trust, hosts }
+    }
+
+    /// Lets a request through, or answers it.
+    pub(super) fn check(&self, request: &Request) -> Result<(), Response> {
+        if self.trust == Trust::Control {
+            return Ok(());
+        }
+        let refused = |detail: &str| Problem::new(StatusCode::FORBIDDEN, "forbidden", detail).into_response();
+        let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let host = text(header::HOST).unwrap_or_default();
+        if !self.is_ours(host) {
+            return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "this box does not go by that name").hint("add it to `hosts` in the configuration").into_response());
+        }
+        if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+            let foreign_origin = text(header::ORIGIN).is_some_and(|origin| origin.split_once("://").is_none_or(|(_, rest)| rest != host));
+            let cross_site = request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+            if foreign_origin || cross_site {
+                return Err(refused("pages of other sites may not call"));
+            }
+        }
+        self.check_token(request)
+    }
+
+    /// Addresses, `localhost` and the configured names.
+    fn is_ours(&self, host: &str) -> bool {
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+            _ => host,
+        };
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        bare.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost") || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
+    }
+
+    fn check_token(&self, request: &Request) -> Result<(), Response> {
+        let loopback = match request.extensions().get::<Peer>() {
+            Some(Peer::Ip(address)) => address.is_loopback(),
+            Some(Peer::Local) => true,
+            None => false,
+        };
+        let path = request.uri().path();
+        let open = matches!(path, "/healthz" | "/readyz" | "/login") || path.starts_with("/assets/");
+        if loopback || open || token(request).is_some_and(|token| self.backend.knows_token(&hash(&token))) {
+            return Ok(());
+        }
+        let wants_page = request.method() == Method::GET && !path.starts_with("/api/") && path != "/metrics";
+        if wants_page {
+            return Err(Redirect::to("/login").into_response());
+        }
+        let problem = Problem::new(StatusCode::UNAUTHORIZED, "token_wanted", "beyond this machine the API wants a token");
+        Err(problem.hint("send `Authorization: Bearer …`; `waybind token` makes one").into_response())
+    }
+}
+
+/// How tokens are stored and compared.
+pub(super) fn hash(token: &str) -> String {
+    data_encoding::HEXLOWER.encode(&Sha256::digest(token.as_bytes()))
+}
+
+fn token(request: &Request) -> Option<String> {
+    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if let Some(bearer) = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer ")) {
+        return Some(bearer.trim().to_owned());
+    }
+    let cookies = text(header::COOKIE)?;
+    cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('=')).map(str::to_owned)
+}

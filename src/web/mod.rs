@@ -1,0 +1,43 @@
+//! Pages, live events and the API, over HTTP/1.1.
+//!
+//! The pages are rendered here ([`pages`]), useful before any script has run, and kept up to date by server-sent
+//! events that carry the same fragments. The API ([`api`]) is the contract with integrators. [`server`] is an accept
+//! loop with limits of its own; [`guard`] checks hosts, origins and tokens.
+
+pub mod api;
+pub mod backend;
+mod body;
+mod guard;
+mod pages;
+mod problem;
+mod server;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+
+use self::backend::Backend;
+pub use self::guard::{Peer, Trust};
+pub use self::problem::Problem;
+pub use self::server::{Limits, serve_tcp, serve_unix};
+
+/// Everything that is served. `trust` says who may call without a token, `hosts` under which names.
+pub fn router<B: Backend>(backend: B, trust: Trust, hosts: Vec<String>) -> Router {
+    let guard = guard::Guard::new(backend.clone(), trust, hosts);
+    let check = middleware::from_fn(move |request: Request, next: Next| {
+        let guard = guard.clone();
+        async move {
+            match guard.check(&request) {
+                Ok(()) => next.run(request).await,
+                Err(refused) => refused,
+            }
+        }
+    });
+    api::routes::<B>().merge(pages::routes::<B>()).fallback(not_found).layer(check).with_state(backend)
+}
+
+async fn not_found() -> Response {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.").hint("see /openapi.json for what there is").into_response()
+}

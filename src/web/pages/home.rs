@@ -1,0 +1,119 @@
+//! The overview: stations with their open work, scanners, the newest orders, one search box.
+
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::Page;
+use super::layout::layout;
+use super::view::{StationView, station_view};
+use crate::domain::order::Order;
+use crate::domain::station::StationRules;
+use crate::message::{Language, Phrase, order_stage, phrase};
+use crate::web::api::language_of;
+use crate::web::backend::{Backend, DeviceView, LedgerHealth};
+use crate::web::problem::Problem;
+
+const ORDERS_SHOWN: usize = 30;
+
+pub(super) async fn home<B: Backend>(State(backend): State<B>, headers: HeaderMap) -> Result<Response, Problem> {
+    let language = language_of(&headers, backend.language());
+    let rules = backend.stations();
+    let newest = backend.newest_orders(ORDERS_SHOWN).await?;
+    let (views, orders) = backend
+        .look(move |view| {
+            let views: Vec<(StationRules, StationView)> = rules.iter().map(|rules| (rules.clone(), station_view(view, rules))).collect();
+            let orders: Vec<_> = newest.iter().filter_map(|id| view.order(id)).collect();
+            (views, orders)
+        })
+        .await?;
+    let say = |name| phrase(name, language);
+    let content = html! {
+        main.overview {
+            header { h1 { "waybind" } (search_box("", language)) }
+            @if let LedgerHealth::Stopped(why) | LedgerHealth::Recovery(why) = backend.health() {
+                p.alarm role="alert" { strong { (say(Phrase::LedgerStopped)) } " " (why) }
+            }
+            h2 { (say(Phrase::Stations)) }
+            ul.stations { @for (rules, view) in &views { (station_card(rules, view, &backend.devices(), language)) } }
+            h2 { (say(Phrase::Orders)) }
+            @if orders.is_empty() { p.empty { (say(Phrase::NoOrders)) } }
+            @else { (order_table(orders.iter().map(AsRef::as_ref), language)) }
+        }
+    };
+    Ok(Page(layout(say(Phrase::Overview), language, "home", Some("home.js"), &content)).into_response())
+}
+
+fn search_box(text: &str, language: Language) -> Markup {
+    html! {
+        form.search action="/search" role="search" {
+            input type="search" name="q" value=(text) placeholder=(phrase(Phrase::SearchHint, language)) aria-label=(phrase(Phrase::Search, language));
+            button { (phrase(Phrase::Search, language)) }
+        }
+    }
+}
+
+fn station_card(rules: &StationRules, view: &StationView, devices: &[DeviceView], language: Language) -> Markup {
+    let say = |name| phrase(name, language);
+    html! {
+        li class=[view.latched.is_some().then_some("alarmed")] {
+            a href={ "/station/" (rules.id) } {
+                strong { (rules.id) }
+                @if view.latched.is_some() { span.bad { "✕ " (say(Phrase::AlarmOpen)) } }
+                span { (view.operator.as_deref().unwrap_or(say(Phrase::NobodySignedIn))) }
+                span { @match &view.work { Some(work) => { (work.id) " · " (view.lines.len()) " " (say(Phrase::LinesOpen)) }, None => (say(Phrase::NothingOpen)) } }
+                @for device in devices.iter().filter(|device| device.station == rules.id) {
+                    span class=[(!device.connected).then_some("bad")] { (if device.connected { "▣ " } else { "✕ " }) (device.name) }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn order_table<'o>(orders: impl Iterator<Item = &'o Order>, language: Language) -> Markup {
+    let say = |name| phrase(name, language);
+    html! {
+        table.orders {
+            thead { tr { th { (say(Phrase::Order)) } th { (say(Phrase::Stage)) } th { (say(Phrase::Progress)) } th { (say(Phrase::Carrier)) } } }
+            tbody {
+                @for order in orders {
+                    @let demanded: u32 = order.lines.iter().map(|line| line.demanded()).sum();
+                    @let packed: u32 = order.lines.iter().map(|line| line.packed().min(line.demanded())).sum();
+                    tr class=[(order.cancelled || !order.holds.is_empty()).then_some("stopped")] {
+                        td { a href={ "/order/" (order.id()) } { (order.id()) } }
+                        td { (order_stage(order.stage, language)) @if order.cancelled { " · " (say(Phrase::Cancelled)) } @if !order.holds.is_empty() { " · " (say(Phrase::Held)) } }
+                        td.progress { meter min="0" max=(demanded.max(1)) value=(packed) {} span.number { (packed) " / " (demanded) } }
+                        td { (order.spec.carrier) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct SearchQuery {
+    #[serde(default)]
+    q: String,
+}
+
+pub(super) async fn search<B: Backend>(State(backend): State<B>, Query(query): Query<SearchQuery>, headers: HeaderMap) -> Result<Response, Problem> {
+    let language = language_of(&headers, backend.language());
+    let hits = crate::web::api::find(&backend, query.q.trim()).await?;
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let content = html! {
+        main.overview {
+            header { h1 { "waybind" } (search_box(&query.q, language)) }
+            @if hits.is_empty() { p.empty { (phrase(Phrase::NothingFound, language)) } }
+            ul.hits {
+                @for hit in &hits {
+                    @let order = text(&hit["order"]);
+                    li { span.kind { (text(&hit["kind"])) } " " (text(&hit["id"])) @if !order.is_empty() { " → " a href={ "/order/" (order) } { (order) } } }
+                }
+            }
+        }
+    };
+    Ok(Page(layout(phrase(Phrase::Search, language), language, "home", None, &content)).into_response())
+}

@@ -1,0 +1,51 @@
+//! An order's page: where it stands, and its whole story.
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+
+use super::Page;
+use super::layout::layout;
+use crate::domain::gate;
+use crate::domain::ids::OrderId;
+use crate::message::{Phrase, missing_why, order_stage, phrase};
+use crate::web::api::language_of;
+use crate::web::backend::{Backend, FeedItem};
+use crate::web::problem::Problem;
+
+pub(super) async fn page<B: Backend>(State(backend): State<B>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    let language = language_of(&headers, backend.language());
+    let wanted = OrderId::new(&id).map_err(|_| Problem::missing("order", &id))?;
+    let story = backend.history(wanted.clone()).await?;
+    let found = backend.look(move |view| view.order(wanted.as_str()).map(|order| (gate::missing(view, &order), order))).await?;
+    let (missing, order) = found.ok_or_else(|| Problem::missing("order", &id))?;
+    let say = |name| phrase(name, language);
+    let content = html! {
+        main.overview {
+            h1 { (say(Phrase::Order)) " " (id) }
+            p { (order_stage(order.stage, language)) " · " (order.spec.carrier) @if order.cancelled { strong.bad { " · " (say(Phrase::Cancelled)) } } @for hold in &order.holds { strong.bad { " · " (say(Phrase::Held)) " " (hold.note.as_deref().unwrap_or("")) } } }
+            @if missing.is_empty() && !order.cancelled { p.good { "✓ " (say(Phrase::Complete)) } }
+            ul { @for entry in &missing { li.bad { @if let Some(line) = entry.line { (say(Phrase::Line)) " " (line) " " } (missing_why(entry.why, language)) } } }
+            table.orders {
+                thead { tr { th { (say(Phrase::Line)) } th { (say(Phrase::Sku)) } th { (say(Phrase::Picked)) } th { (say(Phrase::Packed)) } th { (say(Phrase::Demanded)) } } }
+                tbody { @for line in &order.lines { tr { td { (line.spec.line) } td { (line.spec.sku) } td { (line.picked()) } td { (line.packed()) } td { (line.demanded()) } } } }
+            }
+            h2 { (say(Phrase::Story)) }
+            ol.story { @for event in &story { (entry(event)) } }
+        }
+    };
+    Ok(Page(layout(&id, language, "home", None, &content)).into_response())
+}
+
+fn entry(event: &FeedItem) -> Markup {
+    let refused = event.kind == "scan_refused";
+    let field = |name: &str| event.data.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    html! {
+        li class=[refused.then_some("bad")] {
+            time datetime=(event.time) { (event.time) } " "
+            strong { (if refused { field("code") } else { event.kind.clone() }) } " "
+            span { (field("station")) " " (field("operator")) " " (field("device")) " " (field("call")) }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What a station shows, gathered from the state.
+
+use serde::Serialize;
+
+use crate::domain::event::list_orders;
+use crate::domain::ids::OrderId;
+use crate::domain::order::Order;
+use crate::domain::station::{Awaited, Mode, StationRules, Work};
+use crate::domain::verdict::Verdict;
+use crate::domain::view::View;
+
+/// What a station shows.
+#[derive(Clone, Debug)]
+pub(in crate::web) struct StationView {
+    pub rules: RulesView,
+    pub operator: Option<String>,
+    pub work: Option<WorkView>,
+    pub lines: Vec<LineView>,
+    pub done: usize,
+    pub notes: Vec<String>,
+    pub latched: Option<Verdict>,
+    pub awaiting: Option<&'static str>,
+    pub unbound: Vec<UnboundView>,
+    pub can_undo: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(in crate::web) struct RulesView {
+    pub mode: Mode,
+}
+
+/// What is open.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::web) struct WorkView {
+    pub kind: &'static str,
+    pub id: String,
+    pub orders: Vec<OrderId>,
+}
+
+/// A line of the open work.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::web) struct LineView {
+    pub order: OrderId,
+    pub line: u32,
+    pub sku: String,
+    pub name: String,
+    pub location: Option<String>,
+    pub slot: Option<String>,
+    pub lot: Option<String>,
+    pub picked: u32,
+    pub packed: u32,
+    pub demanded: u32,
+    pub open: bool,
+    pub to_put_back: bool,
+    pub stopped: bool,
+}
+
+/// A sealed parcel that waits for its waybill.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::web) struct UnboundView {
+    pub parcel: String,
+    pub order: OrderId,
+}
+
+pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules) -> StationView {
+    let station = view.station(&rules.id);
+    let work = station.work.as_ref().map(|work| work_view(view, work));
+    let all = station.work.as_ref().map(|work| lines(view, work, rules.mode)).unwrap_or_default();
+    let (open, done): (Vec<LineView>, Vec<LineView>) = all.into_iter().partition(|line| line.open || line.to_put_back);
+    let orders = work.iter().flat_map(|work| &work.orders).filter_map(|id| view.order(id.as_str()));
+    let packs = matches!(rules.mode, Mode::Pack | Mode::Bench);
+    let notes = orders.filter(|order| packs && order.awaits_confirmation()).flat_map(|order| order.spec.notes.iter().filter(|note| note.must_confirm).map(|note| note.text.clone()).collect::<Vec<_>>());
+    let notes = notes.collect();
+    let unbound = station.unbound.iter().filter_map(|id| view.parcel(id.as_str()));
+    StationView {
+        rules: RulesView { mode: rules.mode },
+        operator: station.session.as_ref().and_then(|session| view.operator(session.operator.as_str())).map(|operator| operator.name.clone()),
+        work,
+        lines: open,
+        done: done.len(),
+        notes,
+        latched: station.latch.as_deref().cloned(),
+        awaiting: station.awaits.as_ref().map(|awaits| awaited_name(&awaits.what)),
+        unbound: unbound.map(|parcel| UnboundView { parcel: parcel.id.to_string(), order: parcel.order.clone() }).collect(),
+        can_undo: !station.counts.is_empty(),
+    }
+}
+
+fn awaited_name(what: &Awaited) -> &'static str {
+    match what {
+        Awaited::Trait(_, wanted) => wanted.code().as_str(),
+        Awaited::Sku(_) => "awaiting_sku",
+        Awaited::Slot(..) => "awaiting_slot",
+        Awaited::Short(_) => "short",
+        Awaited::Unload => "unload",
+        Awaited::PutBack => "put_back",
+        Awaited::OverrideBadge => "override_badge",
+        Awaited::OverrideReason(_) => "override_reason",
+        Awaited::OverrideItem(..) => "override_item",
+        Awaited::Pin(_) => "pin",
+    }
+}
+
+fn work_view(view: &dyn View, work: &Work) -> WorkView {
+    match work {
+        Work::List(id) => WorkView { kind: "pick_list", id: id.to_string(), orders: view.list(id.as_str()).map(|list| list_orders(&list)).unwrap_or_default() },
+        Work::Order(id) => WorkView { kind: "order", id: id.to_string(), orders: vec![id.clone()] },
+        Work::PutBack(id) => WorkView { kind: "put_back", id: id.to_string(), orders: vec![id.clone()] },
+        Work::Waybill(id) => WorkView { kind: "waybill", id: id.to_string(), orders: view.waybill(id.as_str()).map(|waybill| waybill.orders.clone()).unwrap_or_default() },
+    }
+}
+
+fn lines(view: &dyn View, work: &Work, mode: Mode) -> Vec<LineView> {
+    match work {
+        Work::List(id) => {
+            let Some(list) = view.list(id.as_str()) else { return Vec::new() };
+            let of_line = |entry: &crate::domain::work::PickLine| {
+                let order = view.order(entry.order.as_str())?;
+                let mut line = line_view(view, &order, entry.line, mode)?;
+                line.location.clone_from(&entry.location);
+                line.slot.clone_from(&entry.slot);
+                Some(line)
+            };
+            list.lines.iter().filter_map(of_line).collect()
+        }
+        _ => {
+            let orders = work_view(view, work).orders;
+            let of_order = |order: &Order| order.lines.iter().filter_map(|line| line_view(view, order, line.spec.line, mode)).collect::<Vec<_>>();
+            orders.iter().filter_map(|id| view.order(id.as_str())).flat_map(|order| of_order(&order)).collect()
+        }
+    }
+}
+
+fn line_view(view: &dyn View, order: &Order, number: u32, mode: Mode) -> Option<LineView> {
+    let line = order.line(number)?;
+    let name = line.spec.name.clone().or_else(|| view.product(line.spec.sku.as_str()).map(|product| product.name.clone()));
+    let done = if mode == Mode::Pick { line.is_picked() } else { line.is_packed() };
+    Some(LineView {
+        order: order.id().clone(),
+        line: number,
+        sku: line.spec.sku.to_string(),
+        name: name.unwrap_or_default(),
+        location: None,
+        slot: None,
+        lot: line.spec.lot.clone(),
+        picked: line.picked(),
+        packed: line.packed(),
+        demanded: line.demanded(),
+        open: !done,
+        to_put_back: line.has_put_back(),
+        stopped: !order.is_active(),
+    })
+}

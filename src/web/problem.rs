@@ -1,0 +1,66 @@
+//! Errors as RFC 9457 problem details, each with a hint for the one who must act.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::backend::Unavailable;
+
+/// A problem.
+#[derive(Clone, Debug, Serialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    hint: String,
+}
+
+impl Problem {
+    /// A problem of a kind, with what exactly is wrong.
+    #[must_use]
+    pub fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Self {
+        let title = status.canonical_reason().unwrap_or("Error");
+        Problem { kind: format!("urn:waybind:problem:{kind}"), title, status: status.as_u16(), detail: detail.into(), hint: String::new() }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// A body that can't be read.
+    #[must_use]
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::BAD_REQUEST, "malformed", detail)
+    }
+
+    /// A thing that is not there.
+    #[must_use]
+    pub fn missing(what: &str, id: &str) -> Self {
+        Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what} \"{id}\""))
+    }
+
+    /// Its status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_string(&self).unwrap_or_default();
+        (self.status(), [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(error: Unavailable) -> Self {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ledger", error.0).hint("nothing was recorded; try again when the disk can be written")
+    }
+}
