@@ -1,2 +1,252 @@
-//! Random commands.
-#![allow(missing_docs)]
+//! Random commands against a small reference model: what the warehouse counts must be what the model counts, every
+//! invariant holds after every fact, and folding the facts gives the same state.
+//!
+//! `WAYBIND_LONG=1` plays 100,000 sequences, `tests/run` 2,000, plain `cargo test` 200.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use support::scenario::{Action, parse_line};
+use support::warehouse::{StationByName, Warehouse};
+use waybind::domain::order::HoldReason;
+use waybind::domain::upstream::OrderAction;
+use waybind::domain::verdict::Code;
+use waybind::domain::view::View;
+
+const ORDERS: usize = 3;
+const SKUS: [&str; 3] = ["A", "B", "C"];
+const STATIONS: [&str; 3] = ["pick", "pack", "bench"];
+
+#[derive(Clone, Debug)]
+enum Command {
+    Open { station: usize, order: usize },
+    Item { station: usize, sku: usize },
+    Twice { station: usize },
+    Undo { station: usize },
+    Done { station: usize },
+    Pause { station: usize },
+    Seal { station: usize },
+    Waybill { station: usize, order: usize },
+    Load { order: usize },
+    Unload { order: usize },
+    Short { station: usize, sku: usize },
+    Hold { order: usize },
+    Release { order: usize },
+    Cancel { order: usize },
+    CancelOne { order: usize, line: u32 },
+    Readdress { order: usize, name: u8 },
+    Rebind { order: usize },
+    Retry { back: usize },
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let (station, order) = (0..STATIONS.len(), 0..ORDERS);
+    prop_oneof![
+        6 => (station.clone(), order.clone()).prop_map(|(station, order)| Command::Open { station, order }),
+        20 => (station.clone(), 0..SKUS.len()).prop_map(|(station, sku)| Command::Item { station, sku }),
+        2 => station.clone().prop_map(|station| Command::Twice { station }),
+        3 => station.clone().prop_map(|station| Command::Undo { station }),
+        3 => station.clone().prop_map(|station| Command::Done { station }),
+        3 => station.clone().prop_map(|station| Command::Pause { station }),
+        1 => station.clone().prop_map(|station| Command::Seal { station }),
+        4 => (station.clone(), order.clone()).prop_map(|(station, order)| Command::Waybill { station, order }),
+        3 => order.clone().prop_map(|order| Command::Load { order }),
+        1 => order.clone().prop_map(|order| Command::Unload { order }),
+        1 => (station, 0..SKUS.len()).prop_map(|(station, sku)| Command::Short { station, sku }),
+        1 => order.clone().prop_map(|order| Command::Hold { order }),
+        2 => order.clone().prop_map(|order| Command::Release { order }),
+        1 => order.clone().prop_map(|order| Command::Cancel { order }),
+        1 => (order.clone(), 1..3_u32).prop_map(|(order, line)| Command::CancelOne { order, line }),
+        1 => (order.clone(), 0..2_u8).prop_map(|(order, name)| Command::Readdress { order, name }),
+        1 => order.prop_map(|order| Command::Rebind { order }),
+        2 => (0..5_usize).prop_map(|back| Command::Retry { back }),
+    ]
+}
+
+/// The reference: units in hand by order and product, counted from the verdicts alone.
+#[derive(Default)]
+struct Model {
+    picked: BTreeMap<(String, String), i64>,
+    packed: BTreeMap<(String, String), i64>,
+    loaded: BTreeMap<String, bool>,
+}
+
+struct World {
+    warehouse: Warehouse,
+    model: Model,
+    /// Scan id, station, data and code of what was scanned.
+    scans: Vec<(String, String, String, Code)>,
+    waybills: usize,
+}
+
+impl World {
+    fn new() -> World {
+        let mut warehouse = Warehouse::default();
+        let setup = [
+            "station pick pick", "station pack pack", "station bench bench", "station dock load",
+            "product A barcode=6901234567892", "product B", "product C track=lot",
+            "order SO-0 to=Li : A*3; B*2", "order SO-1 to=Wang : A*1; C*2 lot=L1", "order SO-2 to=Li : B*1; A*2 sub=C",
+            "waybill W0 : SO-0", "waybill W1 : SO-1", "waybill W2 : SO-2",
+        ];
+        for line in setup {
+            match parse_line(line).unwrap() {
+                Action::Station(rules) => warehouse.add_station(rules),
+                Action::Say(thing, _) => drop(warehouse.say(*thing)),
+                _ => unreachable!("only set-up stands here"),
+            }
+        }
+        World { warehouse, model: Model::default(), scans: Vec::new(), waybills: ORDERS }
+    }
+
+    fn scan(&mut self, station: &str, data: &str) -> Code {
+        let id = format!("m{}", self.scans.len());
+        let undone = self.warehouse.state.view_station(station).counts.last().cloned();
+        let verdict = self.warehouse.scan_with(&id, station, data, |scan| scan);
+        self.scans.push((id, station.to_owned(), data.to_owned(), verdict.code));
+        let order = verdict.order.as_ref().map(ToString::to_string).unwrap_or_default();
+        let sku = verdict.got.sku.as_ref().map(ToString::to_string).unwrap_or_default();
+        let quantity = i64::from(verdict.got.quantity.unwrap_or(1));
+        match verdict.code {
+            Code::Accepted | Code::LineComplete | Code::OrderComplete | Code::ListComplete => self.count(station, order, sku, quantity),
+            Code::Undone => {
+                let count = undone.expect("something was counted here");
+                for part in count.parts {
+                    *self.model.picked.entry((order.clone(), sku.clone())).or_default() -= i64::from(part.picked);
+                    *self.model.packed.entry((order.clone(), sku.clone())).or_default() -= i64::from(part.packed);
+                }
+            }
+            Code::PutBack => {
+                let key = (order, sku);
+                let picked = self.model.picked.entry(key.clone()).or_default();
+                *picked -= quantity;
+                let picked = *picked;
+                let packed = self.model.packed.entry(key).or_default();
+                *packed = (*packed).min(picked);
+            }
+            Code::WaybillLoaded => drop(self.model.loaded.insert(verdict.got.waybill.unwrap().to_string(), true)),
+            Code::Unloaded => drop(self.model.loaded.insert(verdict.got.waybill.unwrap().to_string(), false)),
+            _ => {}
+        }
+        verdict.code
+    }
+
+    fn count(&mut self, station: &str, order: String, sku: String, quantity: i64) {
+        let key = (order, sku);
+        let picked = self.model.picked.entry(key.clone()).or_default();
+        let packed = self.model.packed.entry(key).or_default();
+        match station {
+            "pick" => *picked += quantity,
+            "pack" => *packed += quantity,
+            _ => {
+                *packed += quantity;
+                *picked = (*picked).max(*packed);
+            }
+        }
+    }
+
+    fn run(&mut self, command: &Command) {
+        let order_id = |order: &usize| format!("SO-{order}");
+        match command {
+            Command::Open { station, order } => drop(self.scan(STATIONS[*station], &order_id(order))),
+            Command::Item { station, sku } => {
+                if self.scan(STATIONS[*station], SKUS[*sku]) == Code::AwaitingLot {
+                    self.scan(STATIONS[*station], "L1");
+                }
+            }
+            Command::Twice { station } => {
+                self.scan(STATIONS[*station], "WB:C:QTY-2");
+                self.scan(STATIONS[*station], "A");
+            }
+            Command::Undo { station } => drop(self.scan(STATIONS[*station], "WB:C:UNDO")),
+            Command::Done { station } => drop(self.scan(STATIONS[*station], "WB:C:DONE")),
+            Command::Pause { station } => drop(self.scan(STATIONS[*station], "WB:C:PAUSE")),
+            Command::Seal { station } => drop(self.scan(STATIONS[*station], "WB:C:SEAL")),
+            Command::Waybill { station, order } => drop(self.scan(STATIONS[*station], &format!("W{order}"))),
+            Command::Load { order } => drop(self.scan("dock", &order_id(order))),
+            Command::Unload { order } => {
+                self.scan("dock", "WB:C:UNLOAD");
+                self.scan("dock", &order_id(order));
+            }
+            Command::Short { station, sku } => {
+                self.scan(STATIONS[*station], "WB:C:SHORT");
+                self.scan(STATIONS[*station], SKUS[*sku]);
+            }
+            Command::Hold { order } => drop(self.warehouse.act(&order_id(order), OrderAction::Hold { reason: HoldReason::Risk, note: None })),
+            Command::Release { order } => drop(self.warehouse.act(&order_id(order), OrderAction::Release { reason: None })),
+            Command::Cancel { order } => drop(self.warehouse.act(&order_id(order), OrderAction::Cancel { lines: None })),
+            Command::CancelOne { order, line } => drop(self.warehouse.act(&order_id(order), OrderAction::Cancel { lines: Some(vec![(*line, 1)]) })),
+            Command::Readdress { order, name } => {
+                let mut consignee = self.warehouse.state.order(&order_id(order)).unwrap().spec.consignee.clone();
+                consignee.name = format!("N{name}");
+                self.warehouse.act(&order_id(order), OrderAction::Address(consignee));
+            }
+            Command::Rebind { order } => {
+                self.waybills += 1;
+                let line = format!("waybill V{} : SO-{order}", self.waybills);
+                if let Some(Action::Say(thing, _)) = parse_line(&line) {
+                    self.warehouse.say(*thing);
+                }
+            }
+            Command::Retry { back } => self.retry(*back),
+        }
+    }
+
+    /// The same scan again: the first code, and nothing else.
+    fn retry(&mut self, back: usize) {
+        let Some((id, station, data, code)) = self.scans.iter().rev().nth(back).cloned() else { return };
+        let facts = self.warehouse.facts.len();
+        let verdict = self.warehouse.scan_with(&id, &station, &data, |scan| scan);
+        assert_eq!((verdict.code, verdict.first_code), (Code::AlreadyRecorded, Some(code)));
+        assert_eq!(self.warehouse.facts.len(), facts, "a retry records nothing");
+    }
+
+    /// The warehouse counts what the model counted from the verdicts.
+    fn compare(&self) {
+        for (id, order) in &self.warehouse.state.orders {
+            for sku in SKUS {
+                let wanted = |part: &&waybind::domain::order::Part, line: &waybind::domain::order::OrderLine| part.sku.as_str() == sku || line.spec.substitutes.iter().any(|other| other.as_str() == sku);
+                let picked: i64 = order.lines.iter().flat_map(|line| line.parts.iter().filter(|part| wanted(part, line))).map(|part| i64::from(part.picked)).sum();
+                // a substitute is counted on the line of what it stands in for: the sums over both must agree
+                if order.lines.iter().all(|line| line.spec.substitutes.is_empty()) {
+                    let key = (id.to_string(), sku.to_owned());
+                    assert_eq!(picked, self.model.picked.get(&key).copied().unwrap_or(0), "{id} {sku}");
+                }
+            }
+        }
+        for (number, waybill) in &self.warehouse.state.waybills {
+            assert_eq!(waybill.loaded, self.model.loaded.get(number.as_str()).copied().unwrap_or(false), "{number}");
+        }
+        self.warehouse.check_fold();
+    }
+}
+
+#[test]
+fn the_warehouse_counts_what_the_model_counts() {
+    let cases = match (std::env::var_os("WAYBIND_LONG"), std::env::var_os("WAYBIND_FULL")) {
+        (Some(_), _) => 100_000,
+        (None, Some(_)) => 2_000,
+        (None, None) => 200,
+    };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[42; 32]));
+    let mut commands = 0_usize;
+    let counter = std::cell::Cell::new(0_usize);
+    runner
+        .run(&prop::collection::vec(command(), 5..60), |sequence| {
+            let mut world = World::new();
+            for command in &sequence {
+                world.run(command);
+                counter.set(counter.get() + 1);
+            }
+            world.compare();
+            Ok(())
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+    commands += counter.get();
+    assert!(commands > 200 * 5, "only {commands} commands were played");
+}

@@ -1,11 +1,267 @@
-//! `bench`.
+//! `bench`: the service end to end against this machine's own disk, in one run, as ratios.
+//!
+//! The service runs as a process of its own, as it would in a warehouse; the clients share the machine with it.
 
-use super::Failure;
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::selftest::flushes;
+use super::{Failure, say};
+use crate::ledger::BareCommit;
 
 /// How to measure.
 #[derive(clap::Args)]
-pub(super) struct Settings {}
+pub(super) struct Settings {
+    /// Open orders on file for start, memory and growth.
+    #[arg(long, default_value_t = 100_000)]
+    orders: usize,
+    /// Where the data folders are made: the disk that is measured.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Seconds for each measurement.
+    #[arg(long, default_value_t = 4)]
+    seconds: u64,
+}
 
-pub(super) fn bench(_settings: &Settings) -> Result<(), Failure> {
+const STATIONS: usize = 32;
+/// Lines of an order on file.
+const LINES: usize = 5;
+/// Orders of one call.
+const CHUNK: usize = 500;
+
+pub(super) fn bench(settings: &Settings) -> Result<(), Failure> {
+    let base = settings.folder.clone().unwrap_or_else(std::env::temp_dir).join(format!("waybind-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&base).map_err(failed)?;
+    let measured = measure(settings, &base);
+    let removed = std::fs::remove_dir_all(&base).map_err(failed);
+    measured.and(removed)
+}
+
+fn failed(error: std::io::Error) -> Failure {
+    Failure::failed(&error)
+}
+
+fn measure(settings: &Settings, base: &Path) -> Result<(), Failure> {
+    let span = Duration::from_secs(settings.seconds);
+    let small = Service::start(&base.join("small"))?;
+    small.seed(1_000)?;
+    small.prepare_work()?;
+    let flush = median(flushes(&base.join("flush"), 1_000).map_err(failed)?);
+    let one = small.one_station(span)?;
+    let flush_after = median(flushes(&base.join("flush"), 1_000).map_err(failed)?);
+    let floor = flush.min(flush_after);
+    report("one station: scan to durable verdict over HTTP, median", one, "append + fdatasync of 4 KiB", floor, "at most 2")?;
+
+    let bare = BareCommit::measure(&base.join("bare.db"), STATIONS, span).map_err(|error| Failure::failed(&error))?;
+    let many = small.all_stations(span)?;
+    say(&format!("32 stations: {many:.0} scans/s; the bare commit of the same rows, 32 to a commit: {bare:.0} rows/s; ratio {:.2} (at least 0.3)", many / bare))?;
+    drop(small);
+
+    let folder = base.join("large");
+    let large = Service::start(&folder)?;
+    let began = Instant::now();
+    large.seed(settings.orders)?;
+    let seeding = began.elapsed();
+    say(&format!("{} orders of {LINES} lines taken in {:.1} s", settings.orders, seeding.as_secs_f64()))?;
+    large.prepare_work()?;
+    // the two databases are measured in turns, so that what else the machine does meets both
+    let small = Service::start(&base.join("small"))?;
+    let mut ratios: Vec<f64> = Vec::new();
+    for _ in 0..3 {
+        let (few, lots) = (small.one_station(span / 2)?, large.one_station(span / 2)?);
+        ratios.push(lots.as_secs_f64() / few.as_secs_f64());
+    }
+    ratios.sort_by(f64::total_cmp);
+    say(&format!("growth: latency with {} orders to that with 1,000: {:.2} (at most 1.2)", settings.orders, ratios[1]))?;
+    drop(small);
+    let many = large.all_stations(span)?;
+    say(&format!("memory with {} orders and 32 stations at {many:.0} scans/s: {:.0} MiB (at most 100)", settings.orders, large.resident_mib()?))?;
+    drop(large);
+    let began = Instant::now();
+    let again = Service::start(&folder)?;
+    say(&format!("start with {} orders: ready in {:.2} s (at most 1)", settings.orders, began.elapsed().as_secs_f64()))?;
+    drop(again);
     Ok(())
+}
+
+fn report(what: &str, took: Duration, against: &str, base: Duration, bar: &str) -> Result<(), Failure> {
+    let ratio = took.as_secs_f64() / base.as_secs_f64();
+    say(&format!("{what}: {took:?}; {against}: {base:?}; ratio {ratio:.2} ({bar})"))
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// A service in a process of its own.
+struct Service {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let ended = self.child.kill().and_then(|()| self.child.wait());
+        if let Err(error) = ended {
+            tracing::warn!(%error, "The measured service could not be ended.");
+        }
+    }
+}
+
+impl Service {
+    fn start(folder: &Path) -> Result<Service, Failure> {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let mut config = String::new();
+        for station in 0..STATIONS {
+            writeln!(config, "[[station]]\nid = \"s{station}\"\nmode = \"bench\"\nlatch = false").map_err(|error| Failure::failed(&error))?;
+        }
+        let file = folder.join("waybind.toml");
+        std::fs::write(&file, config).map_err(failed)?;
+        let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map_err(failed)?;
+        let program = std::env::current_exe().map_err(failed)?;
+        let mut command = Command::new(program);
+        command.arg("serve").arg("--config").arg(&file).arg("--data").arg(folder.join("data")).arg("--listen").arg(address.to_string());
+        let child = command.stderr(Stdio::null()).spawn().map_err(failed)?;
+        let service = Service { child, address };
+        service.wait_ready()?;
+        Ok(service)
+    }
+
+    fn wait_ready(&self) -> Result<(), Failure> {
+        let until = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < until {
+            if let Ok(mut client) = Client::connect(self.address) {
+                if client.call("GET", "/readyz", "").is_ok_and(|(status, _)| status == 200) {
+                    return Ok(());
+                }
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Err(Failure::Failed("the service did not become ready".into()))
+    }
+
+    /// Puts orders on file.
+    fn seed(&self, orders: usize) -> Result<(), Failure> {
+        let mut client = Client::connect(self.address).map_err(failed)?;
+        let products: Vec<Value> = (0..500).map(|number| json!({"sku": format!("SKU-{number}"), "name": "part", "barcodes": [{"text": format!("B{number}")}]})).collect();
+        client.post("/api/v1/products", &Value::Array(products))?;
+        for start in (0..orders).step_by(CHUNK) {
+            let chunk: Vec<Value> = (start..orders.min(start + CHUNK)).map(order).collect();
+            client.post("/api/v1/orders", &Value::Array(chunk))?;
+        }
+        Ok(())
+    }
+
+    /// An endless order at each station, so that every scan counts.
+    fn prepare_work(&self) -> Result<(), Failure> {
+        let mut client = Client::connect(self.address).map_err(failed)?;
+        for station in 0..STATIONS {
+            let lines: Vec<Value> = (0..LINES).map(|line| json!({"line": line + 1, "sku": format!("SKU-{line}"), "quantity": 1_000_000})).collect();
+            client.post("/api/v1/orders", &json!({"id": format!("ENDLESS-{station}"), "carrier": "ZTO", "consignee": {"name": "x"}, "lines": lines}))?;
+            client.scan(station, &format!("ENDLESS-{station}"))?;
+        }
+        Ok(())
+    }
+
+    fn one_station(&self, span: Duration) -> Result<Duration, Failure> {
+        let mut client = Client::connect(self.address).map_err(failed)?;
+        Ok(median(client.scan_for(0, span)?))
+    }
+
+    fn all_stations(&self, span: Duration) -> Result<f64, Failure> {
+        let address = self.address;
+        let work = move |station: usize| -> Result<usize, Failure> {
+            let mut client = Client::connect(address).map_err(failed)?;
+            Ok(client.scan_for(station, span)?.len())
+        };
+        let threads: Vec<_> = (0..STATIONS).map(|station| std::thread::spawn(move || work(station))).collect();
+        let mut scans = 0;
+        for thread in threads {
+            scans += thread.join().map_err(|_| Failure::Failed("a client ended badly".into()))??;
+        }
+        Ok(scans as f64 / span.as_secs_f64())
+    }
+
+    fn resident_mib(&self) -> Result<f64, Failure> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).map_err(failed)?;
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse::<f64>().ok());
+        kib.map(|kib| kib / 1024.0).ok_or_else(|| Failure::Failed("the kernel does not say how much memory is resident".into()))
+    }
+}
+
+fn order(number: usize) -> Value {
+    let lines: Vec<Value> = (0..LINES).map(|line| json!({"line": line + 1, "sku": format!("SKU-{}", (number + line * 7) % 500), "quantity": line + 1})).collect();
+    json!({"id": format!("SO-{number:07}"), "carrier": "ZTO", "region": "330106", "consignee": {"name": "张三", "phone": format!("138{number:08}"), "address": "浙江省杭州市西湖区文三路 1 号"}, "lines": lines})
+}
+
+/// A client that keeps its connection, as PDAs do.
+struct Client {
+    stream: BufReader<TcpStream>,
+    scans: usize,
+    name: String,
+}
+
+impl Client {
+    fn connect(address: SocketAddr) -> std::io::Result<Client> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        let name = format!("{:?}", stream.local_addr()?);
+        Ok(Client { stream: BufReader::new(stream), scans: 0, name })
+    }
+
+    fn call(&mut self, method: &str, path: &str, body: &str) -> std::io::Result<(u16, Vec<u8>)> {
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        let mut line = String::new();
+        self.stream.read_line(&mut line)?;
+        let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        let mut length = 0;
+        loop {
+            line.clear();
+            self.stream.read_line(&mut line)?;
+            let header = line.trim_end();
+            if header.is_empty() {
+                break;
+            }
+            if let Some((_, value)) = header.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
+                length = value.trim().parse().unwrap_or(0);
+            }
+        }
+        let mut answer = vec![0; length];
+        self.stream.read_exact(&mut answer)?;
+        Ok((status, answer))
+    }
+
+    fn post(&mut self, path: &str, body: &Value) -> Result<(), Failure> {
+        let (status, answer) = self.call("POST", path, &body.to_string()).map_err(failed)?;
+        if status == 200 { Ok(()) } else { Err(Failure::Failed(format!("{path}: {status} {}", String::from_utf8_lossy(&answer)))) }
+    }
+
+    fn scan(&mut self, station: usize, data: &str) -> Result<bool, Failure> {
+        self.scans += 1;
+        let body = format!(r#"{{"id":"{}-{}","station":"s{station}","data":"{data}"}}"#, self.name, self.scans);
+        let (_, answer) = self.call("POST", "/api/v1/scans", &body).map_err(failed)?;
+        Ok(answer.windows(15).any(|window| window == br#""accepted":true"#))
+    }
+
+    /// Scans items without a pause; answers how long each took.
+    fn scan_for(&mut self, station: usize, span: Duration) -> Result<Vec<Duration>, Failure> {
+        let until = Instant::now() + span;
+        let mut times = Vec::new();
+        while Instant::now() < until {
+            let start = Instant::now();
+            if !self.scan(station, &format!("B{}", times.len() % LINES))? {
+                return Err(Failure::Failed("a scan was refused that must count".into()));
+            }
+            times.push(start.elapsed());
+        }
+        Ok(times)
+    }
 }

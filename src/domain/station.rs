@@ -145,8 +145,8 @@ pub struct Station {
     pub take_over: Option<TakeOver>,
 }
 
-/// How many counts undo can reverse.
-pub const UNDO_MAX: usize = 50;
+/// How many counts undo can reverse; they are written with every scan, so they are few.
+pub const UNDO_MAX: usize = 10;
 
 impl Station {
     /// A station at which nothing has happened.

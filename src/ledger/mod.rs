@@ -17,6 +17,7 @@
 //! id what was recorded.
 
 mod anchor;
+mod bare;
 mod cache;
 mod feed;
 mod reader;
@@ -30,6 +31,7 @@ mod writer;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+pub use self::bare::BareCommit;
 pub use self::feed::FeedEvent;
 pub use self::reader::{OrderHistory, Reader, Stats};
 pub use self::record::{Cause, Record};

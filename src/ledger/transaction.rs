@@ -165,8 +165,10 @@ fn write_changed(conn: &Connection, cache: &mut Cache) -> Result<(), LedgerError
             conn.prepare_cached(sql)?.execute(params![operator.id.as_str(), operator.badge, json(&*operator)?])?;
         }
         for station in cache.stations.take_changed() {
-            let sql = "INSERT INTO stations (id, doc) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET doc = ?2";
-            conn.prepare_cached(sql)?.execute(params![station.id.as_str(), json(&*station)?])?;
+            let doc = json(&*station)?;
+            if conn.prepare_cached("UPDATE stations SET doc = ?2 WHERE id = ?1")?.execute(params![station.id.as_str(), doc])? == 0 {
+                conn.prepare_cached("INSERT INTO stations (id, doc) VALUES (?1, ?2)")?.execute(params![station.id.as_str(), doc])?;
+            }
         }
         Ok(())
     };
@@ -209,9 +211,12 @@ fn write_order(conn: &Connection, order: &Order) -> Result<(), WriteFault> {
     let id = order.id().as_str();
     let phone: String = order.spec.consignee.phone.chars().filter(char::is_ascii_digit).collect();
     let phone = Some(phone).filter(|phone| !phone.is_empty());
-    let sql = "INSERT INTO orders (number, id, tracking, phone, doc) VALUES (?1, ?2, ?3, ?4, ?5)
-               ON CONFLICT (number) DO UPDATE SET tracking = ?3, phone = ?4, doc = ?5";
-    conn.prepare_cached(sql)?.execute(params![order.number, id, order.spec.tracking_code, phone, json(order)?])?;
+    let doc = json(order)?;
+    let update = "UPDATE orders SET tracking = ?2, phone = ?3, doc = ?4 WHERE number = ?1";
+    if conn.prepare_cached(update)?.execute(params![order.number, order.spec.tracking_code, phone, doc])? == 0 {
+        let insert = "INSERT INTO orders (number, id, tracking, phone, doc) VALUES (?1, ?2, ?3, ?4, ?5)";
+        conn.prepare_cached(insert)?.execute(params![order.number, id, order.spec.tracking_code, phone, doc])?;
+    }
     let untouched = order.lines.iter().all(|line| line.parts.iter().all(|part| part.picked == 0));
     if order.lines.len() == 1 {
         conn.prepare_cached("DELETE FROM single_lines WHERE order_id = ?1")?.execute([id])?;

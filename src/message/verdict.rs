@@ -152,10 +152,6 @@ fn detail(verdict: &Verdict, language: Language) -> String {
     if !verdict.candidates.is_empty() {
         parts.push(verdict.candidates.join(language.pick("、", ", ")));
     }
-    if let Some(counts) = verdict.counts.filter(|_| verdict.code.is_accepted()) {
-        let done = if counts.packed > 0 { counts.packed } else { counts.picked };
-        parts.push(format!("{done} / {}", counts.demanded));
-    }
     parts.join(language.pick("；", "; "))
 }
 

@@ -303,7 +303,9 @@ fn print_verdict(station: &str, data: &str, verdict: &Verdict, expected: Option<
     };
     let text = verdict_text(verdict, Language::English);
     let visible = data.replace('\u{1d}', "␝");
-    println!("  {station:9} {visible:36} \x1b[{colour}m{shape} {:22}\x1b[0m {}", verdict.code.as_str(), text.detail);
+    let counts = verdict.counts.filter(|_| verdict.code.is_accepted()).map(|counts| format!("  {}/{} picked, {} packed", counts.picked, counts.demanded, counts.packed));
+    let counts = counts.unwrap_or_default();
+    println!("  {station:9} {visible:36} \x1b[{colour}m{shape} {:22}\x1b[0m {}{counts}", verdict.code.as_str(), text.detail);
     if let Some(expected) = expected {
         println!("            expected {expected}");
     }

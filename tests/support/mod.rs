@@ -3,4 +3,5 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "test support")]
 
 pub mod scenario;
+pub mod served;
 pub mod warehouse;

@@ -46,13 +46,14 @@ pub fn parse(path: &Path) -> Vec<Step> {
             continue;
         }
         let place = format!("{name}:{}: {line}", number + 1);
-        let action = action(line).unwrap_or_else(|| panic!("{place}: not understood"));
+        let action = parse_line(line).unwrap_or_else(|| panic!("{place}: not understood"));
         steps.push(Step { place, action });
     }
     steps
 }
 
-fn action(line: &str) -> Option<Action> {
+/// One line, if it is one.
+pub fn parse_line(line: &str) -> Option<Action> {
     if line.contains('|') {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
         let (station, twist) = cells[0].split_once(' ').unwrap_or((cells[0], ""));

@@ -112,3 +112,15 @@ impl Warehouse {
         assert_eq!(folded, self.state);
     }
 }
+
+/// What a station remembers, by its name.
+pub trait StationByName {
+    fn view_station(&self, id: &str) -> std::sync::Arc<waybind::domain::station::Station>;
+}
+
+impl StationByName for Memory {
+    fn view_station(&self, id: &str) -> std::sync::Arc<waybind::domain::station::Station> {
+        use waybind::domain::view::View;
+        self.station(&StationId::new(id).unwrap())
+    }
+}

@@ -6,7 +6,7 @@ use crate::barcode::{Content, Elements, Reading, carrier};
 use crate::domain::ids::{OrderId, ParcelId, PickListId, Sku, WaybillNo};
 use crate::domain::order::Identity;
 use crate::domain::product::{barcode_key, part_number_key};
-use crate::domain::station::{Item, Work};
+use crate::domain::station::{Item, Mode, Work};
 use crate::domain::verdict::Facts;
 use crate::domain::view::Numbered;
 
@@ -57,6 +57,11 @@ pub(super) fn describe(work: &Work) -> String {
 impl Desk<'_> {
     pub(super) fn meaning(&self, reading: &Reading) -> Meaning {
         let mut meaning = Meaning { items: self.products(reading), ..Meaning::default() };
+        let counting = matches!(self.rules.mode, Mode::Pick | Mode::Pack | Mode::Bench) && self.station.work.is_some();
+        if counting && self.station.unbound.is_empty() && !meaning.items.is_empty() {
+            // with work open an item is an item, whatever else bears its code
+            return meaning;
+        }
         match &reading.content {
             Content::Own(OwnCode::Thing { kind, id, check: CodeCheck::Ok }) => self.own(*kind, id, &mut meaning),
             Content::Own(OwnCode::Command(_)) => meaning.other = true,

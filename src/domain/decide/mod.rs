@@ -31,7 +31,7 @@ use super::verdict::{Code, Severity, Verdict, Why};
 use super::view::View;
 use super::work::Operator;
 use crate::barcode::codes::{Command, OwnCode, SiteKey};
-use crate::barcode::{self, Content, Hint, Reading};
+use crate::barcode::{self, AimId, Content, Hint, Reading};
 
 /// How the warehouse is set.
 #[derive(Clone, Debug)]
@@ -172,7 +172,8 @@ impl<'a> Desk<'a> {
             return Some(Draft::new(Code::Ignored).got_text(&text));
         }
         if let Some(latched) = self.station.latch.as_deref() {
-            let acknowledges = barcode::codes::read(text.trim(), None) == Some(OwnCode::Command(Command::Ack));
+            let bare = AimId::split(&text).map_or(&*text, |(_, rest)| rest);
+            let acknowledges = barcode::codes::read(bare.trim(), None) == Some(OwnCode::Command(Command::Ack));
             return Some(if acknowledges {
                 Draft::new(Code::Acknowledged).remember(&self.rules.id, Memory::Latch(None))
             } else {
@@ -221,8 +222,10 @@ impl<'a> Desk<'a> {
             return draft;
         }
         let meaning = self.meaning(reading);
-        if let Some(draft) = self.place(&reading.text).filter(|_| !meaning.is_known()) {
-            return draft;
+        if !meaning.is_known() {
+            if let Some(draft) = self.place(&reading.text) {
+                return draft;
+            }
         }
         match self.rules.mode {
             _ if !meaning.is_known() => Draft::new(Code::UnknownCode).got_text(&reading.text),

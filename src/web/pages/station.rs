@@ -193,9 +193,11 @@ type FactRow = (&'static str, Option<String>, Option<String>);
 
 fn fact_rows(expected: &Facts, got: &Facts, language: Language) -> Vec<FactRow> {
     let text = |value: &Option<String>| value.clone();
+    let same = expected.sku == got.sku;
+    let expected_name = expected.name.clone().or_else(|| got.name.clone().filter(|_| same));
     let rows: [FactRow; 11] = [
         (phrase(Phrase::Sku, language), expected.sku.as_ref().map(ToString::to_string), got.sku.as_ref().map(ToString::to_string)),
-        (phrase(Phrase::Name, language), text(&expected.name), text(&got.name)),
+        (phrase(Phrase::Name, language), expected_name, text(&got.name)),
         (phrase(Phrase::Lot, language), text(&expected.lot), text(&got.lot)),
         (phrase(Phrase::Serial, language), text(&expected.serial), text(&got.serial)),
         (phrase(Phrase::Expiry, language), expected.expiry.map(|date| date.to_string()), got.expiry.map(|date| date.to_string())),

@@ -1,0 +1,335 @@
+//! Disks that are full, fail, are slow or lie; files that are torn, garbled or flipped; a clock that jumps; a second
+//! process. Nothing green is ever lost, nothing is silently repaired.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use support::served::{Client, Served, assert_clean, endless, eventually, program, verify};
+
+const CONFIG: &str = "[[station]]\nid = \"b1\"\nmode = \"bench\"\nlatch = false\n";
+
+/// The shim, compiled once with the C compiler that the Rust toolchain links with.
+fn shim() -> &'static Path {
+    static SHIM: OnceLock<PathBuf> = OnceLock::new();
+    SHIM.get_or_init(|| {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("shim-{}.so", std::process::id()));
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shim.c");
+        let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&path).arg(source).arg("-ldl").status().unwrap();
+        assert!(built.success());
+        path
+    })
+}
+
+struct Faulty {
+    served: Served,
+    control: PathBuf,
+}
+
+impl Faulty {
+    fn start(folder: &Path) -> Faulty {
+        let control = folder.join("shim");
+        std::fs::write(&control, "").unwrap();
+        let environment = [("LD_PRELOAD", shim().to_str().unwrap()), ("WAYBIND_SHIM", control.to_str().unwrap())];
+        Faulty { served: Served::start_with(folder, CONFIG, &environment), control }
+    }
+
+    fn fault(&self, what: &str) {
+        // replaced as a whole: the shim never reads half an order
+        let next = self.control.with_extension("next");
+        std::fs::write(&next, what).unwrap();
+        std::fs::rename(next, &self.control).unwrap();
+    }
+}
+
+fn work(client: &mut Client) {
+    client.must("/api/v1/products", &json!({"sku": "ITEM"}));
+    client.must("/api/v1/orders", &endless("SO-1"));
+    assert_eq!(client.scan("open", "b1", "SO-1"), "opened");
+}
+
+fn packed(client: &mut Client) -> u64 {
+    client.get("/api/v1/orders/SO-1")["lines"][0]["packed"].as_u64().unwrap()
+}
+
+fn outcome(client: &mut Client, id: &str) -> (u16, String) {
+    let (status, answer) = client.try_scan(id, "b1", "ITEM").unwrap();
+    (status, answer["code"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_full_disk_refuses_everything_and_green_comes_back_with_space() {
+    let folder = tempfile::tempdir().unwrap();
+    let faulty = Faulty::start(folder.path());
+    let mut client = faulty.served.client();
+    work(&mut client);
+    assert_eq!(outcome(&mut client, "a"), (200, "accepted".into()));
+    faulty.fault("full");
+    for number in 0..20 {
+        let (status, code) = outcome(&mut client, &format!("full-{number}"));
+        assert_eq!(status, 503, "{code}");
+        assert!(matches!(code.as_str(), "not_confirmed" | "not_recorded"), "{code}");
+    }
+    assert_eq!(packed(&mut client), 1, "reading goes on");
+    assert_eq!(client.text("GET", "/readyz", "", "").0, 503);
+    faulty.fault("");
+    let freed = Instant::now();
+    eventually("a green scan", || (outcome(&mut client, &format!("again-{:?}", freed.elapsed())).1 == "accepted").then_some(()));
+    assert!(freed.elapsed() < Duration::from_secs(25), "five times the five seconds that are promised");
+    assert_eq!(packed(&mut client), 2);
+    drop(client);
+    assert!(faulty.served.terminate().success());
+    assert_clean(&folder.path().join("data"));
+}
+
+#[test]
+fn a_failed_sync_is_never_green_and_each_unknown_outcome_is_found_out_by_its_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let faulty = Faulty::start(folder.path());
+    let mut client = faulty.served.client();
+    work(&mut client);
+    let mut counted = 0;
+    for round in 0..20 {
+        faulty.fault("sync-once");
+        let id = format!("unknown-{round}");
+        let (status, code) = outcome(&mut client, &id);
+        assert_eq!((status, code.as_str()), (503, "not_confirmed"), "round {round}");
+        // the same scan again, as its sender does: it counts once, whether the first one is on disk or not
+        eventually("an answer that is certain", || (outcome(&mut client, &id).0 == 200).then_some(()));
+        counted += 1;
+        assert_eq!(packed(&mut client), counted, "round {round}");
+    }
+    let shown = client.get("/api/v1/stations/b1");
+    assert!(shown["recording"].as_bool().unwrap());
+    drop(client);
+    assert!(faulty.served.terminate().success());
+    assert_clean(&folder.path().join("data"));
+}
+
+#[test]
+fn a_device_error_that_stays_turns_every_verdict_into_a_refusal_until_it_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let faulty = Faulty::start(folder.path());
+    let mut client = faulty.served.client();
+    work(&mut client);
+    faulty.fault("io");
+    for number in 0..10 {
+        assert_eq!(outcome(&mut client, &format!("io-{number}")).0, 503);
+    }
+    let page = client.text("GET", "/station/b1", "", "").1;
+    assert!(page.contains("无法记录"), "the station says that nothing can be recorded");
+    faulty.fault("");
+    eventually("a green scan", || (outcome(&mut client, "again").0 == 200).then_some(()));
+    drop(client);
+    assert!(faulty.served.terminate().success());
+    assert_clean(&folder.path().join("data"));
+}
+
+#[test]
+fn a_slow_disk_is_shared_by_all_who_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let faulty = Faulty::start(folder.path());
+    work(&mut faulty.served.client());
+    faulty.fault("slow 200");
+    let began = Instant::now();
+    let clients: Vec<_> = (0..8)
+        .map(|station| {
+            let mut client = faulty.served.client();
+            std::thread::spawn(move || (0..5).all(|number| outcome(&mut client, &format!("slow-{station}-{number}")) == (200, "accepted".into())))
+        })
+        .collect();
+    assert!(clients.into_iter().all(|client| client.join().unwrap()));
+    // 40 scans in groups: alone each takes two syncs of 200 ms, 16 s together
+    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
+    faulty.fault("");
+}
+
+/// A ledger whose process was killed, so that its WAL is still there; answers how many records there are.
+fn killed(folder: &Path, scans: usize) -> u64 {
+    let mut served = Served::start(folder, CONFIG);
+    let mut client = served.client();
+    work(&mut client);
+    for number in 0..scans {
+        assert_eq!(client.scan(&format!("k{number}"), "b1", "ITEM"), "accepted");
+    }
+    served.kill();
+    scans as u64 + 3
+}
+
+/// Starts on a damaged ledger: nothing may be green; answers what readyz says.
+fn refuses(folder: &Path) -> String {
+    let served = Served::start(folder, CONFIG);
+    let mut client = served.client();
+    let (status, _) = outcome(&mut client, "after");
+    assert_eq!(status, 503, "no green in recovery mode");
+    let (status, ready) = client.text("GET", "/readyz", "", "");
+    assert_eq!(status, 503);
+    ready
+}
+
+#[test]
+fn a_torn_or_garbled_write_ahead_log_is_told_with_the_missing_range() {
+    let cases: [(&str, fn(&Path)); 4] = [
+        ("truncated", |wal| {
+            let file = std::fs::File::options().write(true).open(wal).unwrap();
+            file.set_len(file.metadata().unwrap().len() - 4_200).unwrap();
+        }),
+        ("flipped", |wal| damage(wal, 3_000, 1)),
+        ("zeroed page", |wal| damage(wal, 4_100, 4_000)),
+        ("garbled in the middle", |wal| {
+            let middle = std::fs::metadata(wal).unwrap().len() / 2;
+            std::fs::File::options().write(true).open(wal).unwrap().write_all_at(&[0xA7; 64], middle).unwrap();
+        }),
+    ];
+    for (name, spoil) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let last = killed(folder.path(), 40);
+        spoil(&folder.path().join("data/waybind.db-wal"));
+        let told = refuses(folder.path());
+        assert!(told.contains("missing") && told.contains(&last.to_string()), "{name}: {told}");
+        let (clean, report) = verify(&folder.path().join("data"));
+        assert!(!clean && report.to_string().contains("missing"), "{name}: {report}");
+        // a person accepts the loss: from there on it works again
+        let accepted = Command::new(program()).args(["ledger", "accept-loss", "--data"]).arg(folder.path().join("data")).output().unwrap();
+        assert!(accepted.status.success(), "{accepted:?}");
+        let served = Served::start(folder.path(), CONFIG);
+        assert_eq!(outcome(&mut served.client(), "after").0, 200, "{name}");
+    }
+}
+
+/// Overwrites some bytes, counted from the end.
+fn damage(path: &Path, from_end: u64, len: usize) {
+    let file = std::fs::File::options().read(true).write(true).open(path).unwrap();
+    let at = file.metadata().unwrap().len() - from_end;
+    let mut bytes = vec![0; len];
+    file.read_exact_at(&mut bytes, at).unwrap();
+    let spoilt: Vec<u8> = bytes.iter().map(|byte| if len > 1 { 0 } else { byte ^ 0x10 }).collect();
+    file.write_all_at(&spoilt, at).unwrap();
+}
+
+#[test]
+fn a_flipped_bit_anywhere_in_the_ledgers_records_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(folder.path(), CONFIG);
+    let mut client = served.client();
+    work(&mut client);
+    for number in 0..20 {
+        client.scan(&format!("k{number}"), "b1", "ITEM");
+    }
+    drop(client);
+    assert!(served.terminate().success());
+    let database = folder.path().join("data/waybind.db");
+    Connection::open(&database).unwrap().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    assert_clean(&folder.path().join("data"));
+    let bytes = std::fs::read(&database).unwrap();
+    // every place where a record's text stands, and some within it
+    let marker = b"\"scan_id\":\"k";
+    let places: Vec<usize> = bytes.windows(marker.len()).enumerate().filter(|(_, window)| window == marker).map(|(at, _)| at).collect();
+    assert!(places.len() >= 20);
+    let file = std::fs::File::options().write(true).open(&database).unwrap();
+    let mut tried = 0;
+    for place in places.iter().take(40) {
+        for offset in [2, 12, 30, 61, 90] {
+            let at = place + offset;
+            file.write_all_at(&[bytes[at] ^ 0x04], at as u64).unwrap();
+            let (clean, report) = verify(&folder.path().join("data"));
+            assert!(!clean, "a flip at {at} was not found: {report}");
+            file.write_all_at(&[bytes[at]], at as u64).unwrap();
+            tried += 1;
+        }
+    }
+    assert!(tried >= 100);
+    assert_clean(&folder.path().join("data"));
+}
+
+#[test]
+fn a_ledger_that_was_edited_is_found_out() {
+    let edits = [
+        ("a record edited", "UPDATE ledger SET body = replace(body, 'accepted', 'acceptee') WHERE seq = 5"),
+        ("a record deleted", "DELETE FROM ledger WHERE seq = 5"),
+        ("the tail deleted", "DELETE FROM ledger WHERE seq > 8"),
+        ("a state table edited", "UPDATE orders SET doc = replace(CAST(doc AS TEXT), '\"packed\":5', '\"packed\":6')"),
+        ("a scan forgotten", "DELETE FROM scans WHERE scan_id = 'k2'"),
+        ("a fact kept from upstream", "DELETE FROM outbox WHERE seq = 6"),
+    ];
+    for (name, sql) in edits {
+        let folder = tempfile::tempdir().unwrap();
+        let served = Served::start(folder.path(), CONFIG);
+        let mut client = served.client();
+        work(&mut client);
+        for number in 0..5 {
+            client.scan(&format!("k{number}"), "b1", "ITEM");
+        }
+        drop(client);
+        assert!(served.terminate().success());
+        let changed = Connection::open(folder.path().join("data/waybind.db")).unwrap().execute(&sql.replace("doc = replace(CAST(doc AS TEXT)", "doc = CAST(replace(CAST(doc AS TEXT)").replace("\"packed\":6')", "\"packed\":6') AS BLOB)").replace("body = replace(body", "body = CAST(replace(CAST(body AS TEXT)").replace("'acceptee')", "'acceptee') AS BLOB)"), []);
+        assert!(changed.unwrap() >= 1, "{name}");
+        let (clean, report) = verify(&folder.path().join("data"));
+        assert!(!clean, "{name} was not found: {report}");
+    }
+}
+
+#[test]
+fn a_second_process_on_the_same_folder_ends_with_a_clear_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(folder.path(), CONFIG);
+    let output = Command::new(program()).args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&served.data).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("in use by another waybind"), "{output:?}");
+    work(&mut served.client());
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_nothing_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    killed(folder.path(), 1);
+    let database = folder.path().join("data/waybind.db");
+    Connection::open(&database).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let before = std::fs::read(&database).unwrap();
+    let output = Command::new(program()).args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path().join("data")).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("newer"), "{output:?}");
+    assert_eq!(std::fs::read(&database).unwrap(), before);
+}
+
+#[test]
+fn a_clock_that_jumps_loses_and_reorders_nothing() {
+    let Some(faketime) = ["/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1"].iter().find(|path| Path::new(path).exists()) else {
+        println!("libfaketime is not installed: tests/run installs it");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!("{CONFIG}sign_in = \"badge\"\nsign_out_after = 3600\n");
+    let control = folder.path().join("clock");
+    let mut backsteps = 0;
+    for (round, jump) in ["+0d", "-2d", "+400d", "-1h"].iter().enumerate() {
+        std::fs::write(&control, jump).unwrap();
+        let environment = [("LD_PRELOAD", *faketime), ("FAKETIME", *jump), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
+        let served = Served::start_with(folder.path(), &config, &environment);
+        let mut client = served.client();
+        if round == 0 {
+            client.must("/api/v1/products", &json!({"sku": "ITEM"}));
+            client.must("/api/v1/orders", &endless("SO-1"));
+            let badge = client.must("/api/v1/operators", &json!({"id": "wang"}))["results"][0]["scan_code"].as_str().unwrap().to_owned();
+            assert_eq!(client.scan("badge", "b1", &badge), "signed_in");
+            assert_eq!(client.scan("open", "b1", "SO-1"), "opened");
+        } else {
+            backsteps += u64::from(jump.starts_with('-'));
+        }
+        assert_eq!(client.scan(&format!("r{round}"), "b1", "ITEM"), "accepted", "no session ends by a jump to {jump}");
+        assert_eq!(packed(&mut client), round as u64 + 1);
+        drop(client);
+        assert!(served.terminate().success());
+    }
+    let (clean, report) = verify(&folder.path().join("data"));
+    assert!(clean, "{report}");
+    assert_eq!(report["clock_backsteps"], Value::from(backsteps), "every step back is flagged");
+}
