@@ -2,7 +2,7 @@
 //!
 //! The same run times a plain copy of the corpus, so that the printed ratio says something on any machine.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -25,12 +25,16 @@ fn corpus() -> Vec<String> {
     };
     (0..10_000)
         .map(|number| match number % 20 {
-            0..=5 => format!("01{}17271231" , gtin(number)) + &format!("10LOT{number}"),
+            0..=5 => format!("01{}17271231", gtin(number)) + &format!("10LOT{number}"),
             6..=9 => format!("01{}21SN{number:08}\u{1d}10B{number}", gtin(number)),
             10..=12 => format!("02{}37{}\u{1d}00{}", gtin(number), number % 90 + 1, sscc(number)),
             13..=14 => format!("00{}", sscc(number)),
             15..=16 => format!("01{}3103{:06}15271100", gtin(number), number),
-            17 => format!("01{}11261101", gtin(number)) + &format!("17281101" ) + &format!("10{number}\u{1d}240PART-{number}\u{1d}30{}", number % 50 + 1),
+            17 => {
+                format!("01{}11261101", gtin(number))
+                    + "17281101"
+                    + &format!("10{number}\u{1d}240PART-{number}\u{1d}30{}", number % 50 + 1)
+            }
             18 => format!("01{}", gtin(number)),
             _ => format!("01{}99", &gtin(number)[..13]),
         })
@@ -39,7 +43,9 @@ fn corpus() -> Vec<String> {
 
 fn parse_all(corpus: &[String]) -> usize {
     let today = date(2026, 11, 21);
-    let parse = |text: &String| gs1::parse(black_box(text), today).map_or(0, |parsed| parsed.elements().len() + parsed.warnings().len());
+    let parse = |text: &String| {
+        gs1::parse(black_box(text), today).map_or(0, |parsed| parsed.elements().len() + parsed.warnings().len())
+    };
     corpus.iter().map(parse).sum()
 }
 
@@ -63,7 +69,11 @@ fn element_strings(criterion: &mut Criterion) {
     assert_eq!(good, 9_500, "the corpus is what it says");
     let (parse, copy) = (timed(|| parse_all(&corpus)), timed(|| copy_all(&corpus)));
     let rate = corpus.len() as f64 / parse.as_secs_f64();
-    println!("gs1: {:.2} million element strings a second; {:.1} times a copy of the text", rate / 1e6, parse.as_secs_f64() / copy.as_secs_f64());
+    println!(
+        "gs1: {:.2} million element strings a second; {:.1} times a copy of the text",
+        rate / 1e6,
+        parse.as_secs_f64() / copy.as_secs_f64()
+    );
     let mut group = criterion.benchmark_group("gs1");
     group.throughput(Throughput::Elements(corpus.len() as u64)).sample_size(30);
     group.bench_function("parse with warnings, mixed corpus", |bencher| bencher.iter(|| parse_all(&corpus)));

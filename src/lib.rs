@@ -1,14 +1,47 @@
 //! waybind: every scan is checked, every waybill is bound.
+//!
+//! One program on one box in a warehouse. It owns the scanners, checks every scan against the order line, and lets a
+//! waybill leave only when every order on it is completely picked. [`docs`] says where things are and why.
+//!
+//! ```
+//! use jiff::civil::date;
+//! use waybind::barcode::{self, Content, Hint};
+//!
+//! let reading = barcode::read("]C1010950600013435210A1", Hint::None, None, date(2026, 11, 21))?;
+//! let Content::Gs1(elements) = reading.content else { panic!("a GS1 symbol") };
+//! assert_eq!(elements.lot.as_deref(), Some("A1"));
+//! # Ok::<(), barcode::DecodeError>(())
+//! ```
+
 pub mod barcode;
-pub mod domain;
-pub mod message;
-pub mod ledger;
-pub mod protocol;
+pub mod cli;
 pub mod clock;
 pub mod config;
-pub mod telemetry;
 pub mod device;
-pub mod web;
+pub mod domain;
+pub mod ledger;
+pub mod message;
+pub mod protocol;
 pub mod service;
-pub mod cli;
 pub mod sim;
+pub mod telemetry;
+pub mod web;
+
+/// The documents of the project.
+pub mod docs {
+    #[doc = include_str!("docs/architecture.md")]
+    pub mod architecture {}
+    #[doc = include_str!("docs/changelog.md")]
+    pub mod changelog {}
+    /// Decisions with their reasons.
+    pub mod decisions {
+        #[doc = include_str!("docs/decisions/0001-readings-of-the-contract.md")]
+        pub mod d0001 {}
+        #[doc = include_str!("docs/decisions/0002-libraries.md")]
+        pub mod d0002 {}
+        #[doc = include_str!("docs/decisions/0003-documents-in-tables.md")]
+        pub mod d0003 {}
+        #[doc = include_str!("docs/decisions/0004-feed-rows-point-into-records.md")]
+        pub mod d0004 {}
+    }
+}

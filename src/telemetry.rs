@@ -29,14 +29,20 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Metrics { verdicts: Code::ALL.iter().map(|_| AtomicU64::new(0)).collect(), buckets: Default::default(), total_us: AtomicU64::new(0) }
+        Metrics {
+            verdicts: Code::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+            buckets: Default::default(),
+            total_us: AtomicU64::new(0),
+        }
     }
 }
 
 impl Metrics {
     /// Counts a verdict and how long it took until it was durable.
     pub fn verdict(&self, code: Code, took: Duration) {
-        if let Some(counter) = Code::ALL.iter().position(|known| *known == code).and_then(|index| self.verdicts.get(index)) {
+        if let Some(counter) =
+            Code::ALL.iter().position(|known| *known == code).and_then(|index| self.verdicts.get(index))
+        {
             counter.fetch_add(1, Ordering::Relaxed);
         }
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -48,13 +54,17 @@ impl Metrics {
     /// Verdicts with a code so far.
     #[must_use]
     pub fn count(&self, code: Code) -> u64 {
-        Code::ALL.iter().position(|known| *known == code).map_or(0, |index| self.verdicts[index].load(Ordering::Relaxed))
+        Code::ALL
+            .iter()
+            .position(|known| *known == code)
+            .map_or(0, |index| self.verdicts[index].load(Ordering::Relaxed))
     }
 
     /// The counters in Prometheus' text format.
     #[must_use]
     pub fn exposition(&self) -> String {
-        let mut text = String::from("# HELP waybind_verdicts_total Scans by verdict.\n# TYPE waybind_verdicts_total counter\n");
+        let mut text =
+            String::from("# HELP waybind_verdicts_total Scans by verdict.\n# TYPE waybind_verdicts_total counter\n");
         for (code, counter) in Code::ALL.iter().zip(&self.verdicts) {
             let count = counter.load(Ordering::Relaxed);
             if count > 0 {

@@ -19,7 +19,10 @@ fn order(id: &str, quantity: i64) -> Value {
 fn started(folder: &tempfile::TempDir) -> (Served, Client) {
     let served = Served::start(folder.path(), "");
     let mut client = served.client();
-    client.must("/api/v1/products", &json!({"sku": "FLT-204", "name": "滤清器", "barcodes": [{"text": "6901234567892"}]}));
+    client.must(
+        "/api/v1/products",
+        &json!({"sku": "FLT-204", "name": "滤清器", "barcodes": [{"text": "6901234567892"}]}),
+    );
     (served, client)
 }
 
@@ -42,23 +45,69 @@ fn the_main_flow_without_any_configuration() {
     assert_eq!(client.scan("8", "http-pack", "6901234567892"), "order_complete");
     assert_eq!(client.scan("9", "http-pack", "75312345678901"), "waybill_bound");
     let (_, verdict) = client.try_scan("10", "http-load", "75312345678901").unwrap();
-    for (field, expected) in [("code", json!("waybill_loaded")), ("accepted", json!(true)), ("severity", json!("ok")), ("title", json!("已装车")), ("scan_id", json!("10"))] {
+    for (field, expected) in [
+        ("code", json!("waybill_loaded")),
+        ("accepted", json!(true)),
+        ("severity", json!("ok")),
+        ("title", json!("已装车")),
+        ("scan_id", json!("10")),
+    ] {
         assert_eq!(verdict[field], expected, "{field} of {verdict}");
     }
-    for field in ["seq", "detail", "hint", "expected", "got", "order", "pick_list", "line", "slot", "picked", "packed", "demanded", "missing", "candidates"] {
+    for field in [
+        "seq",
+        "detail",
+        "hint",
+        "expected",
+        "got",
+        "order",
+        "pick_list",
+        "line",
+        "slot",
+        "picked",
+        "packed",
+        "demanded",
+        "missing",
+        "candidates",
+    ] {
         assert!(verdict.get(field).is_some(), "{field} is missing in {verdict}");
     }
     let order = client.get("/api/v1/orders/SO-1");
     assert_eq!((&order["stage"], &order["complete"]), (&json!("waybill_reported"), &json!(true)));
     let story = client.get("/api/v1/orders/SO-1/timeline");
-    let kinds: Vec<&str> = story["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["order_put", "work_opened", "picked", "picked", "work_opened", "parcel_opened", "packed", "packed", "parcel_sealed", "stage_reached", "waybill_bound", "stage_reached"]);
-    for (query, kind) in [("SO-1", "order"), ("75312345678901", "waybill"), ("B1", "parcel"), ("6901234567892", "sku"), (code.as_str(), "order")] {
+    let kinds: Vec<&str> =
+        story["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(
+        kinds,
+        [
+            "order_put",
+            "work_opened",
+            "picked",
+            "picked",
+            "scan_refused",
+            "work_opened",
+            "parcel_opened",
+            "packed",
+            "packed",
+            "parcel_sealed",
+            "stage_reached",
+            "waybill_bound",
+            "stage_reached"
+        ]
+    );
+    for (query, kind) in [
+        ("SO-1", "order"),
+        ("75312345678901", "waybill"),
+        ("B1", "parcel"),
+        ("6901234567892", "sku"),
+        (code.as_str(), "order"),
+    ] {
         let hits = client.get(&format!("/api/v1/search?q={query}"));
         assert!(hits["hits"].as_array().unwrap().iter().any(|hit| hit["kind"] == kind), "{query}: {hits}");
     }
     let feed = client.get("/api/v1/events?after=3&limit=2");
-    let seqs: Vec<u64> = feed["events"].as_array().unwrap().iter().map(|event| event["seq"].as_u64().unwrap()).collect();
+    let seqs: Vec<u64> =
+        feed["events"].as_array().unwrap().iter().map(|event| event["seq"].as_u64().unwrap()).collect();
     assert_eq!(seqs, [4, 5]);
     assert!(client.text("GET", "/metrics", "", "").1.contains("waybind_verdicts_total{code=\"waybill_loaded\"} 1"));
     let described = client.get("/openapi.json");
@@ -76,7 +125,10 @@ fn a_scan_sent_twice_counts_once_and_a_reused_id_is_a_conflict() {
     client.scan("open", "http-bench", "SO-1");
     assert_eq!(client.scan("x", "http-bench", "6901234567892"), "accepted");
     let (_, again) = client.try_scan("x", "http-bench", "6901234567892").unwrap();
-    assert_eq!((&again["code"], &again["first_code"], &again["packed"]), (&json!("already_recorded"), &json!("accepted"), &json!(1)));
+    assert_eq!(
+        (&again["code"], &again["first_code"], &again["packed"]),
+        (&json!("already_recorded"), &json!("accepted"), &json!(1))
+    );
     assert_eq!(client.scan("x", "http-bench", "NOSUCH"), "scan_id_conflict");
     assert_eq!(client.get("/api/v1/orders/SO-1")["lines"][0]["packed"], 1);
     let (status, answer) = client.try_scan("y", "nowhere", "A").unwrap();
@@ -112,7 +164,7 @@ fn what_upstream_says_of_an_order_bites_at_the_next_scan_and_is_idempotent() {
 #[test]
 fn rubbish_gets_a_clear_refusal_in_its_place_and_everything_else_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let (_served, mut client) = started(&folder);
+    let (served, mut client) = started(&folder);
     let mut refused = |path: &str, body: &str, status: u16, says: &str| {
         let (got, answer) = client.text("POST", path, "content-type: application/json\r\n", body);
         assert_eq!(got, status, "{path} {body}: {answer}");
@@ -121,9 +173,16 @@ fn rubbish_gets_a_clear_refusal_in_its_place_and_everything_else_goes_on() {
     refused("/api/v1/orders", "{", 400, "EOF");
     refused("/api/v1/orders", "[1]", 400, "object 0");
     refused("/api/v1/products", r#"{"sku":"A","colour":"red"}"#, 400, "colour");
-    refused("/api/v1/orders", r#"{"id":"X","carrier":"ZTO","consignee":{},"lines":[{"line":1,"sku":"A","quantity":1,"color":1}]}"#, 400, "color");
+    refused(
+        "/api/v1/orders",
+        r#"{"id":"X","carrier":"ZTO","consignee":{},"lines":[{"line":1,"sku":"A","quantity":1,"color":1}]}"#,
+        400,
+        "color",
+    );
     for quantity in ["0", "-1", "1000000000"] {
-        let body = format!(r#"{{"id":"X","carrier":"ZTO","consignee":{{}},"lines":[{{"line":1,"sku":"A","quantity":{quantity}}}]}}"#);
+        let body = format!(
+            r#"{{"id":"X","carrier":"ZTO","consignee":{{}},"lines":[{{"line":1,"sku":"A","quantity":{quantity}}}]}}"#
+        );
         refused("/api/v1/orders", &body, 422, "it must be 1 to 1000000");
     }
     refused("/api/v1/orders", r#"{"id":"","carrier":"ZTO","consignee":{},"lines":[]}"#, 422, "is empty");
@@ -134,10 +193,14 @@ fn rubbish_gets_a_clear_refusal_in_its_place_and_everything_else_goes_on() {
     refused("/api/v1/scans", r#"{"id":"a","station":"http-bench","data":"x","extra":1}"#, 400, "extra");
     let many = Value::Array((0..1_001).map(|number| json!({"sku": format!("S{number}")})).collect());
     refused("/api/v1/products", &many.to_string(), 400, "1000 a request");
-    refused("/api/v1/products", &format!("{{\"sku\":\"{}\"}}", "x".repeat(10 * 1024 * 1024)), 413, "bytes");
-    let mut client = _served.client();
+    let mut large = TcpStream::connect(served.address).unwrap();
+    large.write_all(b"POST /api/v1/products HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10485760\r\n\r\n{").unwrap();
+    let mut answer = String::new();
+    large.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("bytes"), "{answer}");
     let mixed = client.must("/api/v1/orders", &json!([order("SO-1", 1), order("SO-2", 0), {"id": "SO-3", "carrier": "ZTO", "consignee": {}, "lines": [{"line": 1, "sku": "NEW", "quantity": 1}]}]));
-    let words: Vec<&str> = mixed["results"].as_array().unwrap().iter().map(|result| result["result"].as_str().unwrap()).collect();
+    let words: Vec<&str> =
+        mixed["results"].as_array().unwrap().iter().map(|result| result["result"].as_str().unwrap()).collect();
     assert_eq!(words, ["created", "refused", "created"]);
     assert_eq!(client.get("/api/v1/orders/SO-3")["holds"][0]["reason"], "master_data");
     client.must("/api/v1/pick-lists", &json!({"id": "PL-1", "orders": ["SO-1"]}));
@@ -145,10 +208,14 @@ fn rubbish_gets_a_clear_refusal_in_its_place_and_everything_else_goes_on() {
     let mut other = order("SO-4", 1);
     other["consignee"]["name"] = "李四".into();
     client.must("/api/v1/orders", &other);
-    let (status, answer) = client.post("/api/v1/waybills", &json!({"number": "W1", "carrier": "ZTO", "orders": ["SO-1", "SO-4"]}));
+    let (status, answer) =
+        client.post("/api/v1/waybills", &json!({"number": "W1", "carrier": "ZTO", "orders": ["SO-1", "SO-4"]}));
     assert!(status == 422 && answer.to_string().contains("different consignees"), "{answer}");
     client.must("/api/v1/products", &json!({"sku": "EVIL", "name": "<script>alert(1)</script>"}));
-    client.must("/api/v1/orders", &json!({"id": "SO-5", "carrier": "ZTO", "consignee": {}, "lines": [{"line": 1, "sku": "EVIL", "quantity": 1}]}));
+    client.must(
+        "/api/v1/orders",
+        &json!({"id": "SO-5", "carrier": "ZTO", "consignee": {}, "lines": [{"line": 1, "sku": "EVIL", "quantity": 1}]}),
+    );
     client.scan("s", "http-bench", "SO-5");
     let page = client.text("GET", "/station/http-bench", "", "").1;
     assert!(page.contains("&lt;script&gt;") && !page.contains("<script>alert"), "names never reach the page as markup");
@@ -196,7 +263,9 @@ fn slow_and_silent_clients_are_hung_up_on() {
     let began = Instant::now();
     let mut half: Vec<TcpStream> = (0..15).map(|_| opened(b"GET / HTTP/1.1\r\nhost: local")).collect();
     half.extend((0..15).map(|_| opened(b"")));
-    half.extend((0..15).map(|_| opened(b"POST /api/v1/scans HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{")));
+    half.extend(
+        (0..15).map(|_| opened(b"POST /api/v1/scans HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{")),
+    );
     assert_eq!(client.text("GET", "/healthz", "", "").0, 200, "others are served meanwhile");
     for mut stream in half {
         let mut rest = Vec::new();
@@ -206,8 +275,10 @@ fn slow_and_silent_clients_are_hung_up_on() {
     }
     assert!(began.elapsed() < Duration::from_secs(50), "five times the ten seconds that are promised");
     // one address gets so many connections and no more
-    let crowd: Vec<TcpStream> = (0..80).map(|_| opened(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")).collect();
-    let answered = crowd.into_iter().filter_map(|mut stream| stream.read(&mut [0; 12]).ok()).filter(|len| *len > 0).count();
+    let mut crowd: Vec<TcpStream> =
+        (0..80).map(|_| opened(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")).collect();
+    // all stay open until all have been looked at
+    let answered = crowd.iter_mut().filter_map(|stream| stream.read(&mut [0; 12]).ok()).filter(|len| *len > 0).count();
     assert!((50..=64).contains(&answered), "{answered} of 80 were served");
 }
 
@@ -256,23 +327,46 @@ fn commands_reach_the_running_service_and_work_without_it() {
     let (served, mut client) = started(&folder);
     let file = folder.path().join("work.json");
     std::fs::write(&file, json!({"orders": [order("SO-1", 1), order("SO-2", 0)]}).to_string()).unwrap();
-    let import = |data: &std::path::Path| Command::new(program()).arg("import").arg(&file).arg("--data").arg(data).output().unwrap();
+    let import = |data: &std::path::Path| {
+        Command::new(program()).arg("import").arg(&file).arg("--data").arg(data).output().unwrap()
+    };
     let output = import(&served.data);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("orders SO-1 created") && text.contains("orders SO-2 refused"), "{text}");
     assert_eq!(output.status.code(), Some(1), "something was refused");
     assert_eq!(client.get("/api/v1/orders/SO-1")["id"], "SO-1");
     let trace = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/traces/bench-01.jsonl");
-    let replayed = Command::new(program()).args(["replay", trace, "--station", "http-bench", "--data"]).arg(&served.data).output().unwrap();
-    assert!(replayed.status.success() && String::from_utf8_lossy(&replayed.stdout).contains("6901234567892"), "{replayed:?}");
+    let replayed = Command::new(program())
+        .args(["replay", trace, "--station", "http-bench", "--data"])
+        .arg(&served.data)
+        .output()
+        .unwrap();
+    assert!(
+        replayed.status.success() && String::from_utf8_lossy(&replayed.stdout).contains("6901234567892"),
+        "{replayed:?}"
+    );
     drop(client);
     let data = served.data.clone();
     assert!(served.terminate().success());
     assert!(String::from_utf8_lossy(&import(&data).stdout).contains("orders SO-1 unchanged"));
-    for (arguments, code) in [(vec!["check-config", "/nonexistent"], 2), (vec!["ledger", "stats", "--data", "/nonexistent"], 1), (vec!["dance"], 2), (vec!["--help"], 0)] {
-        assert_eq!(Command::new(program()).args(&arguments).output().unwrap().status.code(), Some(code), "{arguments:?}");
+    for (arguments, code) in [
+        (vec!["check-config", "/nonexistent"], 2),
+        (vec!["ledger", "stats", "--data", "/nonexistent"], 1),
+        (vec!["dance"], 2),
+        (vec!["--help"], 0),
+    ] {
+        assert_eq!(
+            Command::new(program()).args(&arguments).output().unwrap().status.code(),
+            Some(code),
+            "{arguments:?}"
+        );
     }
-    for arguments in [vec!["ledger", "stats", "--json"], vec!["ledger", "export"], vec!["selftest", "disk", "--json"], vec!["devices"]] {
+    for arguments in [
+        vec!["ledger", "stats", "--json"],
+        vec!["ledger", "export"],
+        vec!["selftest", "disk", "--json"],
+        vec!["devices"],
+    ] {
         let output = Command::new(program()).args(&arguments).arg("--data").arg(&data).output().unwrap();
         assert!(output.status.success() && !output.stdout.is_empty(), "{arguments:?}: {output:?}");
     }
@@ -280,11 +374,20 @@ fn commands_reach_the_running_service_and_work_without_it() {
 
 #[test]
 fn decode_answers_every_line() {
-    let mut child = Command::new(program()).args(["decode", "--jsonl"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new(program())
+        .args(["decode", "--jsonl"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let lines = b"{\"raw\": \"]C10109506000134352\\u001d10A1\"}\nnonsense\n{\"raw\":\"]E06901234567891\"}\n";
     child.stdin.take().unwrap().write_all(lines).unwrap();
     let output = child.wait_with_output().unwrap();
-    let answers: Vec<Value> = String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let answers: Vec<Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(answers.len(), 3);
-    assert_eq!((&answers[0]["ok"], &answers[1]["ok"], &answers[2]["error"]["offset"]), (&json!(true), &json!(false), &json!(15)));
+    assert_eq!(
+        (&answers[0]["ok"], &answers[1]["ok"], &answers[2]["error"]["offset"]),
+        (&json!(true), &json!(false), &json!(15))
+    );
 }

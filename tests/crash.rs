@@ -8,8 +8,8 @@
 mod support;
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use proptest::test_runner::{RngAlgorithm, TestRng};
@@ -60,7 +60,10 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
             client.must("/api/v1/products", &json!({"sku": "ITEM"}));
             for station in 0..CLIENTS {
                 client.must("/api/v1/orders", &endless(&format!("SO-{station}")));
-                assert_eq!(client.scan(&format!("open-{station}"), &format!("s{station}"), &format!("SO-{station}")), "opened");
+                assert_eq!(
+                    client.scan(&format!("open-{station}"), &format!("s{station}"), &format!("SO-{station}")),
+                    "opened"
+                );
             }
         }
         // what was in flight when the process died: sent again under its id, it counts once whatever became of it

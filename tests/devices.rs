@@ -15,7 +15,10 @@ use waybind::sim::Pty;
 use waybind::sim::scanner::{Family, SimScanner};
 
 fn serial(name: &str, station: &str, path: &Path, protocol: &str) -> String {
-    format!("[[device]]\nname = \"{name}\"\nstation = \"{station}\"\nkind = \"serial\"\npath = \"{}\"\nprotocol = \"{protocol}\"\n", path.display())
+    format!(
+        "[[device]]\nname = \"{name}\"\nstation = \"{station}\"\nkind = \"serial\"\npath = \"{}\"\nprotocol = \"{protocol}\"\n",
+        path.display()
+    )
 }
 
 fn station(id: &str) -> String {
@@ -74,7 +77,8 @@ fn a_scan_over_a_tty_is_acknowledged_recorded_and_beeps() {
     gun.expect(red, PATIENCE).unwrap();
     gun.scan("]E06901234567892", PATIENCE).unwrap();
     gun.expect(green, PATIENCE).unwrap();
-    let codes: Vec<Value> = records(&served.data).iter().filter_map(|record| record["verdict"]["code"].as_str().map(Value::from)).collect();
+    let codes: Vec<Value> =
+        records(&served.data).iter().filter_map(|record| record["verdict"]["code"].as_str().map(Value::from)).collect();
     assert_eq!(codes, ["opened", "accepted", "unknown_code", "unreadable", "order_complete"]);
     drop(client);
     assert!(served.terminate().success(), "SIGTERM ends with 0");
@@ -108,7 +112,10 @@ fn an_unplugged_scanner_is_told_and_found_again_on_the_same_path() {
 fn a_scanner_that_floods_or_sends_rubbish_harms_nobody_else() {
     let folder = tempfile::tempdir().unwrap();
     let (noisy, good) = (Pty::open().unwrap(), Pty::open().unwrap());
-    let config = station("b1") + &station("b2") + &serial("noisy", "b1", &noisy.path, "zebra/ssi") + &serial("good", "b2", &good.path, "generic/line");
+    let config = station("b1")
+        + &station("b2")
+        + &serial("noisy", "b1", &noisy.path, "zebra/ssi")
+        + &serial("good", "b2", &good.path, "generic/line");
     let served = Served::start(folder.path(), &config);
     let mut client = served.client();
     work(&mut client);
@@ -118,10 +125,12 @@ fn a_scanner_that_floods_or_sends_rubbish_harms_nobody_else() {
     let flooding = std::thread::spawn(move || {
         let mut state = 12_345_u32;
         for _ in 0..250 {
-            let bytes: Vec<u8> = (0..4096).map(|_| {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (state >> 24) as u8
-            }).collect();
+            let bytes: Vec<u8> = (0..4096)
+                .map(|_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (state >> 24) as u8
+                })
+                .collect();
             flood.write_all(&bytes).unwrap();
         }
     });
@@ -131,7 +140,10 @@ fn a_scanner_that_floods_or_sends_rubbish_harms_nobody_else() {
     gun.scan("6901234567892", PATIENCE).unwrap();
     gun.expect(b"\x07", PATIENCE).unwrap();
     flooding.join().unwrap();
-    let accepted = records(&served.data).iter().filter(|record| record["cause"]["device"] == "noisy" && record["cause"]["broken"].is_null()).count();
+    let accepted = records(&served.data)
+        .iter()
+        .filter(|record| record["cause"]["device"] == "noisy" && record["cause"]["broken"].is_null())
+        .count();
     assert_eq!(accepted, 0, "a million random bytes give no code");
     assert_eq!(client.get("/api/v1/orders/SO-1")["lines"][0]["packed"], 1);
 }
@@ -159,8 +171,15 @@ fn fixed_mount_readers_come_over_tcp_both_ways() {
     let folder = tempfile::tempdir().unwrap();
     let reader = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = free_address();
-    let tcp = |name: &str, station: &str, key: &str, address: &str| format!("[[device]]\nname = \"{name}\"\nstation = \"{station}\"\nkind = \"tcp\"\n{key} = \"{address}\"\nprotocol = \"cognex/dataman-tcp\"\n");
-    let config = station("b1") + &station("b2") + &tcp("reader", "b1", "address", &reader.local_addr().unwrap().to_string()) + &tcp("caller", "b2", "listen", &listen.to_string());
+    let tcp = |name: &str, station: &str, key: &str, address: &str| {
+        format!(
+            "[[device]]\nname = \"{name}\"\nstation = \"{station}\"\nkind = \"tcp\"\n{key} = \"{address}\"\nprotocol = \"cognex/dataman-tcp\"\n"
+        )
+    };
+    let config = station("b1")
+        + &station("b2")
+        + &tcp("reader", "b1", "address", &reader.local_addr().unwrap().to_string())
+        + &tcp("caller", "b2", "listen", &listen.to_string());
     let served = Served::start(folder.path(), &config);
     let mut client = served.client();
     work(&mut client);
@@ -172,7 +191,11 @@ fn fixed_mount_readers_come_over_tcp_both_ways() {
     let mut calling = eventually("the listener", || TcpStream::connect(listen).ok());
     calling.write_all(b"6901234567892\r\n").unwrap();
     calling.read_exact(&mut beep).unwrap();
-    let stations: Vec<Value> = records(&served.data).iter().filter(|record| record["verdict"].is_object()).map(|record| record["cause"]["station"].clone()).collect();
+    let stations: Vec<Value> = records(&served.data)
+        .iter()
+        .filter(|record| record["verdict"].is_object())
+        .map(|record| record["cause"]["station"].clone())
+        .collect();
     assert_eq!(stations, ["b1", "b2"], "a frame that says that nothing was read is no scan");
     drop(calling);
     wait_connected(&mut client, "caller", false);

@@ -88,10 +88,19 @@ impl World {
     fn new() -> World {
         let mut warehouse = Warehouse::default();
         let setup = [
-            "station pick pick", "station pack pack", "station bench bench", "station dock load",
-            "product A barcode=6901234567892", "product B", "product C track=lot",
-            "order SO-0 to=Li : A*3; B*2", "order SO-1 to=Wang : A*1; C*2 lot=L1", "order SO-2 to=Li : B*1; A*2 sub=C",
-            "waybill W0 : SO-0", "waybill W1 : SO-1", "waybill W2 : SO-2",
+            "station pick pick",
+            "station pack pack",
+            "station bench bench",
+            "station dock load",
+            "product A barcode=6901234567892",
+            "product B",
+            "product C track=lot",
+            "order SO-0 to=Li : A*3; B*2",
+            "order SO-1 to=Wang : A*1; C*2 lot=L1",
+            "order SO-2 to=Li : B*1; A*2 sub=C",
+            "waybill W0 : SO-0",
+            "waybill W1 : SO-1",
+            "waybill W2 : SO-2",
         ];
         for line in setup {
             match parse_line(line).unwrap() {
@@ -112,7 +121,9 @@ impl World {
         let sku = verdict.got.sku.as_ref().map(ToString::to_string).unwrap_or_default();
         let quantity = i64::from(verdict.got.quantity.unwrap_or(1));
         match verdict.code {
-            Code::Accepted | Code::LineComplete | Code::OrderComplete | Code::ListComplete => self.count(station, order, sku, quantity),
+            Code::Accepted | Code::LineComplete | Code::OrderComplete | Code::ListComplete => {
+                self.count(station, order, sku, quantity)
+            }
             Code::Undone => {
                 let count = undone.expect("something was counted here");
                 for part in count.parts {
@@ -176,10 +187,18 @@ impl World {
                 self.scan(STATIONS[*station], "WB:C:SHORT");
                 self.scan(STATIONS[*station], SKUS[*sku]);
             }
-            Command::Hold { order } => drop(self.warehouse.act(&order_id(order), OrderAction::Hold { reason: HoldReason::Risk, note: None })),
-            Command::Release { order } => drop(self.warehouse.act(&order_id(order), OrderAction::Release { reason: None })),
-            Command::Cancel { order } => drop(self.warehouse.act(&order_id(order), OrderAction::Cancel { lines: None })),
-            Command::CancelOne { order, line } => drop(self.warehouse.act(&order_id(order), OrderAction::Cancel { lines: Some(vec![(*line, 1)]) })),
+            Command::Hold { order } => {
+                drop(self.warehouse.act(&order_id(order), OrderAction::Hold { reason: HoldReason::Risk, note: None }))
+            }
+            Command::Release { order } => {
+                drop(self.warehouse.act(&order_id(order), OrderAction::Release { reason: None }))
+            }
+            Command::Cancel { order } => {
+                drop(self.warehouse.act(&order_id(order), OrderAction::Cancel { lines: None }))
+            }
+            Command::CancelOne { order, line } => {
+                drop(self.warehouse.act(&order_id(order), OrderAction::Cancel { lines: Some(vec![(*line, 1)]) }))
+            }
             Command::Readdress { order, name } => {
                 let mut consignee = self.warehouse.state.order(&order_id(order)).unwrap().spec.consignee.clone();
                 consignee.name = format!("N{name}");
@@ -209,8 +228,15 @@ impl World {
     fn compare(&self) {
         for (id, order) in &self.warehouse.state.orders {
             for sku in SKUS {
-                let wanted = |part: &&waybind::domain::order::Part, line: &waybind::domain::order::OrderLine| part.sku.as_str() == sku || line.spec.substitutes.iter().any(|other| other.as_str() == sku);
-                let picked: i64 = order.lines.iter().flat_map(|line| line.parts.iter().filter(|part| wanted(part, line))).map(|part| i64::from(part.picked)).sum();
+                let wanted = |part: &&waybind::domain::order::Part, line: &waybind::domain::order::OrderLine| {
+                    part.sku.as_str() == sku || line.spec.substitutes.iter().any(|other| other.as_str() == sku)
+                };
+                let picked: i64 = order
+                    .lines
+                    .iter()
+                    .flat_map(|line| line.parts.iter().filter(|part| wanted(part, line)))
+                    .map(|part| i64::from(part.picked))
+                    .sum();
                 // a substitute is counted on the line of what it stands in for: the sums over both must agree
                 if order.lines.iter().all(|line| line.spec.substitutes.is_empty()) {
                     let key = (id.to_string(), sku.to_owned());

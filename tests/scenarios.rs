@@ -32,7 +32,10 @@ fn every_scenario_plays_as_written() {
                 Action::Scan { station, data, code, expect, twist } => {
                     scans += 1;
                     let data = expand(&data, &warehouse.site.key, &warehouse.state);
-                    let id = twist.iter().find(|(key, _)| key == "id").map_or_else(|| format!("auto-{scans}"), |(_, id)| id.clone());
+                    let id = twist
+                        .iter()
+                        .find(|(key, _)| key == "id")
+                        .map_or_else(|| format!("auto-{scans}"), |(_, id)| id.clone());
                     let verdict = warehouse.scan_with(&id, &station, &data, |mut scan| {
                         for (key, value) in &twist {
                             match key.as_str() {

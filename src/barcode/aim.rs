@@ -58,10 +58,14 @@ impl AimId {
     #[must_use]
     pub fn check_character(self) -> CheckCharacter {
         match (self.letter, self.modifier) {
-            (b'A', b'1' | b'5') | (b'I' | b'R' | b'S', b'1') | (b'F', b'2') | (b'H', b'0' | b'1') | (b'M', b'0') => CheckCharacter::Verified,
-            (b'A', b'2' | b'3' | b'6' | b'7') | (b'I' | b'R' | b'S', b'2' | b'3') | (b'F', b'3' | b'4') | (b'H', b'3') | (b'M', b'1') => {
-                CheckCharacter::Stripped
+            (b'A', b'1' | b'5') | (b'I' | b'R' | b'S', b'1') | (b'F', b'2') | (b'H', b'0' | b'1') | (b'M', b'0') => {
+                CheckCharacter::Verified
             }
+            (b'A', b'2' | b'3' | b'6' | b'7')
+            | (b'I' | b'R' | b'S', b'2' | b'3')
+            | (b'F', b'3' | b'4')
+            | (b'H', b'3')
+            | (b'M', b'1') => CheckCharacter::Stripped,
             _ => CheckCharacter::Unsaid,
         }
     }
@@ -127,7 +131,10 @@ mod tests {
     #[test]
     fn identifiers_are_split_off_and_named() {
         let (id, rest) = AimId::split("]C10109506000134352").expect("an identifier");
-        assert_eq!((id.to_string().as_str(), id.symbology(), id.is_gs1(), rest), ("]C1", "gs1-128", true, "0109506000134352"));
+        assert_eq!(
+            (id.to_string().as_str(), id.symbology(), id.is_gs1(), rest),
+            ("]C1", "gs1-128", true, "0109506000134352")
+        );
         assert_eq!(AimId::split("]Y2ab123").map(|(_, rest)| rest), Some("123"));
         for foreign in ["]", "]C", "]?0", "]C-", "X", "]Y9a"] {
             assert_eq!(AimId::split(foreign), None, "{foreign}");

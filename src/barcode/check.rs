@@ -49,17 +49,27 @@ pub(super) fn alphanumeric_pair(text: &str) -> Result<(), Fault> {
         let value = SET82.bytes().position(|known| known == byte).ok_or(Fault::new(Code::InvalidCharacter, offset))?;
         sum = (sum + value * prime) % 1021;
     }
-    if pair.as_bytes() == [SET32[sum >> 5], SET32[sum & 31]] { Ok(()) } else { Err(Fault::new(Code::CheckPair, body.len())) }
+    if pair.as_bytes() == [SET32[sum >> 5], SET32[sum & 31]] {
+        Ok(())
+    } else {
+        Err(Fault::new(Code::CheckPair, body.len()))
+    }
 }
 
 fn primes() -> impl Iterator<Item = usize> {
-    (2_usize..).filter(|number| (2..*number).take_while(|divisor| divisor * divisor <= *number).all(|divisor| number % divisor != 0))
+    (2_usize..).filter(|number| {
+        (2..*number).take_while(|divisor| divisor * divisor <= *number).all(|divisor| number % divisor != 0)
+    })
 }
 
 /// The check digit of an S10 item number (EMS, registered mail): 8 digits, weights 8 6 4 2 3 5 9 7.
 pub(super) fn s10(digits: &str) -> bool {
     let Some((body, check)) = digits.split_at_checked(8) else { return false };
-    let sum: u32 = body.bytes().zip([8, 6, 4, 2, 3, 5, 9, 7]).map(|(byte, weight)| u32::from(byte.wrapping_sub(b'0')) * weight).sum();
+    let sum: u32 = body
+        .bytes()
+        .zip([8, 6, 4, 2, 3, 5, 9, 7])
+        .map(|(byte, weight)| u32::from(byte.wrapping_sub(b'0')) * weight)
+        .sum();
     let expected = match 11 - sum % 11 {
         10 => 0,
         11 => 5,

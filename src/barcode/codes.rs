@@ -225,14 +225,27 @@ mod tests {
         assert_eq!(read(&code.to_lowercase(), Some(&key)), thing(CodeCheck::Ok));
         assert_eq!(read(&code, Some(&SiteKey::new([8; 32]))), thing(CodeCheck::Bad));
         assert_eq!(read(&code, None), thing(CodeCheck::Unverified));
-        assert_eq!(read(&code.replace("1042", "1043"), Some(&key)).map(|code| code != thing(CodeCheck::Ok).expect("some")), Some(true));
+        assert_eq!(
+            read(&code.replace("1042", "1043"), Some(&key)).map(|code| code != thing(CodeCheck::Ok).expect("some")),
+            Some(true)
+        );
     }
 
     #[test]
     fn commands_carry_no_check() {
         assert_eq!(read("WB:C:UNDO", None), Some(OwnCode::Command(Command::Undo)));
         assert_eq!(read("wb:c:qty-12", None), Some(OwnCode::Command(Command::Quantity(12))));
-        for wrong in ["WB:C:QTY-0", "WB:C:QTY-1000001", "WB:C:QTY--1", "WB:C:DANCE", "WB:C:UNDO:X", "WB:O:1", "WB:Q:1:2345", "WB", "WB:O::ABCD"] {
+        for wrong in [
+            "WB:C:QTY-0",
+            "WB:C:QTY-1000001",
+            "WB:C:QTY--1",
+            "WB:C:DANCE",
+            "WB:C:UNDO:X",
+            "WB:O:1",
+            "WB:Q:1:2345",
+            "WB",
+            "WB:O::ABCD",
+        ] {
             assert_eq!(read(wrong, None), None, "{wrong}");
         }
     }

@@ -64,7 +64,9 @@ mod tests {
 
     #[test]
     fn the_century_window_slides_with_the_year() {
-        for (two, year, expected) in [(26, 2026, 2026), (76, 2026, 2076), (77, 2026, 1977), (0, 2026, 2000), (1, 2051, 2101), (2, 2051, 2002)] {
+        for (two, year, expected) in
+            [(26, 2026, 2026), (76, 2026, 2076), (77, 2026, 1977), (0, 2026, 2000), (1, 2051, 2101), (2, 2051, 2002)]
+        {
             assert_eq!(century(two, year), expected, "{two} seen from {year}");
         }
     }

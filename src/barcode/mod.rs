@@ -19,8 +19,8 @@ use jiff::civil::Date;
 pub use self::aim::AimId;
 use self::carrier::WaybillText;
 use self::codes::{OwnCode, SiteKey};
-pub use self::error::{DecodeError, DecodeErrorCode};
 use self::error::Fault;
+pub use self::error::{DecodeError, DecodeErrorCode};
 use self::gs1::{ElementString, GS, Warning};
 
 /// Longer than any symbol that a hand-held scanner reads (QR version 40 holds 7,089 digits).
@@ -119,7 +119,8 @@ impl Elements {
 /// # Errors
 /// The bytes are no UTF-8 text; else as [`read`].
 pub fn read_bytes(bytes: &[u8], hint: Hint, key: Option<&SiteKey>, today: Date) -> Result<Reading, DecodeError> {
-    let text = std::str::from_utf8(bytes).map_err(|error| Fault::new(DecodeErrorCode::InvalidUtf8, error.valid_up_to()))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| Fault::new(DecodeErrorCode::InvalidUtf8, error.valid_up_to()))?;
     read(text, hint, key, today)
 }
 
@@ -221,8 +222,12 @@ mod tests {
     fn the_symbology_identifier_says_what_it_is() {
         let Content::Gs1(elements) = reading("]C10109506000134352\u{1d}10A1").content else { panic!("no GS1") };
         assert_eq!((elements.gtin.as_deref(), elements.lot.as_deref()), (Some("09506000134352"), Some("A1")));
-        assert!(matches!(reading("]E06901234567892").content, Content::Article { gtin, .. } if gtin == "06901234567892"));
-        assert!(matches!(reading("]E3690123456789212").content, Content::Article { gtin, .. } if gtin == "06901234567892"));
+        assert!(
+            matches!(reading("]E06901234567892").content, Content::Article { gtin, .. } if gtin == "06901234567892")
+        );
+        assert!(
+            matches!(reading("]E3690123456789212").content, Content::Article { gtin, .. } if gtin == "06901234567892")
+        );
         assert!(matches!(reading("]I115400141288763").content, Content::Article { .. }));
         let Content::Gs1(composite) = reading("]E06901234567892|]e010A1").content else { panic!("no composite") };
         assert_eq!((composite.gtin.as_deref(), composite.lot.as_deref()), (Some("06901234567892"), Some("A1")));
@@ -233,7 +238,10 @@ mod tests {
         assert!(matches!(reading("010950600013435210A1").content, Content::Text));
         assert!(matches!(reading("6901234567892").content, Content::Article { .. }));
         assert!(matches!(reading("75312345678901").content, Content::Waybill(_)));
-        assert!(matches!(read("010950600013435210A1", Hint::Gs1, None, TODAY).map(|reading| reading.content), Ok(Content::Gs1(_))));
+        assert!(matches!(
+            read("010950600013435210A1", Hint::Gs1, None, TODAY).map(|reading| reading.content),
+            Ok(Content::Gs1(_))
+        ));
         assert!(matches!(reading("(01)09506000134352(10)A1").content, Content::Gs1(_)));
         assert!(matches!(reading("\u{1d}0109506000134352").content, Content::Gs1(_)));
         assert!(matches!(reading("https://id.gs1.org/01/09506000134352").content, Content::DigitalLink(_)));

@@ -36,7 +36,11 @@ const LINES: usize = 5;
 const CHUNK: usize = 500;
 
 pub(super) fn bench(settings: &Settings) -> Result<(), Failure> {
-    let base = settings.folder.clone().unwrap_or_else(std::env::temp_dir).join(format!("waybind-bench-{}", std::process::id()));
+    let base = settings
+        .folder
+        .clone()
+        .unwrap_or_else(std::env::temp_dir)
+        .join(format!("waybind-bench-{}", std::process::id()));
     std::fs::create_dir_all(&base).map_err(failed)?;
     let measured = measure(settings, &base);
     let removed = std::fs::remove_dir_all(&base).map_err(failed);
@@ -56,11 +60,20 @@ fn measure(settings: &Settings, base: &Path) -> Result<(), Failure> {
     let one = small.one_station(span)?;
     let flush_after = median(flushes(&base.join("flush"), 1_000).map_err(failed)?);
     let floor = flush.min(flush_after);
-    report("one station: scan to durable verdict over HTTP, median", one, "append + fdatasync of 4 KiB", floor, "at most 2")?;
+    report(
+        "one station: scan to durable verdict over HTTP, median",
+        one,
+        "append + fdatasync of 4 KiB",
+        floor,
+        "at most 2",
+    )?;
 
     let bare = BareCommit::measure(&base.join("bare.db"), STATIONS, span).map_err(|error| Failure::failed(&error))?;
     let many = small.all_stations(span)?;
-    say(&format!("32 stations: {many:.0} scans/s; the bare commit of the same rows, 32 to a commit: {bare:.0} rows/s; ratio {:.2} (at least 0.3)", many / bare))?;
+    say(&format!(
+        "32 stations: {many:.0} scans/s; the bare commit of the same rows, 32 to a commit: {bare:.0} rows/s; ratio {:.2} (at least 0.3)",
+        many / bare
+    ))?;
     drop(small);
 
     let folder = base.join("large");
@@ -78,14 +91,25 @@ fn measure(settings: &Settings, base: &Path) -> Result<(), Failure> {
         ratios.push(lots.as_secs_f64() / few.as_secs_f64());
     }
     ratios.sort_by(f64::total_cmp);
-    say(&format!("growth: latency with {} orders to that with 1,000: {:.2} (at most 1.2)", settings.orders, ratios[1]))?;
+    say(&format!(
+        "growth: latency with {} orders to that with 1,000: {:.2} (at most 1.2)",
+        settings.orders, ratios[1]
+    ))?;
     drop(small);
     let many = large.all_stations(span)?;
-    say(&format!("memory with {} orders and 32 stations at {many:.0} scans/s: {:.0} MiB (at most 100)", settings.orders, large.resident_mib()?))?;
+    say(&format!(
+        "memory with {} orders and 32 stations at {many:.0} scans/s: {:.0} MiB (at most 100)",
+        settings.orders,
+        large.resident_mib()?
+    ))?;
     drop(large);
     let began = Instant::now();
     let again = Service::start(&folder)?;
-    say(&format!("start with {} orders: ready in {:.2} s (at most 1)", settings.orders, began.elapsed().as_secs_f64()))?;
+    say(&format!(
+        "start with {} orders: ready in {:.2} s (at most 1)",
+        settings.orders,
+        began.elapsed().as_secs_f64()
+    ))?;
     drop(again);
     Ok(())
 }
@@ -120,14 +144,22 @@ impl Service {
         std::fs::create_dir_all(folder).map_err(failed)?;
         let mut config = String::new();
         for station in 0..STATIONS {
-            writeln!(config, "[[station]]\nid = \"s{station}\"\nmode = \"bench\"\nlatch = false").map_err(|error| Failure::failed(&error))?;
+            writeln!(config, "[[station]]\nid = \"s{station}\"\nmode = \"bench\"\nlatch = false")
+                .map_err(|error| Failure::failed(&error))?;
         }
         let file = folder.join("waybind.toml");
         std::fs::write(&file, config).map_err(failed)?;
         let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map_err(failed)?;
         let program = std::env::current_exe().map_err(failed)?;
         let mut command = Command::new(program);
-        command.arg("serve").arg("--config").arg(&file).arg("--data").arg(folder.join("data")).arg("--listen").arg(address.to_string());
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(&file)
+            .arg("--data")
+            .arg(folder.join("data"))
+            .arg("--listen")
+            .arg(address.to_string());
         let child = command.stderr(Stdio::null()).spawn().map_err(failed)?;
         let service = Service { child, address };
         service.wait_ready()?;
@@ -137,10 +169,10 @@ impl Service {
     fn wait_ready(&self) -> Result<(), Failure> {
         let until = Instant::now() + Duration::from_secs(60);
         while Instant::now() < until {
-            if let Ok(mut client) = Client::connect(self.address) {
-                if client.call("GET", "/readyz", "").is_ok_and(|(status, _)| status == 200) {
-                    return Ok(());
-                }
+            if let Ok(mut client) = Client::connect(self.address)
+                && client.call("GET", "/readyz", "").is_ok_and(|(status, _)| status == 200)
+            {
+                return Ok(());
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -163,7 +195,9 @@ impl Service {
     fn prepare_work(&self) -> Result<(), Failure> {
         let mut client = Client::connect(self.address).map_err(failed)?;
         for station in 0..STATIONS {
-            let lines: Vec<Value> = (0..LINES).map(|line| json!({"line": line + 1, "sku": format!("SKU-{line}"), "quantity": 1_000_000})).collect();
+            let lines: Vec<Value> = (0..LINES)
+                .map(|line| json!({"line": line + 1, "sku": format!("SKU-{line}"), "quantity": 1_000_000}))
+                .collect();
             client.post("/api/v1/orders", &json!({"id": format!("ENDLESS-{station}"), "carrier": "ZTO", "consignee": {"name": "x"}, "lines": lines}))?;
             client.scan(station, &format!("ENDLESS-{station}"))?;
         }
@@ -191,13 +225,20 @@ impl Service {
 
     fn resident_mib(&self) -> Result<f64, Failure> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).map_err(failed)?;
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse::<f64>().ok());
-        kib.map(|kib| kib / 1024.0).ok_or_else(|| Failure::Failed("the kernel does not say how much memory is resident".into()))
+        let kib = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse::<f64>().ok());
+        kib.map(|kib| kib / 1024.0)
+            .ok_or_else(|| Failure::Failed("the kernel does not say how much memory is resident".into()))
     }
 }
 
 fn order(number: usize) -> Value {
-    let lines: Vec<Value> = (0..LINES).map(|line| json!({"line": line + 1, "sku": format!("SKU-{}", (number + line * 7) % 500), "quantity": line + 1})).collect();
+    let lines: Vec<Value> = (0..LINES)
+        .map(
+            |line| json!({"line": line + 1, "sku": format!("SKU-{}", (number + line * 7) % 500), "quantity": line + 1}),
+        )
+        .collect();
     json!({"id": format!("SO-{number:07}"), "carrier": "ZTO", "region": "330106", "consignee": {"name": "张三", "phone": format!("138{number:08}"), "address": "浙江省杭州市西湖区文三路 1 号"}, "lines": lines})
 }
 
@@ -217,7 +258,10 @@ impl Client {
     }
 
     fn call(&mut self, method: &str, path: &str, body: &str) -> std::io::Result<(u16, Vec<u8>)> {
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
         self.stream.get_mut().write_all(request.as_bytes())?;
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
@@ -230,7 +274,9 @@ impl Client {
             if header.is_empty() {
                 break;
             }
-            if let Some((_, value)) = header.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
+            if let Some((_, value)) =
+                header.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            {
                 length = value.trim().parse().unwrap_or(0);
             }
         }
@@ -241,7 +287,11 @@ impl Client {
 
     fn post(&mut self, path: &str, body: &Value) -> Result<(), Failure> {
         let (status, answer) = self.call("POST", path, &body.to_string()).map_err(failed)?;
-        if status == 200 { Ok(()) } else { Err(Failure::Failed(format!("{path}: {status} {}", String::from_utf8_lossy(&answer)))) }
+        if status == 200 {
+            Ok(())
+        } else {
+            Err(Failure::Failed(format!("{path}: {status} {}", String::from_utf8_lossy(&answer))))
+        }
     }
 
     fn scan(&mut self, station: usize, data: &str) -> Result<bool, Failure> {

@@ -35,8 +35,11 @@ impl Client {
     /// The service that holds the data folder.
     pub(super) async fn running(config: &Config) -> Result<Client, Failure> {
         let path = Folder::new(&config.data).control_socket();
-        let stream = UnixStream::connect(&path).await.map_err(|error| Failure::Failed(format!("can't reach the service at {}: {error}", path.display())))?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| Failure::failed(&error))?;
+        let stream = UnixStream::connect(&path)
+            .await
+            .map_err(|error| Failure::Failed(format!("can't reach the service at {}: {error}", path.display())))?;
+        let (sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| Failure::failed(&error))?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "The control connection ended.");
@@ -46,14 +49,27 @@ impl Client {
     }
 
     /// Calls the API.
-    pub(super) async fn call(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<(StatusCode, Value), Failure> {
+    pub(super) async fn call(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Value), Failure> {
         let bytes = body.map_or_else(Vec::new, |body| body.to_string().into_bytes());
-        let request = Request::builder().method(method).uri(path).header("host", "localhost").header("content-type", "application/json");
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "localhost")
+            .header("content-type", "application/json");
         let mut request = request.body(Body::from(bytes)).map_err(|error| Failure::failed(&error))?;
         let (status, body) = match self {
             Client::Running(sender) => {
+                sender.ready().await.map_err(|error| Failure::failed(&error))?;
                 let answer = sender.send_request(request).await.map_err(|error| Failure::failed(&error))?;
-                (answer.status(), answer.into_body().collect().await.map_err(|error| Failure::failed(&error))?.to_bytes())
+                (
+                    answer.status(),
+                    answer.into_body().collect().await.map_err(|error| Failure::failed(&error))?.to_bytes(),
+                )
             }
             Client::Own(router) => {
                 request.extensions_mut().insert(Peer::Local);
@@ -61,10 +77,14 @@ impl Client {
                     Ok(answer) => answer,
                     Err(never) => match never {},
                 };
-                (answer.status(), answer.into_body().collect().await.map_err(|error| Failure::failed(&error))?.to_bytes())
+                (
+                    answer.status(),
+                    answer.into_body().collect().await.map_err(|error| Failure::failed(&error))?.to_bytes(),
+                )
             }
         };
-        let value = serde_json::from_slice(&body).map_err(|error| Failure::Failed(format!("{path} answered {status} with no JSON: {error}")))?;
+        let value = serde_json::from_slice(&body)
+            .map_err(|error| Failure::Failed(format!("{path} answered {status} with no JSON: {error}")))?;
         Ok((status, value))
     }
 }

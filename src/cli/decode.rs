@@ -89,7 +89,9 @@ fn answer(read: Result<Reading, DecodeError>) -> Value {
         "warnings": reading.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     match &reading.content {
-        Content::Waybill(waybill) | Content::Article { waybill: Some(waybill), .. } => add_waybill(&mut answer, waybill),
+        Content::Waybill(waybill) | Content::Article { waybill: Some(waybill), .. } => {
+            add_waybill(&mut answer, waybill)
+        }
         Content::Own(own) => add_own(&mut answer, own),
         Content::Text => answer["text"] = reading.text.into(),
         _ => {}
@@ -106,7 +108,8 @@ fn add_waybill(answer: &mut Value, waybill: &WaybillText) {
     answer["piece"] = waybill.piece.map(|(piece, _)| piece).into();
     answer["pieces"] = waybill.piece.map(|(_, pieces)| pieces).into();
     answer["candidates"] = waybill.candidates.iter().map(|candidate| candidate.carrier).collect::<Vec<_>>().into();
-    answer["confidence"] = waybill.candidates.iter().map(|candidate| json!(candidate.confidence)).collect::<Vec<_>>().into();
+    answer["confidence"] =
+        waybill.candidates.iter().map(|candidate| json!(candidate.confidence)).collect::<Vec<_>>().into();
     answer["rules_of"] = barcode::carrier::RULES_OF.into();
 }
 
@@ -168,7 +171,10 @@ mod tests {
     #[test]
     fn waybills_and_our_own_codes_say_more() {
         let waybill = decode_line(br#"{"raw": "75312345678901"}"#, TODAY);
-        assert_eq!((waybill["kind"].clone(), waybill["candidates"].clone()), (json!("waybill"), json!(["ZTO", "HTKY"])));
+        assert_eq!(
+            (waybill["kind"].clone(), waybill["candidates"].clone()),
+            (json!("waybill"), json!(["ZTO", "HTKY"]))
+        );
         let own = decode_line(br#"{"raw": "WB:O:1042:ABCD"}"#, TODAY);
         assert_eq!((own["kind"].clone(), own["check"].clone()), (json!("waybind"), json!("unverified")));
         let hinted = decode_line(br#"{"raw": "0109506000134352", "hint": "gs1"}"#, TODAY);

@@ -21,7 +21,12 @@ pub(super) fn devices(target: &Target) -> Result<(), Failure> {
     }
     for device in &config.device {
         let state = live.iter().find(|state| state["name"] == device.name.as_str());
-        let place = device.path.as_ref().map(|path| path.display().to_string()).or_else(|| device.address.clone()).or_else(|| device.listen.map(|address| address.to_string()));
+        let place = device
+            .path
+            .as_ref()
+            .map(|path| path.display().to_string())
+            .or_else(|| device.address.clone())
+            .or_else(|| device.listen.map(|address| address.to_string()));
         let entry = serde_json::json!({
             "name": device.name, "station": device.station, "protocol": device.protocol, "place": place,
             "state": state.cloned().unwrap_or(Value::Null),
@@ -35,7 +40,13 @@ pub(super) fn devices(target: &Target) -> Result<(), Failure> {
             Some(state) if state["connected"] == true => format!("connected, {} codes", state["frames"]),
             Some(state) => format!("not there: {}", state["last_error"].as_str().unwrap_or("no error yet")),
         };
-        say(&format!("{}  {}  {}  {}  {health}", device.name, device.station, device.protocol, place.unwrap_or_default()))?;
+        say(&format!(
+            "{}  {}  {}  {}  {health}",
+            device.name,
+            device.station,
+            device.protocol,
+            place.unwrap_or_default()
+        ))?;
     }
     Ok(())
 }

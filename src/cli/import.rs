@@ -22,7 +22,8 @@ const CHUNK: usize = 500;
 
 pub(super) fn import(files: &[PathBuf], target: &Target) -> Result<(), Failure> {
     let config = target.load()?;
-    let contents: Vec<(&PathBuf, Map<String, Value>)> = files.iter().map(|file| Ok((file, read(file)?))).collect::<Result<_, Failure>>()?;
+    let contents: Vec<(&PathBuf, Map<String, Value>)> =
+        files.iter().map(|file| Ok((file, read(file)?))).collect::<Result<_, Failure>>()?;
     let refused = runtime()?.block_on(async {
         let mut client = Client::connect(&config).await?;
         let mut refused = 0;
@@ -53,11 +54,23 @@ fn read(file: &Path) -> Result<Map<String, Value>, Failure> {
     }
 }
 
-async fn send(client: &mut Client, file: &Path, kind: &str, path: &str, chunk: &[Value], json: bool) -> Result<usize, Failure> {
+async fn send(
+    client: &mut Client,
+    file: &Path,
+    kind: &str,
+    path: &str,
+    chunk: &[Value],
+    json: bool,
+) -> Result<usize, Failure> {
     let (status, answer) = client.call(Method::POST, path, Some(&Value::Array(chunk.to_vec()))).await?;
     let Some(results) = answer["results"].as_array() else {
         let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
-        return Err(Failure::Failed(format!("{}: {kind}: {status}: {} {}", file.display(), text("detail"), text("hint"))));
+        return Err(Failure::Failed(format!(
+            "{}: {kind}: {status}: {} {}",
+            file.display(),
+            text("detail"),
+            text("hint")
+        )));
     };
     let mut refused = 0;
     for result in results {

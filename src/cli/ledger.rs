@@ -31,7 +31,10 @@ pub(super) fn ledger(action: &Action, config: &Config, json: bool) -> Result<(),
     let folder = Folder::new(&config.data);
     let failed = |error: LedgerError| Failure::Failed(format!("{}; {}", display(&error), error.hint()));
     if !folder.database().exists() {
-        return Err(Failure::Failed(format!("there is no ledger in {}; name the folder with --data", folder.path().display())));
+        return Err(Failure::Failed(format!(
+            "there is no ledger in {}; name the folder with --data",
+            folder.path().display()
+        )));
     }
     match action {
         Action::Verify => {
@@ -46,7 +49,11 @@ pub(super) fn ledger(action: &Action, config: &Config, json: bool) -> Result<(),
                 let verdict = if report.is_clean() { "clean" } else { "NOT CLEAN" };
                 say(&format!("{verdict}: {} records, {} facts, head {}", report.records, report.facts, report.head))?;
             }
-            if report.is_clean() { Ok(()) } else { Err(Failure::Failed(format!("{} finding(s)", report.findings.len()))) }
+            if report.is_clean() {
+                Ok(())
+            } else {
+                Err(Failure::Failed(format!("{} finding(s)", report.findings.len())))
+            }
         }
         Action::Export { after } => {
             let reader = Reader::open(&folder).map_err(failed)?;

@@ -237,8 +237,16 @@ fn execute(command: Command) -> Result<(), Failure> {
 
 fn check_config(file: &Path, json: bool) -> Result<(), Failure> {
     match Config::load(file, &environment()) {
-        Ok(config) if json => say(&serde_json::json!({"ok": true, "stations": config.station.len(), "devices": config.device.len()}).to_string()),
-        Ok(config) => say(&format!("{}: right; {} station(s), {} device(s)", file.display(), config.station.len(), config.device.len())),
+        Ok(config) if json => {
+            say(&serde_json::json!({"ok": true, "stations": config.station.len(), "devices": config.device.len()})
+                .to_string())
+        }
+        Ok(config) => say(&format!(
+            "{}: right; {} station(s), {} device(s)",
+            file.display(),
+            config.station.len(),
+            config.device.len()
+        )),
         Err(error) if json => {
             say(&serde_json::json!({"ok": false, "problems": error.problems}).to_string())?;
             Err(Failure::Usage(error.to_string()))
@@ -253,7 +261,14 @@ fn say(line: &str) -> Result<(), Failure> {
     writeln!(std::io::stdout(), "{line}").map_err(|error| Failure::failed(&error))
 }
 
-/// A runtime for commands that wait for the network.
+/// A runtime for everything that waits. One core is left to the ledger's writer: more threads than that only wake each
+/// other up.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::failed(&error))
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = cores.saturating_sub(1).max(1);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(&error))
 }

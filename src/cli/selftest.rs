@@ -35,7 +35,9 @@ pub(super) fn selftest(part: &Part) -> Result<(), Failure> {
     let path = config.data.join("selftest.tmp");
     let measured = flushes(&path, FLUSHES);
     let removed = std::fs::remove_file(&path);
-    let times = measured.and_then(|times| removed.map(|()| times)).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+    let times = measured
+        .and_then(|times| removed.map(|()| times))
+        .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
     let (median, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
     let slow = p99 > SLOW;
     if *json {

@@ -15,7 +15,9 @@ pub(super) fn serve(config: &Config) -> Result<(), Failure> {
         eprintln!("waybind: http://{}  data in {}", running.address, config.data.display());
         if let Health::Recovery(damage) = &*running.core.health_changes().borrow() {
             eprintln!("waybind: RECOVERY MODE, nothing is recorded: {}", damage.what);
-            eprintln!("waybind: `waybind ledger verify` tells more; once the loss is understood, stop waybind and run `waybind ledger accept-loss`");
+            eprintln!(
+                "waybind: `waybind ledger verify` tells more; once the loss is understood, stop waybind and run `waybind ledger accept-loss`"
+            );
         }
     };
     runtime()?.block_on(service::serve(config, ready)).map_err(failure)
@@ -28,7 +30,13 @@ fn failure(error: ServeError) -> Failure {
     }
 }
 
-pub(super) fn demo(listen: SocketAddr, data: Option<PathBuf>, fast: bool, exit: bool, traces: Option<PathBuf>) -> Result<(), Failure> {
+pub(super) fn demo(
+    listen: SocketAddr,
+    data: Option<PathBuf>,
+    fast: bool,
+    exit: bool,
+    traces: Option<PathBuf>,
+) -> Result<(), Failure> {
     let settings = Demo { listen, data, fast, exit, traces };
     let outcome = runtime()?.block_on(demo::play(&settings)).map_err(|error| Failure::failed(&error))?;
     match outcome.unexpected {

@@ -85,7 +85,8 @@ impl<'t> Reader<'t> {
 
     /// The line on which a root key stands.
     pub(super) fn line_of(&self, key: &str) -> Option<usize> {
-        let stands = |line: &str| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
+        let stands =
+            |line: &str| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
         self.text.lines().position(stands).map(|index| index + 1)
     }
 
@@ -95,7 +96,9 @@ impl<'t> Reader<'t> {
 
     pub(super) fn unknown(&mut self, key: &Spanned<std::borrow::Cow<'_, str>>, known: &[&str]) {
         let name = key.get_ref();
-        let nearest = known.iter().max_by(|one, other| strsim::jaro_winkler(name, one).total_cmp(&strsim::jaro_winkler(name, other)));
+        let nearest = known
+            .iter()
+            .max_by(|one, other| strsim::jaro_winkler(name, one).total_cmp(&strsim::jaro_winkler(name, other)));
         let hint = nearest.map(|nearest| format!("the nearest is \"{nearest}\"")).unwrap_or_default();
         self.problem(Some(self.line(key.span().start)), format!("there is no key \"{name}\""), hint);
     }

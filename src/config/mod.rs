@@ -75,7 +75,8 @@ impl Config {
     /// Every mistake, with its line and what to do.
     pub fn load(path: &std::path::Path, environment: &BTreeMap<String, String>) -> Result<Config, ConfigError> {
         let failed = |problems| ConfigError { path: path.to_owned(), problems };
-        let text = std::fs::read_to_string(path).map_err(|error| failed(vec![Problem::whole(format!("can't be read: {error}"))]))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| failed(vec![Problem::whole(format!("can't be read: {error}"))]))?;
         Config::parse(&text, environment).map_err(failed)
     }
 
@@ -84,7 +85,8 @@ impl Config {
     /// # Errors
     /// A variable of the environment is wrong.
     pub fn without_file(environment: &BTreeMap<String, String>) -> Result<Config, ConfigError> {
-        Config::parse("", environment).map_err(|problems| ConfigError { path: PathBuf::from("the environment"), problems })
+        Config::parse("", environment)
+            .map_err(|problems| ConfigError { path: PathBuf::from("the environment"), problems })
     }
 
     /// Reads a configuration's text.
@@ -117,7 +119,9 @@ impl Config {
         let parsed = Config::parse_one(&single).or_else(|_| Config::parse_one(&quoted));
         match parsed {
             Ok(one) => self.take(key, one),
-            Err(problem) => reader.problem(None, format!("WAYBIND_{}: {}", key.to_ascii_uppercase(), problem.message), problem.hint),
+            Err(problem) => {
+                reader.problem(None, format!("WAYBIND_{}: {}", key.to_ascii_uppercase(), problem.message), problem.hint)
+            }
         }
     }
 
@@ -130,15 +134,27 @@ impl Config {
     fn check(&self, library: &Library, reader: &mut Reader<'_>) {
         for code in self.overridable.iter().filter(|code| !OVERRIDABLE.contains(code)) {
             let allowed: Vec<&str> = OVERRIDABLE.iter().map(|code| code.as_str()).collect();
-            reader.problem(reader.line_of("overridable"), format!("{} may never be overridden", code.as_str()), format!("choose from {}", allowed.join(", ")));
+            reader.problem(
+                reader.line_of("overridable"),
+                format!("{} may never be overridden", code.as_str()),
+                format!("choose from {}", allowed.join(", ")),
+            );
         }
         if !self.time_zone.is_empty() && TimeZone::get(&self.time_zone).is_err() {
-            reader.problem(reader.line_of("time_zone"), format!("there is no time zone \"{}\"", self.time_zone), "use an IANA name such as Asia/Shanghai");
+            reader.problem(
+                reader.line_of("time_zone"),
+                format!("there is no time zone \"{}\"", self.time_zone),
+                "use an IANA name such as Asia/Shanghai",
+            );
         }
         stations::check(self, library, reader);
         for token in &self.token {
             if token.sha256.len() != 64 || !token.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                reader.problem(token.line, format!("token \"{}\": sha256 is no SHA-256 in hexadecimal", token.name), "`waybind token` makes a token and its sha256");
+                reader.problem(
+                    token.line,
+                    format!("token \"{}\": sha256 is no SHA-256 in hexadecimal", token.name),
+                    "`waybind token` makes a token and its sha256",
+                );
             }
         }
     }
@@ -146,7 +162,11 @@ impl Config {
     /// The site's time zone.
     #[must_use]
     pub fn zone(&self) -> TimeZone {
-        if self.time_zone.is_empty() { TimeZone::system() } else { TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC) }
+        if self.time_zone.is_empty() {
+            TimeZone::system()
+        } else {
+            TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC)
+        }
     }
 
     /// How the stations are set.
@@ -178,8 +198,26 @@ mod tests {
 
     #[test]
     fn every_mistake_is_told_with_its_line() {
-        let text = "listen = \"nowhere\"\nlanguge = \"en\"\n\n[[station]]\nid = \"pack-01\"\nmode = \"packing\"\nlatsch = true\n\n[[station]]\nid = \"pack-01\"\n\n[[device]]\nname = \"gun\"\nstation = \"pack-02\"\nkind = \"serial\"\nprotocol = \"zebra/ssl\"\n";
-        let told = problems(text);
+        let text = [
+            "listen = \"nowhere\"",
+            "languge = \"en\"",
+            "",
+            "[[station]]",
+            "id = \"pack-01\"",
+            "mode = \"packing\"",
+            "latsch = true",
+            "",
+            "[[station]]",
+            "id = \"pack-01\"",
+            "",
+            "[[device]]",
+            "name = \"gun\"",
+            "station = \"pack-02\"",
+            "kind = \"serial\"",
+            "protocol = \"zebra/ssl\"",
+        ]
+        .join("\n");
+        let told = problems(&text);
         let expected = [
             "line 1: listen",
             "line 2: there is no key \"languge\"",
@@ -208,6 +246,9 @@ mod tests {
 
     #[test]
     fn what_would_break_the_binding_can_not_be_made_overridable() {
-        assert!(problems("overridable = [\"order_cancelled\"]")[0].starts_with("line 1: order_cancelled may never be overridden"));
+        assert!(
+            problems("overridable = [\"order_cancelled\"]")[0]
+                .starts_with("line 1: order_cancelled may never be overridden")
+        );
     }
 }

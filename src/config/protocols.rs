@@ -40,7 +40,8 @@ impl Library {
         let mut library = Library::default();
         for file in BUILT_IN.dirs().flat_map(Dir::files) {
             let path = file.path().with_extension("").to_string_lossy().into_owned();
-            let is_definition = file.path().extension().is_some_and(|extension| extension == "toml") && !path.ends_with(".vectors");
+            let is_definition =
+                file.path().extension().is_some_and(|extension| extension == "toml") && !path.ends_with(".vectors");
             if let Some(text) = file.contents_utf8().filter(|_| is_definition) {
                 library.definitions.insert(path.clone(), Arc::new(parse(&path, text)?));
             }
@@ -82,7 +83,10 @@ impl Library {
     }
 
     pub(super) fn nearest(&self, name: &str) -> Option<&str> {
-        let nearest = self.definitions.keys().max_by(|one, other| strsim::jaro_winkler(name, one).total_cmp(&strsim::jaro_winkler(name, other)));
+        let nearest = self
+            .definitions
+            .keys()
+            .max_by(|one, other| strsim::jaro_winkler(name, one).total_cmp(&strsim::jaro_winkler(name, other)));
         nearest.map(String::as_str)
     }
 }
@@ -96,7 +100,8 @@ fn own(folder: &Path) -> Vec<(String, Result<Definition, ProtocolError>)> {
         if file.extension().is_none_or(|extension| extension != "toml") || name.ends_with(".vectors") {
             continue;
         }
-        let text = std::fs::read_to_string(&file).map_err(|error| ProtocolError { file: name.clone(), message: error.to_string() });
+        let text = std::fs::read_to_string(&file)
+            .map_err(|error| ProtocolError { file: name.clone(), message: error.to_string() });
         found.push((name.clone(), text.and_then(|text| parse(&name, &text))));
     }
     found.sort_by(|one, other| one.0.cmp(&other.0));

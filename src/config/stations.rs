@@ -112,7 +112,8 @@ impl StationSettings {
 
 /// The stations that are there without any configuration.
 pub(super) fn without_configuration() -> Vec<StationSettings> {
-    let named = |id: &str, mode| StationSettings { id: id.to_owned(), mode, latch: false, ..StationSettings::default() };
+    let named =
+        |id: &str, mode| StationSettings { id: id.to_owned(), mode, latch: false, ..StationSettings::default() };
     vec![
         named("http-pick", Mode::Pick),
         named("http-pack", Mode::Pack),
@@ -128,14 +129,22 @@ pub(super) fn check(config: &Config, library: &Library, reader: &mut Reader<'_>)
         if let Err(error) = StationId::new(&station.id) {
             reader.problem(station.line, format!("a station's id {error}"), "write id = \"pack-01\"");
         } else if !seen.insert(station.id.as_str()) {
-            reader.problem(station.line, format!("station \"{}\" stands twice", station.id), "give each station its own id");
+            reader.problem(
+                station.line,
+                format!("station \"{}\" stands twice", station.id),
+                "give each station its own id",
+            );
         }
     }
     let mut names = HashSet::new();
     for device in &config.device {
         check_device(device, &seen, library, reader);
         if !names.insert(device.name.as_str()) {
-            reader.problem(device.line, format!("device \"{}\" stands twice", device.name), "give each device its own name");
+            reader.problem(
+                device.line,
+                format!("device \"{}\" stands twice", device.name),
+                "give each device its own name",
+            );
         }
     }
 }
@@ -145,18 +154,38 @@ fn check_device(device: &DeviceSettings, stations: &HashSet<&str>, library: &Lib
     if let Err(error) = DeviceId::new(name) {
         reader.problem(device.line, format!("a device's name {error}"), "write name = \"gun-01\"");
     }
-    let known = stations.contains(device.station.as_str()) || (stations.is_empty() && without_configuration().iter().any(|station| station.id == device.station));
+    let known = stations.contains(device.station.as_str())
+        || (stations.is_empty() && without_configuration().iter().any(|station| station.id == device.station));
     if !known {
-        reader.problem(device.line, format!("device \"{name}\" belongs to station \"{}\", which is not there", device.station), "add a [[station]] with this id");
+        reader.problem(
+            device.line,
+            format!("device \"{name}\" belongs to station \"{}\", which is not there", device.station),
+            "add a [[station]] with this id",
+        );
     }
     if library.get(&device.protocol).is_none() {
-        let hint = library.nearest(&device.protocol).map(|nearest| format!("the nearest is \"{nearest}\"")).unwrap_or_default();
-        reader.problem(device.line, format!("device \"{name}\" speaks \"{}\", which is no definition", device.protocol), hint);
+        let hint = library
+            .nearest(&device.protocol)
+            .map(|nearest| format!("the nearest is \"{nearest}\""))
+            .unwrap_or_default();
+        reader.problem(
+            device.line,
+            format!("device \"{name}\" speaks \"{}\", which is no definition", device.protocol),
+            hint,
+        );
     }
     match device.kind {
-        DeviceKind::Serial if device.path.is_none() => reader.problem(device.line, format!("device \"{name}\" needs a path"), "ls /dev/serial/by-id shows what is plugged in"),
+        DeviceKind::Serial if device.path.is_none() => reader.problem(
+            device.line,
+            format!("device \"{name}\" needs a path"),
+            "ls /dev/serial/by-id shows what is plugged in",
+        ),
         DeviceKind::Tcp if device.address.is_none() == device.listen.is_none() => {
-            reader.problem(device.line, format!("device \"{name}\" needs either an address to connect to or a listen address"), "address = \"192.168.1.50:23\"");
+            reader.problem(
+                device.line,
+                format!("device \"{name}\" needs either an address to connect to or a listen address"),
+                "address = \"192.168.1.50:23\"",
+            );
         }
         _ => {}
     }

@@ -27,7 +27,9 @@ pub(super) async fn open(connection: &Connection, listener: &mut Option<TcpListe
     match connection {
         Connection::Serial(path, settings) => open_serial(path, *settings),
         Connection::TcpClient(address) => {
-            let stream = tokio::time::timeout(CONNECT, TcpStream::connect(address)).await.map_err(|_| io::ErrorKind::TimedOut)??;
+            let stream = tokio::time::timeout(CONNECT, TcpStream::connect(address))
+                .await
+                .map_err(|_| io::ErrorKind::TimedOut)??;
             stream.set_nodelay(true)?;
             Ok(Box::pin(stream))
         }

@@ -99,7 +99,12 @@ impl<S: Sink> Life<S> {
     }
 
     /// Acknowledges at once, passes frames on; waits where too many wait already.
-    async fn pass_on(&mut self, items: Vec<Item>, line: &mut Line, frames: &mpsc::Sender<DeviceFrame>) -> Result<(), String> {
+    async fn pass_on(
+        &mut self,
+        items: Vec<Item>,
+        line: &mut Line,
+        frames: &mpsc::Sender<DeviceFrame>,
+    ) -> Result<(), String> {
         for item in items {
             let frame = match item {
                 Item::Reply(bytes) => {
@@ -127,7 +132,12 @@ impl<S: Sink> Life<S> {
 }
 
 /// Brings frames to their verdicts, one after the other, and verdicts back as beeps.
-async fn judge<S: Sink>(scanner: Scanner, sink: S, mut waiting: mpsc::Receiver<DeviceFrame>, signals: mpsc::Sender<Vec<u8>>) {
+async fn judge<S: Sink>(
+    scanner: Scanner,
+    sink: S,
+    mut waiting: mpsc::Receiver<DeviceFrame>,
+    signals: mpsc::Sender<Vec<u8>>,
+) {
     while let Some(frame) = waiting.recv().await {
         let feedback = &scanner.definition.feedback;
         let bytes = match sink.scanned(&scanner, frame).await {
@@ -199,7 +209,10 @@ impl Line {
     /// Whether the same frame came within the bounce time, on the frames' own time.
     fn bounces(&mut self, data: &[u8], within: Duration) -> bool {
         let now = Instant::now();
-        let bounced = self.last.as_ref().is_some_and(|(last, at)| last == data && !within.is_zero() && now.duration_since(*at) <= within);
+        let bounced = self
+            .last
+            .as_ref()
+            .is_some_and(|(last, at)| last == data && !within.is_zero() && now.duration_since(*at) <= within);
         self.last = Some((data.to_vec(), now));
         bounced
     }

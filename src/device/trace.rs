@@ -71,15 +71,25 @@ impl Trace {
         let mut trace: Option<Trace> = None;
         for (index, line) in BufReader::new(file).lines().enumerate() {
             let line = line.map_err(|error| failed(index + 1, error.to_string()))?;
-            let parsed: TraceLine = serde_json::from_str(&line).map_err(|error| failed(index + 1, error.to_string()))?;
+            let parsed: TraceLine =
+                serde_json::from_str(&line).map_err(|error| failed(index + 1, error.to_string()))?;
             match (parsed, &mut trace) {
-                (TraceLine::Head { device, station, protocol }, None) => trace = Some(Trace { device, station, protocol, reads: Vec::new() }),
+                (TraceLine::Head { device, station, protocol }, None) => {
+                    trace = Some(Trace { device, station, protocol, reads: Vec::new() })
+                }
                 (TraceLine::Read { ms, read }, Some(trace)) => {
-                    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(read.as_bytes()).map_err(|error| failed(index + 1, error.to_string()))?;
+                    let bytes = data_encoding::HEXLOWER_PERMISSIVE
+                        .decode(read.as_bytes())
+                        .map_err(|error| failed(index + 1, error.to_string()))?;
                     trace.reads.push((ms, bytes));
                 }
                 (TraceLine::Wrote { .. }, Some(_)) => {}
-                _ => return Err(failed(index + 1, "the first line, and only it, names device, station and protocol".into())),
+                _ => {
+                    return Err(failed(
+                        index + 1,
+                        "the first line, and only it, names device, station and protocol".into(),
+                    ));
+                }
             }
         }
         trace.ok_or_else(|| failed(1, "the file is empty".into()))
@@ -99,7 +109,11 @@ impl TraceWriter {
     /// The file can't be written.
     pub fn create(path: &Path, scanner: &Scanner) -> std::io::Result<TraceWriter> {
         let mut writer = TraceWriter { file: File::create(path)?, since: Instant::now() };
-        let head = TraceLine::Head { device: scanner.id.to_string(), station: scanner.station.to_string(), protocol: scanner.protocol.clone() };
+        let head = TraceLine::Head {
+            device: scanner.id.to_string(),
+            station: scanner.station.to_string(),
+            protocol: scanner.protocol.clone(),
+        };
         writer.line(&head)?;
         Ok(writer)
     }

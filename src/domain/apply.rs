@@ -206,7 +206,9 @@ impl Fold<'_> {
             let lost = self.lost("parcel", parcel);
             self.state.parcel_mut(parcel).ok_or(lost)?.count(count.line, &count.parts, sign);
         }
-        if let Some(serial) = count.identity.serial.as_deref().filter(|_| count.parts.iter().any(|part| part.picked > 0)) {
+        if let Some(serial) =
+            count.identity.serial.as_deref().filter(|_| count.parts.iter().any(|part| part.picked > 0))
+        {
             let holder = (sign == Sign::Plus).then(|| (count.order.clone(), count.line));
             self.state.set_serial(&count.sku, serial, holder);
         }
@@ -313,7 +315,8 @@ impl Fold<'_> {
         match work {
             Work::List(list) => {
                 let lost = self.lost("pick list", list);
-                self.state.list_mut(list).ok_or(lost)?.state = at.map_or(ListState::Parked, |at| ListState::Open(at.clone()));
+                self.state.list_mut(list).ok_or(lost)?.state =
+                    at.map_or(ListState::Parked, |at| ListState::Open(at.clone()));
             }
             Work::Order(order) | Work::PutBack(order) => self.order_mut(order)?.open_at = at.cloned(),
             Work::Waybill(waybill) => {

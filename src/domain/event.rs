@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::Moment;
 use super::ids::{OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
 use super::order::{Consignee, Hold, HoldReason, OrderSpec, Short, ShortDecision, Stage};
 use super::product::Product;
 use super::station::{Await, Count, Refusal, TakeOver, Work};
 use super::verdict::{Code, Verdict};
 use super::work::{Operator, Parcel, PickList, VoidReason, Waybill};
-use super::clock::Moment;
 
 /// A fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +78,13 @@ pub enum Event {
     /// It was closed.
     WorkClosed { station: StationId, work: Work },
     /// An operator signed in, perhaps in place of another, perhaps coming from another station.
-    SignedIn { station: StationId, operator: OperatorId, handed_over_by: Option<OperatorId>, left: Option<StationId>, at: Moment },
+    SignedIn {
+        station: StationId,
+        operator: OperatorId,
+        handed_over_by: Option<OperatorId>,
+        left: Option<StationId>,
+        at: Moment,
+    },
     /// An operator signed out, or was for want of scans.
     SignedOut { station: StationId, operator: OperatorId, idle: bool },
     /// A PIN was refused.
@@ -176,7 +182,9 @@ impl Event {
             | Event::WaybillBound { order, .. }
             | Event::NotesConfirmed { order }
             | Event::Overridden { order, .. } => Some(order),
-            Event::Counted { count, .. } | Event::CountUndone { count, .. } | Event::PutBack { count } => Some(&count.order),
+            Event::Counted { count, .. } | Event::CountUndone { count, .. } | Event::PutBack { count } => {
+                Some(&count.order)
+            }
             Event::ParcelOpened { parcel, .. } => Some(&parcel.order),
             Event::WorkOpened { work: Work::Order(order), .. } => Some(order),
             _ => None,

@@ -26,7 +26,9 @@ pub fn missing(view: &dyn View, order: &Order) -> Vec<Missing> {
 }
 
 fn missing_line(order: &OrderId, line: &OrderLine) -> Option<Missing> {
-    let entry = |quantity, why| Some(Missing { order: order.clone(), line: Some(line.spec.line), quantity: Some(quantity), why });
+    let entry = |quantity, why| {
+        Some(Missing { order: order.clone(), line: Some(line.spec.line), quantity: Some(quantity), why })
+    };
     if line.has_put_back() {
         let units = (0..line.parts.len()).map(|part| line.to_put_back(part)).sum();
         return entry(units, MissingWhy::ToPutBack);
@@ -48,8 +50,12 @@ fn missing_line(order: &OrderId, line: &OrderLine) -> Option<Missing> {
 pub fn missing_on(view: &dyn View, waybill: &Waybill) -> Vec<Missing> {
     let mut all = Vec::new();
     for order in waybill.orders.iter().filter_map(|id| view.order(id.as_str())) {
-        let own: Vec<Arc<Parcel>> =
-            waybill.parcels.iter().filter_map(|id| view.parcel(id.as_str())).filter(|parcel| parcel.order == *order.id()).collect();
+        let own: Vec<Arc<Parcel>> = waybill
+            .parcels
+            .iter()
+            .filter_map(|id| view.parcel(id.as_str()))
+            .filter(|parcel| parcel.order == *order.id())
+            .collect();
         let whole = |why| Missing { order: order.id().clone(), line: None, quantity: None, why };
         let sealed = own.iter().all(|parcel| parcel.state != ParcelState::Open);
         match order.spec.ship_policy {
@@ -86,10 +92,11 @@ pub fn seal(view: &dyn View, order: &Order, parcel: &Parcel) -> Vec<Event> {
     if packed && order.stage < Stage::Packed {
         events.push(Event::StageReached { order: order.id().clone(), stage: Stage::Packed });
     }
-    if parcel.bind_assigned && parcel.waybill.is_none() {
-        if let Some(waybill) = assigned_waybill(view, order) {
-            events.extend(bind(view, order, parcel, &waybill, packed));
-        }
+    if parcel.bind_assigned
+        && parcel.waybill.is_none()
+        && let Some(waybill) = assigned_waybill(view, order)
+    {
+        events.extend(bind(view, order, parcel, &waybill, packed));
     }
     events
 }
@@ -97,14 +104,18 @@ pub fn seal(view: &dyn View, order: &Order, parcel: &Parcel) -> Vec<Event> {
 /// The one valid waybill that upstream assigned to an order; several are no assignment.
 #[must_use]
 pub fn assigned_waybill(view: &dyn View, order: &Order) -> Option<WaybillNo> {
-    let mut valid = order.waybills.iter().filter(|number| view.waybill(number.as_str()).is_some_and(|waybill| waybill.void.is_none()));
+    let mut valid = order
+        .waybills
+        .iter()
+        .filter(|number| view.waybill(number.as_str()).is_some_and(|waybill| waybill.void.is_none()));
     valid.next().filter(|_| valid.next().is_none()).cloned()
 }
 
 /// Binds a parcel; with its last one bound, the order's numbers can be reported. `packed`: every line is in a box.
 #[must_use]
 pub fn bind(view: &dyn View, order: &Order, parcel: &Parcel, waybill: &WaybillNo, packed: bool) -> Vec<Event> {
-    let mut events = vec![Event::WaybillBound { parcel: parcel.id.clone(), order: order.id().clone(), waybill: waybill.clone() }];
+    let mut events =
+        vec![Event::WaybillBound { parcel: parcel.id.clone(), order: order.id().clone(), waybill: waybill.clone() }];
     let others_bound = order.parcels.iter().filter(|other| **other != parcel.id).all(|other| {
         view.parcel(other.as_str()).is_none_or(|other| other.waybill.is_some() || other.contents.is_empty())
     });

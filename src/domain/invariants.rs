@@ -31,7 +31,9 @@ pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violati
     let mut broken = Vec::new();
     if let Event::Counted { count, .. } = event {
         let line = after.order(count.order.as_str()).and_then(|order| order.line(count.line).cloned());
-        let over = line.is_some_and(|line| line.parts.iter().any(|part| part.picked > line.demanded() * part.per_set || part.packed > part.picked));
+        let over = line.is_some_and(|line| {
+            line.parts.iter().any(|part| part.picked > line.demanded() * part.per_set || part.packed > part.picked)
+        });
         if over {
             broken.push(format!("a count takes line {} of {} above what it demands", count.line, count.order));
         }
@@ -42,19 +44,22 @@ pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violati
     }
     if let Event::WaybillLoaded { waybill, .. } = event {
         let shippable = before.waybill(waybill.as_str()).is_some_and(|waybill| {
-            let active = waybill.orders.iter().filter_map(|id| before.order(id.as_str())).all(|order| !order.cancelled && order.holds.is_empty());
+            let active = waybill
+                .orders
+                .iter()
+                .filter_map(|id| before.order(id.as_str()))
+                .all(|order| !order.cancelled && order.holds.is_empty());
             active && waybill.void.is_none() && gate::missing_on(before, &waybill).is_empty()
         });
         if !shippable {
             broken.push(format!("waybill {waybill} was loaded though it could not leave"));
         }
     }
-    if let Some(id) = event.order() {
-        if let (Some(before), Some(after)) = (before.order(id.as_str()), after.order(id.as_str())) {
-            if after.stage < before.stage {
-                broken.push(format!("stage of {id} went back from {:?} to {:?}", before.stage, after.stage));
-            }
-        }
+    if let Some(id) = event.order()
+        && let (Some(before), Some(after)) = (before.order(id.as_str()), after.order(id.as_str()))
+        && after.stage < before.stage
+    {
+        broken.push(format!("stage of {id} went back from {:?} to {:?}", before.stage, after.stage));
     }
     broken
 }
@@ -74,7 +79,12 @@ fn counts(state: &Memory, broken: &mut Vec<Violation>) {
                 }
                 let boxed = packed.get(&(order.id().clone(), line.spec.line, index)).copied().unwrap_or(0);
                 if boxed != part.packed {
-                    broken.push(format!("{} line {}: {} packed, {boxed} in boxes", order.id(), line.spec.line, part.packed));
+                    broken.push(format!(
+                        "{} line {}: {} packed, {boxed} in boxes",
+                        order.id(),
+                        line.spec.line,
+                        part.packed
+                    ));
                 }
             }
         }
@@ -108,7 +118,10 @@ fn boxes(state: &Memory, broken: &mut Vec<Violation>) {
         match state.waybill(number.as_str()) {
             None => broken.push(format!("parcel {} travels under {number}, which is not there", parcel.id)),
             Some(waybill) if !waybill.orders.contains(&parcel.order) => {
-                broken.push(format!("parcel {} of {} travels under {number}, which is not for it", parcel.id, parcel.order));
+                broken.push(format!(
+                    "parcel {} of {} travels under {number}, which is not for it",
+                    parcel.id, parcel.order
+                ));
             }
             Some(waybill) if !waybill.parcels.contains(&parcel.id) => {
                 broken.push(format!("parcel {} says {number}, and {number} does not know it", parcel.id));
@@ -128,7 +141,9 @@ fn waybills(state: &Memory, broken: &mut Vec<Violation>) {
         if waybill.void.is_some() && !waybill.parcels.is_empty() {
             broken.push(format!("void waybill {} has parcels", waybill.number));
         }
-        let loaded = |parcel: &crate::domain::ids::ParcelId| state.parcel(parcel.as_str()).is_some_and(|parcel| parcel.state == ParcelState::Loaded);
+        let loaded = |parcel: &crate::domain::ids::ParcelId| {
+            state.parcel(parcel.as_str()).is_some_and(|parcel| parcel.state == ParcelState::Loaded)
+        };
         if waybill.loaded && !waybill.parcels.iter().all(loaded) {
             broken.push(format!("waybill {} is loaded, a parcel of it is not", waybill.number));
         }
@@ -137,7 +152,8 @@ fn waybills(state: &Memory, broken: &mut Vec<Violation>) {
 
 fn stations(state: &Memory, broken: &mut Vec<Violation>) {
     for list in state.lists.values() {
-        let at: Vec<_> = state.stations.values().filter(|station| station.work == Some(Work::List(list.id.clone()))).collect();
+        let at: Vec<_> =
+            state.stations.values().filter(|station| station.work == Some(Work::List(list.id.clone()))).collect();
         let said = match &list.state {
             ListState::Open(station) => Some(station),
             _ => None,

@@ -60,7 +60,10 @@ impl View for Memory {
     }
 
     fn order_by_tracking(&self, code: &str) -> Option<OrderId> {
-        self.orders.values().find(|order| order.spec.tracking_code.as_deref() == Some(code)).map(|order| order.id().clone())
+        self.orders
+            .values()
+            .find(|order| order.spec.tracking_code.as_deref() == Some(code))
+            .map(|order| order.id().clone())
     }
 
     fn single_line_orders(&self, sku: &Sku) -> Vec<OrderId> {
@@ -115,10 +118,18 @@ impl View for Memory {
 
     fn by_number(&self, kind: Numbered, number: u32) -> Option<String> {
         match kind {
-            Numbered::Order => self.orders.values().find(|order| order.number == number).map(|order| order.id().to_string()),
-            Numbered::PickList => self.lists.values().find(|list| list.number == number).map(|list| list.id.to_string()),
-            Numbered::Parcel => self.parcels.values().find(|parcel| parcel.number == number).map(|parcel| parcel.id.to_string()),
-            Numbered::Product => self.products.values().find(|product| product.number == number).map(|product| product.sku.to_string()),
+            Numbered::Order => {
+                self.orders.values().find(|order| order.number == number).map(|order| order.id().to_string())
+            }
+            Numbered::PickList => {
+                self.lists.values().find(|list| list.number == number).map(|list| list.id.to_string())
+            }
+            Numbered::Parcel => {
+                self.parcels.values().find(|parcel| parcel.number == number).map(|parcel| parcel.id.to_string())
+            }
+            Numbered::Product => {
+                self.products.values().find(|product| product.number == number).map(|product| product.sku.to_string())
+            }
         }
     }
 

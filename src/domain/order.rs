@@ -360,9 +360,8 @@ impl OrderLine {
     /// Whether exactly what is demanded is in the box.
     #[must_use]
     pub fn is_satisfied(&self) -> bool {
-        self.short.is_none() && self.parts.iter().all(|part| {
-            part.packed == self.demanded() * part.per_set && part.picked == part.packed
-        })
+        self.short.is_none()
+            && self.parts.iter().all(|part| part.packed == self.demanded() * part.per_set && part.picked == part.packed)
     }
 }
 
@@ -425,7 +424,9 @@ impl Order {
     /// Whether everything wanted was packed, and something was wanted at all.
     #[must_use]
     pub fn is_packed(&self) -> bool {
-        !self.cancelled && self.lines.iter().all(OrderLine::is_packed) && self.lines.iter().any(|line| line.packed() > 0)
+        !self.cancelled
+            && self.lines.iter().all(OrderLine::is_packed)
+            && self.lines.iter().any(|line| line.packed() > 0)
     }
 
     /// The gift line that is still open, if all others are done.
@@ -441,7 +442,12 @@ mod tests {
     use super::*;
 
     fn consignee(name: &str, phone: &str, key: Option<&str>) -> Consignee {
-        Consignee { name: name.into(), phone: phone.into(), address: "杭州市 西湖区1号".into(), merge_key: key.map(Into::into) }
+        Consignee {
+            name: name.into(),
+            phone: phone.into(),
+            address: "杭州市 西湖区1号".into(),
+            merge_key: key.map(Into::into),
+        }
     }
 
     #[test]
@@ -454,6 +460,10 @@ mod tests {
 
     #[test]
     fn stages_are_ordered() {
-        assert!(Stage::Paid < Stage::StockLocked && Stage::StockLocked < Stage::Packed && Stage::Packed < Stage::WarrantyActive);
+        assert!(
+            Stage::Paid < Stage::StockLocked
+                && Stage::StockLocked < Stage::Packed
+                && Stage::Packed < Stage::WarrantyActive
+        );
     }
 }

@@ -84,7 +84,10 @@ pub fn barcode_key(text: &str) -> String {
 /// A part number as it is compared: upper case, without spaces and hyphens.
 #[must_use]
 pub fn part_number_key(text: &str) -> String {
-    text.chars().filter(|character| !character.is_whitespace() && *character != '-').flat_map(char::to_uppercase).collect()
+    text.chars()
+        .filter(|character| !character.is_whitespace() && *character != '-')
+        .flat_map(char::to_uppercase)
+        .collect()
 }
 
 #[cfg(test)]

@@ -59,10 +59,11 @@ impl Order {
 impl OrderLine {
     fn count_unit(&mut self, count: &Count, sign: Sign) {
         let Count { sku, identity, parts, .. } = count;
-        let at = self.units.iter().position(|unit| unit.sku == *sku && unit.identity == *identity).unwrap_or_else(|| {
-            self.units.push(Unit { sku: sku.clone(), identity: identity.clone(), picked: 0, packed: 0 });
-            self.units.len() - 1
-        });
+        let at =
+            self.units.iter().position(|unit| unit.sku == *sku && unit.identity == *identity).unwrap_or_else(|| {
+                self.units.push(Unit { sku: sku.clone(), identity: identity.clone(), picked: 0, packed: 0 });
+                self.units.len() - 1
+            });
         let unit = &mut self.units[at];
         for change in parts {
             sign.change(&mut unit.picked, change.picked);

@@ -34,7 +34,8 @@ impl Anchor {
     /// Opens the anchor, or makes one; answers the head that it holds.
     pub(super) fn open(path: &Path) -> Result<(Anchor, Option<Head>), LedgerError> {
         let io = |what| LedgerError::io(what, path);
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(io("can't open"))?;
+        let file =
+            File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(io("can't open"))?;
         let mut bytes = vec![0; 2 * SLOT];
         let length = file.metadata().map_err(io("can't read"))?.len();
         if length < bytes.len() as u64 {
@@ -43,7 +44,11 @@ impl Anchor {
         }
         file.read_exact_at(&mut bytes, 0).map_err(io("can't read"))?;
         let slots = [decode(&bytes[..SLOT]), decode(&bytes[SLOT..])];
-        let newest = slots.iter().enumerate().filter_map(|(index, slot)| slot.map(|head| (index, head))).max_by_key(|(_, head)| head.seq);
+        let newest = slots
+            .iter()
+            .enumerate()
+            .filter_map(|(index, slot)| slot.map(|head| (index, head)))
+            .max_by_key(|(_, head)| head.seq);
         let next = newest.map_or(0, |(index, _)| 1 - index);
         Ok((Anchor { file, next }, newest.map(|(_, head)| head)))
     }
@@ -91,7 +96,8 @@ mod tests {
         }
         assert_eq!(Anchor::open(&path).expect("an anchor").1, Some(head(3)));
         // head 3 stands in the first slot: spoil it
-        std::os::unix::fs::FileExt::write_all_at(&File::options().write(true).open(&path).expect("open"), b"x", 20).expect("spoilt");
+        std::os::unix::fs::FileExt::write_all_at(&File::options().write(true).open(&path).expect("open"), b"x", 20)
+            .expect("spoilt");
         let (mut anchor, found) = Anchor::open(&path).expect("an anchor");
         assert_eq!(found, Some(head(2)));
         anchor.write(head(4)).expect("written");

@@ -31,12 +31,21 @@ impl BareCommit {
                 scans += 1;
                 let record = vec![b'r'; RECORD];
                 let insert = |sql| conn.prepare_cached(sql).map_err(sqlite());
-                insert("INSERT INTO ledger (seq, body, hash) VALUES (?1, ?2, ?3)")?.execute(params![scans, record, [0_u8; 32]]).map_err(sqlite())?;
-                insert("INSERT INTO scans (scan_id, seq) VALUES (?1, ?2)")?.execute(params![format!("127.0.0.1:40000-{scans}"), scans]).map_err(sqlite())?;
-                insert("INSERT INTO outbox (record, part, type, order_id) VALUES (?1, 0, 'verified', ?2)")?.execute(params![scans, format!("SO-{station}")]).map_err(sqlite())?;
+                insert("INSERT INTO ledger (seq, body, hash) VALUES (?1, ?2, ?3)")?
+                    .execute(params![scans, record, [0_u8; 32]])
+                    .map_err(sqlite())?;
+                insert("INSERT INTO scans (scan_id, seq) VALUES (?1, ?2)")?
+                    .execute(params![format!("127.0.0.1:40000-{scans}"), scans])
+                    .map_err(sqlite())?;
+                insert("INSERT INTO outbox (record, part, type, order_id) VALUES (?1, 0, 'verified', ?2)")?
+                    .execute(params![scans, format!("SO-{station}")])
+                    .map_err(sqlite())?;
                 let order = "INSERT INTO orders (number, id, doc) VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE SET doc = ?3";
-                insert(order)?.execute(params![station + 1, format!("SO-{station}"), vec![b'o'; ORDER]]).map_err(sqlite())?;
-                let of_station = "INSERT INTO stations (id, doc) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET doc = ?2";
+                insert(order)?
+                    .execute(params![station + 1, format!("SO-{station}"), vec![b'o'; ORDER]])
+                    .map_err(sqlite())?;
+                let of_station =
+                    "INSERT INTO stations (id, doc) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET doc = ?2";
                 insert(of_station)?.execute(params![format!("s{station}"), vec![b's'; STATION]]).map_err(sqlite())?;
             }
             conn.execute_batch("COMMIT").map_err(sqlite())?;

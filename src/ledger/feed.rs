@@ -29,7 +29,8 @@ pub struct FeedEvent {
     pub data: Value,
 }
 
-const COLUMNS: &str = "SELECT o.seq, o.part, o.type, o.order_id, l.body, o.record FROM outbox o JOIN ledger l ON l.seq = o.record";
+const COLUMNS: &str =
+    "SELECT o.seq, o.part, o.type, o.order_id, l.body, o.record FROM outbox o JOIN ledger l ON l.seq = o.record";
 
 /// Facts after a cursor.
 pub(super) fn after(conn: &Connection, cursor: u64, limit: usize) -> Result<Vec<FeedEvent>, LedgerError> {

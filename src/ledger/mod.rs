@@ -40,7 +40,6 @@ pub use self::transaction::WriteTransaction;
 pub use self::verify::{Finding, Report, verify};
 pub use self::writer::{Health, WriteError, Writer, accept_damage};
 
-
 /// Why a ledger can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -110,7 +109,9 @@ impl LedgerError {
             LedgerError::Io { .. } => "check that the folder exists, is writable and has space",
             LedgerError::Newer { .. } => "nothing was changed",
             LedgerError::OldSqlite(_) => "build waybind with its bundled SQLite",
-            LedgerError::Sqlite { .. } | LedgerError::Document { .. } | LedgerError::Apply(_) => "run `waybind ledger verify`; keep a copy of the folder before anything else",
+            LedgerError::Sqlite { .. } | LedgerError::Document { .. } | LedgerError::Apply(_) => {
+                "run `waybind ledger verify`; keep a copy of the folder before anything else"
+            }
         }
     }
 }
@@ -176,7 +177,12 @@ impl Folder {
     pub fn lock(&self) -> Result<File, LedgerError> {
         std::fs::create_dir_all(&self.path).map_err(LedgerError::io("can't make the data folder", &self.path))?;
         let path = self.path.join("lock");
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(LedgerError::io("can't open", &path))?;
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(LedgerError::io("can't open", &path))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(std::fs::TryLockError::WouldBlock) => Err(LedgerError::InUse { folder: self.path.clone() }),

@@ -61,10 +61,10 @@ impl Reader {
         let idle = self.idle.lock().map(|mut idle| idle.pop()).unwrap_or_default();
         let conn = idle.map_or_else(|| schema::open_reader(&self.path), Ok)?;
         let done = work(&conn)?;
-        if let Ok(mut idle) = self.idle.lock() {
-            if idle.len() < KEPT_MAX {
-                idle.push(conn);
-            }
+        if let Ok(mut idle) = self.idle.lock()
+            && idle.len() < KEPT_MAX
+        {
+            idle.push(conn);
         }
         Ok(done)
     }
@@ -106,7 +106,9 @@ impl Reader {
     /// The feed can't be read.
     pub fn last_event(&self) -> Result<u64, LedgerError> {
         self.with(|conn| {
-            let last: Option<i64> = conn.query_row("SELECT max(seq) FROM outbox", [], |row| row.get(0)).map_err(LedgerError::sqlite("can't read the feed"))?;
+            let last: Option<i64> = conn
+                .query_row("SELECT max(seq) FROM outbox", [], |row| row.get(0))
+                .map_err(LedgerError::sqlite("can't read the feed"))?;
             Ok(last.unwrap_or(0).cast_unsigned())
         })
     }
@@ -117,7 +119,9 @@ impl Reader {
     /// The table can't be read.
     pub fn scan_seq(&self, scan: &str) -> Result<Option<u64>, LedgerError> {
         self.with(|conn| {
-            let seq = conn.query_row("SELECT seq FROM scans WHERE scan_id = ?1", [scan], |row| row.get::<_, i64>(0)).optional();
+            let seq = conn
+                .query_row("SELECT seq FROM scans WHERE scan_id = ?1", [scan], |row| row.get::<_, i64>(0))
+                .optional();
             seq.map(|seq| seq.map(i64::cast_unsigned)).map_err(LedgerError::sqlite("can't read the scans"))
         })
     }
@@ -147,7 +151,8 @@ impl Reader {
     pub fn newest_orders(&self, limit: usize) -> Result<Vec<String>, LedgerError> {
         self.with(|conn| {
             let sqlite = || LedgerError::sqlite("can't list orders");
-            let mut statement = conn.prepare_cached("SELECT id FROM orders ORDER BY number DESC LIMIT ?1").map_err(sqlite())?;
+            let mut statement =
+                conn.prepare_cached("SELECT id FROM orders ORDER BY number DESC LIMIT ?1").map_err(sqlite())?;
             let rows = statement.query_map([limit as i64], |row| row.get(0));
             rows.and_then(Iterator::collect).map_err(sqlite())
         })
@@ -160,7 +165,8 @@ impl Reader {
     pub fn stats(&self) -> Result<Stats, LedgerError> {
         self.with(|conn| {
             let count = |sql: &str| -> Result<u64, LedgerError> {
-                let count: i64 = conn.query_row(sql, [], |row| row.get(0)).map_err(LedgerError::sqlite("can't count"))?;
+                let count: i64 =
+                    conn.query_row(sql, [], |row| row.get(0)).map_err(LedgerError::sqlite("can't count"))?;
                 Ok(count.cast_unsigned())
             };
             Ok(Stats {

@@ -36,7 +36,8 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, LedgerError> {
 /// Opens the database to read beside the writer.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags).map_err(LedgerError::sqlite("can't open the database to read"))?;
+    let conn =
+        Connection::open_with_flags(path, flags).map_err(LedgerError::sqlite("can't open the database to read"))?;
     conn.busy_timeout(BUSY).map_err(LedgerError::sqlite("can't set the reader up"))?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     check_version(&conn)?;
@@ -54,7 +55,8 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
 }
 
 fn version(conn: &Connection) -> Result<i64, LedgerError> {
-    conn.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(LedgerError::sqlite("can't read the schema's version"))
+    conn.pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(LedgerError::sqlite("can't read the schema's version"))
 }
 
 fn check_version(conn: &Connection) -> Result<usize, LedgerError> {

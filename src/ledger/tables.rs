@@ -41,15 +41,26 @@ impl<'c> Tables<'c> {
         self.failure.borrow().is_some()
     }
 
-    fn one<T>(&self, sql: &'static str, params: impl Params, read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>) -> Option<T> {
-        let found = self.conn.prepare_cached(sql).and_then(|mut statement| statement.query_row(params, read).optional());
+    fn one<T>(
+        &self,
+        sql: &'static str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Option<T> {
+        let found =
+            self.conn.prepare_cached(sql).and_then(|mut statement| statement.query_row(params, read).optional());
         found.unwrap_or_else(|source| {
             self.fail(LedgerError::Sqlite { what: "can't read a table", source });
             None
         })
     }
 
-    fn many<T>(&self, sql: &'static str, params: impl Params + Clone, mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
+    fn many<T>(
+        &self,
+        sql: &'static str,
+        params: impl Params + Clone,
+        mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Vec<T> {
         let mut rows = || -> rusqlite::Result<Vec<T>> {
             let mut statement = self.conn.prepare_cached(sql)?;
             let mut rows = statement.query(params.clone())?;
@@ -66,7 +77,11 @@ impl<'c> Tables<'c> {
     }
 
     /// A document, from the cache or its table.
-    pub(super) fn document<T: Document>(&self, id: &str, shelf: impl Fn(&mut Cache) -> &mut Shelf<T>) -> Option<Arc<T>> {
+    pub(super) fn document<T: Document>(
+        &self,
+        id: &str,
+        shelf: impl Fn(&mut Cache) -> &mut Shelf<T>,
+    ) -> Option<Arc<T>> {
         if let Some(known) = shelf(&mut self.cache.borrow_mut()).get(id) {
             return known;
         }
@@ -83,7 +98,8 @@ impl<'c> Tables<'c> {
     }
 
     fn recorded_at(&self, seq: u64) -> Option<Recorded> {
-        let body: Vec<u8> = self.one("SELECT body FROM ledger WHERE seq = ?1", [seq.cast_signed()], |row| row.get(0))?;
+        let body: Vec<u8> =
+            self.one("SELECT body FROM ledger WHERE seq = ?1", [seq.cast_signed()], |row| row.get(0))?;
         let record: Record = match serde_json::from_slice(&body) {
             Ok(record) => record,
             Err(source) => {
@@ -103,9 +119,15 @@ fn sku(row: &Row<'_>, column: usize) -> rusqlite::Result<Sku> {
 }
 
 /// A column as a checked id.
-pub(super) fn id_of<T>(row: &Row<'_>, column: usize, new: impl FnOnce(&str) -> Result<T, crate::domain::ids::IdError>) -> rusqlite::Result<T> {
+pub(super) fn id_of<T>(
+    row: &Row<'_>,
+    column: usize,
+    new: impl FnOnce(&str) -> Result<T, crate::domain::ids::IdError>,
+) -> rusqlite::Result<T> {
     let text = row.get_ref(column)?.as_str()?;
-    new(text).map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error)))
+    new(text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+    })
 }
 
 fn number_slot(kind: Numbered) -> usize {
@@ -131,7 +153,10 @@ impl View for Tables<'_> {
         if let Some(known) = self.cache.borrow().barcodes.get(key) {
             return known.clone();
         }
-        let found = self.many("SELECT sku, quantity FROM product_codes WHERE kind = 'barcode' AND key = ?1", [key], |row| Ok((sku(row, 0)?, row.get(1)?)));
+        let found =
+            self.many("SELECT sku, quantity FROM product_codes WHERE kind = 'barcode' AND key = ?1", [key], |row| {
+                Ok((sku(row, 0)?, row.get(1)?))
+            });
         self.cache.borrow_mut().barcodes.insert(key.into(), found.clone());
         found
     }

@@ -27,7 +27,13 @@ pub struct WriteTransaction<'c> {
 }
 
 impl<'c> WriteTransaction<'c> {
-    pub(super) fn new(conn: &'c Connection, cache: Cache, head: Head, last_wall: Option<jiff::Timestamp>, box_id: &'c str) -> Self {
+    pub(super) fn new(
+        conn: &'c Connection,
+        cache: Cache,
+        head: Head,
+        last_wall: Option<jiff::Timestamp>,
+        box_id: &'c str,
+    ) -> Self {
         WriteTransaction { tables: Tables::new(conn, cache), head, last_wall, box_id }
     }
 
@@ -70,16 +76,21 @@ impl<'c> WriteTransaction<'c> {
     }
 
     fn insert(&mut self, record: &Record, scan: Option<&ScanId>) -> Result<(), LedgerError> {
-        let body = serde_json::to_vec(record).map_err(|source| LedgerError::Document { what: "a record can't be written".into(), source })?;
+        let body = serde_json::to_vec(record)
+            .map_err(|source| LedgerError::Document { what: "a record can't be written".into(), source })?;
         self.head = self.head.next(&body);
         let seq = self.head.seq.cast_signed();
         let sqlite = || LedgerError::sqlite("can't append to the ledger");
         let conn = self.tables.conn;
         let insert = |sql: &'static str| conn.prepare_cached(sql).map_err(sqlite());
-        insert("INSERT INTO ledger (seq, body, hash) VALUES (?1, ?2, ?3)")?.execute(params![seq, body, self.head.hash]).map_err(sqlite())?;
+        insert("INSERT INTO ledger (seq, body, hash) VALUES (?1, ?2, ?3)")?
+            .execute(params![seq, body, self.head.hash])
+            .map_err(sqlite())?;
         let conflict = record.verdict.as_ref().is_some_and(|verdict| verdict.code == Code::ScanIdConflict);
         if let Some(scan) = scan.filter(|_| !conflict) {
-            insert("INSERT INTO scans (scan_id, seq) VALUES (?1, ?2)")?.execute(params![scan.as_str(), seq]).map_err(sqlite())?;
+            insert("INSERT INTO scans (scan_id, seq) VALUES (?1, ?2)")?
+                .execute(params![scan.as_str(), seq])
+                .map_err(sqlite())?;
         }
         for (part, name, order) in public_parts(record) {
             let order = order.map(|order| order.as_str());
@@ -93,10 +104,13 @@ impl<'c> WriteTransaction<'c> {
     /// What was answered to a call with an idempotency key: its fingerprint, status and body.
     #[must_use]
     pub fn reply(&self, key: &str) -> Option<(String, u16, String)> {
-        let found = self.tables.conn.prepare_cached("SELECT fingerprint, status, body FROM replies WHERE key = ?1").and_then(|mut statement| {
-            let mut rows = statement.query([key])?;
-            rows.next()?.map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).transpose()
-        });
+        let found =
+            self.tables.conn.prepare_cached("SELECT fingerprint, status, body FROM replies WHERE key = ?1").and_then(
+                |mut statement| {
+                    let mut rows = statement.query([key])?;
+                    rows.next()?.map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).transpose()
+                },
+            );
         found.unwrap_or_else(|source| {
             self.tables.fail(LedgerError::Sqlite { what: "can't read a reply", source });
             None
@@ -106,7 +120,10 @@ impl<'c> WriteTransaction<'c> {
     /// Keeps what is answered to a call with an idempotency key.
     pub fn keep_reply(&mut self, key: &str, fingerprint: &str, status: u16, body: &str) {
         let seq = self.head.seq.cast_signed();
-        let kept = self.tables.conn.prepare_cached("INSERT INTO replies (key, fingerprint, status, body, seq) VALUES (?1, ?2, ?3, ?4, ?5)");
+        let kept = self
+            .tables
+            .conn
+            .prepare_cached("INSERT INTO replies (key, fingerprint, status, body, seq) VALUES (?1, ?2, ?3, ?4, ?5)");
         let kept = kept.and_then(|mut statement| statement.execute(params![key, fingerprint, status, body, seq]));
         if let Err(source) = kept {
             self.tables.fail(LedgerError::Sqlite { what: "can't keep a reply", source });
@@ -153,7 +170,8 @@ fn write_changed(conn: &Connection, cache: &mut Cache) -> Result<(), LedgerError
             conn.prepare_cached(sql)?.execute(params![list.number, list.id.as_str(), tote, json(&*list)?])?;
         }
         for parcel in cache.parcels.take_changed() {
-            let sql = "INSERT INTO parcels (number, id, doc) VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE SET doc = ?3";
+            let sql =
+                "INSERT INTO parcels (number, id, doc) VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE SET doc = ?3";
             conn.prepare_cached(sql)?.execute(params![parcel.number, parcel.id.as_str(), json(&*parcel)?])?;
         }
         for waybill in cache.waybills.take_changed() {
@@ -166,8 +184,13 @@ fn write_changed(conn: &Connection, cache: &mut Cache) -> Result<(), LedgerError
         }
         for station in cache.stations.take_changed() {
             let doc = json(&*station)?;
-            if conn.prepare_cached("UPDATE stations SET doc = ?2 WHERE id = ?1")?.execute(params![station.id.as_str(), doc])? == 0 {
-                conn.prepare_cached("INSERT INTO stations (id, doc) VALUES (?1, ?2)")?.execute(params![station.id.as_str(), doc])?;
+            if conn
+                .prepare_cached("UPDATE stations SET doc = ?2 WHERE id = ?1")?
+                .execute(params![station.id.as_str(), doc])?
+                == 0
+            {
+                conn.prepare_cached("INSERT INTO stations (id, doc) VALUES (?1, ?2)")?
+                    .execute(params![station.id.as_str(), doc])?;
             }
         }
         Ok(())
@@ -197,7 +220,8 @@ fn write_product(conn: &Connection, product: &Product) -> Result<(), WriteFault>
     let sql = "INSERT INTO products (number, id, doc) VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE SET doc = ?3";
     conn.prepare_cached(sql)?.execute(params![product.number, product.sku.as_str(), json(product)?])?;
     conn.prepare_cached("DELETE FROM product_codes WHERE sku = ?1")?.execute([product.sku.as_str()])?;
-    let mut insert = conn.prepare_cached("INSERT OR IGNORE INTO product_codes (kind, key, sku, quantity) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut insert =
+        conn.prepare_cached("INSERT OR IGNORE INTO product_codes (kind, key, sku, quantity) VALUES (?1, ?2, ?3, ?4)")?;
     for barcode in &product.barcodes {
         insert.execute(params!["barcode", barcode_key(&barcode.text), product.sku.as_str(), barcode.quantity])?;
     }
@@ -222,7 +246,12 @@ fn write_order(conn: &Connection, order: &Order) -> Result<(), WriteFault> {
         conn.prepare_cached("DELETE FROM single_lines WHERE order_id = ?1")?.execute([id])?;
         if untouched && order.stage == Stage::StockLocked && !order.cancelled {
             let sql = "INSERT INTO single_lines (sku, urgency, number, order_id) VALUES (?1, ?2, ?3, ?4)";
-            conn.prepare_cached(sql)?.execute(params![order.lines[0].spec.sku.as_str(), -i64::from(order.spec.priority), order.number, id])?;
+            conn.prepare_cached(sql)?.execute(params![
+                order.lines[0].spec.sku.as_str(),
+                -i64::from(order.spec.priority),
+                order.number,
+                id
+            ])?;
         }
     }
     if untouched {

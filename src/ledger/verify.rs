@@ -69,7 +69,9 @@ pub fn verify(folder: &Folder) -> Result<Report, LedgerError> {
     let head = walk(&conn, &mut report, &mut fold)?;
     report.head = data_encoding::HEXLOWER.encode(&head.hash);
     // the anchor is written after the commit: beside a working writer it may be ahead of this snapshot
-    let anchored = Anchor::open(&folder.anchor())?.1.filter(|anchored| anchored.seq <= head.seq || read_head_now(folder) < anchored.seq);
+    let anchored = Anchor::open(&folder.anchor())?
+        .1
+        .filter(|anchored| anchored.seq <= head.seq || read_head_now(folder) < anchored.seq);
     if let Some(damage) = compare(&conn, head, anchored)? {
         report.add(None, damage.what);
     }
@@ -162,8 +164,9 @@ fn compare_tables(conn: &Connection, fold: &Fold, report: &mut Report) -> Result
     documents(conn, &state.stations, "station", report)?;
     let sqlite = || LedgerError::sqlite("can't compare the tables");
     let mut statement = conn.prepare("SELECT scan_id, seq FROM scans ORDER BY scan_id").map_err(sqlite())?;
-    let scans: rusqlite::Result<BTreeMap<String, u64>> =
-        statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()))).and_then(Iterator::collect);
+    let scans: rusqlite::Result<BTreeMap<String, u64>> = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))
+        .and_then(Iterator::collect);
     if scans.map_err(sqlite())? != fold.scans {
         report.add(None, "the table of scan ids differs from the ledger".into());
     }
@@ -178,7 +181,12 @@ fn compare_tables(conn: &Connection, fold: &Fold, report: &mut Report) -> Result
     Ok(())
 }
 
-fn documents<K, T>(conn: &Connection, folded: &BTreeMap<K, Arc<T>>, kind: &str, report: &mut Report) -> Result<(), LedgerError>
+fn documents<K, T>(
+    conn: &Connection,
+    folded: &BTreeMap<K, Arc<T>>,
+    kind: &str,
+    report: &mut Report,
+) -> Result<(), LedgerError>
 where
     K: Ord + std::borrow::Borrow<str>,
     T: Document + PartialEq,

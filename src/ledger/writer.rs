@@ -151,7 +151,7 @@ impl Store {
     fn transact(&mut self, jobs: Vec<Job>, answers: &mut Vec<Answer>) -> Result<(), WriteError> {
         let mut jobs = jobs.into_iter();
         let not_recorded = |error: &dyn std::error::Error| WriteError::NotRecorded(chain(error));
-        if let Err(error) = self.conn.execute_batch("BEGIN IMMEDIATE") {
+        if let Err(error) = run(&self.conn, "BEGIN IMMEDIATE") {
             let error = not_recorded(&error);
             answers.extend(jobs.map(|job| job(Err(error.clone()))));
             return Err(error);
@@ -170,21 +170,26 @@ impl Store {
                 let error = not_recorded(&error);
                 answers.extend(jobs.map(|job| job(Err(error.clone()))));
                 // a failed roll-back leaves nothing committed either; the store is opened anew
-                drop(self.conn.execute_batch("ROLLBACK"));
+                drop(run(&self.conn, "ROLLBACK"));
                 return Err(error);
             }
         };
         if head == self.head {
             // nothing was appended: nothing to sync
             self.cache = cache;
-            return self.conn.execute_batch("COMMIT").map_err(|error| not_recorded(&error));
+            return run(&self.conn, "COMMIT").map_err(|error| not_recorded(&error));
         }
         let unknown = |error: &dyn std::error::Error| WriteError::NotConfirmed(chain(error));
-        self.conn.execute_batch("COMMIT").map_err(|error| unknown(&error))?;
+        run(&self.conn, "COMMIT").map_err(|error| unknown(&error))?;
         self.anchor.write(head).map_err(|error| unknown(&error))?;
         (self.head, self.last_wall, self.cache) = (head, last_wall, cache);
         Ok(())
     }
+}
+
+/// Runs a statement that stays prepared.
+fn run(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 /// An error with its causes, in one line.
@@ -289,7 +294,9 @@ fn settle(conn: &Connection) -> Result<(), LedgerError> {
 
 pub(super) fn read_head(conn: &Connection) -> Result<Head, LedgerError> {
     let last = conn
-        .query_row("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1", [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?)))
+        .query_row("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?))
+        })
         .optional()
         .map_err(LedgerError::sqlite("can't read the head of the ledger"))?;
     Ok(last.map_or(Head::EMPTY, |(seq, hash)| Head { seq: seq.cast_unsigned(), hash }))
@@ -299,17 +306,22 @@ pub(super) fn read_head(conn: &Connection) -> Result<Head, LedgerError> {
 pub(super) fn compare(conn: &Connection, head: Head, anchored: Option<Head>) -> Result<Option<Damage>, LedgerError> {
     let damage = |anchored: u64, what: String| Some(Damage { head: head.seq, anchored, what });
     let Some(anchored) = anchored else {
-        return Ok((head.seq > 0).then(|| damage(0, format!("the anchor is missing; the ledger ends with record {}", head.seq))).flatten());
+        return Ok((head.seq > 0)
+            .then(|| damage(0, format!("the anchor is missing; the ledger ends with record {}", head.seq)))
+            .flatten());
     };
     if head.seq < anchored.seq {
-        let what = format!("records {} to {} are missing: the ledger ends before its anchor", head.seq + 1, anchored.seq);
+        let what =
+            format!("records {} to {} are missing: the ledger ends before its anchor", head.seq + 1, anchored.seq);
         return Ok(damage(anchored.seq, what));
     }
     if anchored.seq == 0 {
         return Ok(None);
     }
     let hash = conn
-        .query_row("SELECT hash FROM ledger WHERE seq = ?1", [anchored.seq.cast_signed()], |row| row.get::<_, [u8; 32]>(0))
+        .query_row("SELECT hash FROM ledger WHERE seq = ?1", [anchored.seq.cast_signed()], |row| {
+            row.get::<_, [u8; 32]>(0)
+        })
         .optional()
         .map_err(LedgerError::sqlite("can't read the anchored record"))?;
     if hash != Some(anchored.hash) {
@@ -321,7 +333,9 @@ pub(super) fn compare(conn: &Connection, head: Head, anchored: Option<Head>) -> 
 /// The id of this box: made at the first start, and never again under the same data.
 fn box_id(conn: &Connection) -> Result<Arc<str>, LedgerError> {
     let sql = "INSERT INTO meta (key, value) VALUES ('box', lower(hex(randomblob(4)))) ON CONFLICT (key) DO NOTHING";
-    let made = conn.execute(sql, []).and_then(|_| conn.query_row("SELECT value FROM meta WHERE key = 'box'", [], |row| row.get::<_, String>(0)));
+    let made = conn
+        .execute(sql, [])
+        .and_then(|_| conn.query_row("SELECT value FROM meta WHERE key = 'box'", [], |row| row.get::<_, String>(0)));
     made.map(Into::into).map_err(LedgerError::sqlite("can't read the id of the box"))
 }
 

@@ -2,16 +2,14 @@
 //!
 //! A refusal says what was expected, what was scanned, that nothing was counted, and what to do next.
 
-
 mod page;
 mod verdict;
 mod why;
 
 use serde::{Deserialize, Serialize};
 
-
 pub use self::page::{Phrase, phrase};
-pub use self::verdict::{VerdictText, order_stage, missing_why, verdict_text};
+pub use self::verdict::{VerdictText, missing_why, order_stage, verdict_text};
 
 /// A language of the pages and messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -222,7 +222,11 @@ mod tests {
                 assert!(!text.title.is_empty(), "{code:?}");
                 assert!(!code.is_refusal() || !text.hint.is_empty(), "{code:?} says what to do next");
                 // loading says "loaded" both when it was done and, as a warning, when it was done before
-                assert!(seen.insert((text.title.clone(), language)) || text.title == "已装车", "{} stands twice", text.title);
+                assert!(
+                    seen.insert((text.title.clone(), language)) || text.title == "已装车",
+                    "{} stands twice",
+                    text.title
+                );
             }
         }
     }

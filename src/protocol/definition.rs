@@ -168,7 +168,15 @@ pub struct SerialSettings {
 
 impl Default for SerialSettings {
     fn default() -> Self {
-        SerialSettings { baud: 9_600, data_bits: 8, parity: Parity::None, stop_bits: 1, flow: Flow::None, dtr: true, rts: true }
+        SerialSettings {
+            baud: 9_600,
+            data_bits: 8,
+            parity: Parity::None,
+            stop_bits: 1,
+            flow: Flow::None,
+            dtr: true,
+            rts: true,
+        }
     }
 }
 

@@ -37,8 +37,12 @@ impl Framer {
     #[must_use]
     pub fn new(definition: Arc<Definition>) -> Self {
         let kind = match definition.framing.clone() {
-            Framing::Line { terminators, prefix, acknowledge } => Kind::Line(LineFramer::new(terminators, prefix, acknowledge)),
-            Framing::StxEtx { start, end, lrc, acknowledge, reject } => Kind::Stx(StxFramer::new(&start, &end, lrc, acknowledge, reject)),
+            Framing::Line { terminators, prefix, acknowledge } => {
+                Kind::Line(LineFramer::new(terminators, prefix, acknowledge))
+            }
+            Framing::StxEtx { start, end, lrc, acknowledge, reject } => {
+                Kind::Stx(StxFramer::new(&start, &end, lrc, acknowledge, reject))
+            }
             Framing::Ssi { layout } => Kind::Ssi(Box::new(SsiFramer::new(layout))),
         };
         Framer { definition, kind }

@@ -1,8 +1,8 @@
 //! Text that ends with a terminator: the most common way of scanners.
 
+use super::FRAME_MAX;
 use super::definition::HexBytes;
 use super::framer::Item;
-use super::FRAME_MAX;
 
 pub(super) struct LineFramer {
     terminators: Vec<Vec<u8>>,
@@ -11,20 +11,40 @@ pub(super) struct LineFramer {
     buffer: Vec<u8>,
     /// A frame that is too long is passed over to its end.
     skipping: bool,
+    /// What would make the terminator that ended the last frame a longer one: the LF of CR LF.
+    rest: Vec<u8>,
 }
 
 impl LineFramer {
     pub(super) fn new(terminators: Vec<HexBytes>, prefix: HexBytes, acknowledge: HexBytes) -> Self {
-        let mut terminators: Vec<Vec<u8>> = terminators.into_iter().map(|bytes| bytes.0).filter(|bytes| !bytes.is_empty()).collect();
+        let mut terminators: Vec<Vec<u8>> =
+            terminators.into_iter().map(|bytes| bytes.0).filter(|bytes| !bytes.is_empty()).collect();
         terminators.sort_by_key(|terminator| std::cmp::Reverse(terminator.len()));
-        LineFramer { terminators, prefix: prefix.0, acknowledge: acknowledge.0, buffer: Vec::new(), skipping: false }
+        LineFramer {
+            terminators,
+            prefix: prefix.0,
+            acknowledge: acknowledge.0,
+            buffer: Vec::new(),
+            skipping: false,
+            rest: Vec::new(),
+        }
     }
 
     pub(super) fn feed(&mut self, bytes: &[u8], items: &mut Vec<Item>) {
         for byte in bytes {
+            if self.rest.first() == Some(byte) {
+                self.rest.remove(0);
+                continue;
+            }
+            self.rest.clear();
             self.buffer.push(*byte);
-            if let Some(len) = self.terminators.iter().find(|end| self.buffer.ends_with(end)).map(Vec::len) {
-                self.buffer.truncate(self.buffer.len() - len);
+            if let Some(ended) = self.terminators.iter().find(|end| self.buffer.ends_with(end)) {
+                self.buffer.truncate(self.buffer.len() - ended.len());
+                let longer = self
+                    .terminators
+                    .iter()
+                    .find_map(|longer| longer.strip_prefix(ended.as_slice()).filter(|rest| !rest.is_empty()));
+                self.rest = longer.unwrap_or_default().to_vec();
                 self.end(items);
             } else if self.buffer.len() > FRAME_MAX {
                 if !self.skipping {

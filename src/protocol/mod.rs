@@ -11,7 +11,8 @@ mod ssi;
 mod stx;
 
 pub use self::definition::{
-    Definition, Feedback, Flow, Framing, HexBytes, Lrc, Parity, SerialSettings, SsiLayout, Symbology, Vector, VectorFile,
+    Definition, Feedback, Flow, Framing, HexBytes, Lrc, Parity, SerialSettings, SsiLayout, Symbology, Vector,
+    VectorFile,
 };
 pub use self::framer::{Framer, Item};
 

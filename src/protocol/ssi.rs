@@ -2,9 +2,9 @@
 //!
 //! There is no start byte, so the stream is found again by its checksums.
 
+use super::FRAME_MAX;
 use super::definition::SsiLayout;
 use super::framer::Item;
-use super::FRAME_MAX;
 
 /// Length, opcode, source, status.
 const HEADER: usize = 4;
@@ -25,7 +25,8 @@ const STATUS_RETRANSMIT: u8 = 0x01;
 const STATUS_CONTINUED: u8 = 0x02;
 
 /// What scanners send; anything else is noise that happens to look like a packet.
-const FROM_SCANNER: &[u8] = &[SEGMENT, 0x80, 0x91, 0xA4, 0xB1, 0xB4, 0xC6, CMD_ACK, CMD_NAK, 0xD4, 0xD6, DECODE_DATA, 0xF6];
+const FROM_SCANNER: &[u8] =
+    &[SEGMENT, 0x80, 0x91, 0xA4, 0xB1, 0xB4, 0xC6, CMD_ACK, CMD_NAK, 0xD4, 0xD6, DECODE_DATA, 0xF6];
 /// What a host must acknowledge.
 const WANTS_ACK: &[u8] = &[0x80, 0xB1, 0xB4, 0xC6, 0xD6, DECODE_DATA, 0xF6];
 
@@ -129,7 +130,11 @@ impl SsiFramer {
     /// Adds a packet's data to the message; the last one makes it a frame.
     fn gather(&mut self, data: &[u8], goes_on: bool, items: &mut Vec<Item>) {
         // the code type stands in every packet of a classic message, and counts once
-        let rest = if self.message.is_empty() || self.layout == SsiLayout::Cordless { data } else { data.get(1..).unwrap_or_default() };
+        let rest = if self.message.is_empty() || self.layout == SsiLayout::Cordless {
+            data
+        } else {
+            data.get(1..).unwrap_or_default()
+        };
         self.message.extend(rest);
         if self.message.len() > FRAME_MAX {
             let data = std::mem::take(&mut self.message);
@@ -147,7 +152,11 @@ impl SsiFramer {
         let characters = match self.layout {
             SsiLayout::Classic => rest,
             SsiLayout::Cordless => match rest {
-                [0x01, high, low, characters @ ..] if characters.len() == usize::from(*high) * 256 + usize::from(*low) => characters,
+                [0x01, high, low, characters @ ..]
+                    if characters.len() == usize::from(*high) * 256 + usize::from(*low) =>
+                {
+                    characters
+                }
                 _ => return broken("the length within the packet does not match"),
             },
         };
@@ -183,7 +192,9 @@ fn same_message(one: &[u8], other: &[u8]) -> bool {
 /// What the start of some bytes is.
 fn candidate(bytes: &[u8]) -> Candidate {
     let plausible = |at: usize, fits: &dyn Fn(u8) -> bool| bytes.get(at).is_none_or(|byte| fits(*byte));
-    let header = plausible(0, &|length| usize::from(length) >= HEADER) && plausible(1, &|opcode| FROM_SCANNER.contains(&opcode)) && plausible(2, &|source| source != HOST);
+    let header = plausible(0, &|length| usize::from(length) >= HEADER)
+        && plausible(1, &|opcode| FROM_SCANNER.contains(&opcode))
+        && plausible(2, &|source| source != HOST);
     let Some(length) = bytes.first().copied().map(usize::from).filter(|_| header) else { return Candidate::No };
     let Some(whole) = bytes.get(..length + SUM) else { return Candidate::Partial };
     if checksum(&whole[..length]) == whole[length..] {

@@ -1,8 +1,8 @@
 //! A start byte, data, an end byte, perhaps a check byte behind it.
 
+use super::FRAME_MAX;
 use super::definition::{HexBytes, Lrc};
 use super::framer::Item;
-use super::FRAME_MAX;
 
 pub(super) struct StxFramer {
     start: u8,
@@ -22,7 +22,13 @@ enum State {
 }
 
 impl StxFramer {
-    pub(super) fn new(start: &HexBytes, end: &HexBytes, lrc: Option<Lrc>, acknowledge: HexBytes, reject: HexBytes) -> Self {
+    pub(super) fn new(
+        start: &HexBytes,
+        end: &HexBytes,
+        lrc: Option<Lrc>,
+        acknowledge: HexBytes,
+        reject: HexBytes,
+    ) -> Self {
         let first = |bytes: &HexBytes, default| bytes.0.first().copied().unwrap_or(default);
         let (start, end) = (first(start, 0x02), first(end, 0x03));
         StxFramer { start, end, lrc, acknowledge: acknowledge.0, reject: reject.0, state: State::Outside }

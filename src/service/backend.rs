@@ -18,7 +18,9 @@ use crate::domain::view::View;
 use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, WriteTransaction};
 use crate::message::Language;
 use crate::web::api::acted_json;
-use crate::web::backend::{Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, Shown, Unavailable};
+use crate::web::backend::{
+    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, Shown, Unavailable,
+};
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
 const INTAKE_CHUNK: usize = 20;
@@ -44,7 +46,10 @@ fn record(transaction: &mut WriteTransaction<'_>, caller: &Caller, outcome: &Out
 }
 
 impl Core {
-    async fn read<T: Send + 'static>(&self, work: impl FnOnce(&Reader) -> Result<T, LedgerError> + Send + 'static) -> Result<T, Unavailable> {
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Reader) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, Unavailable> {
         let reader = self.parts.reader.clone();
         let read = spawn_blocking(move || work(&reader)).await;
         read.map_err(|error| Unavailable(error.to_string()))?.map_err(unreadable)
@@ -60,7 +65,15 @@ impl Core {
 
     fn feed_item(&self, event: FeedEvent) -> FeedItem {
         let time = self.parts.clock.written(event.time);
-        FeedItem { by: event.by, seq: event.seq, id: event.id, time, kind: event.kind, order: event.order, data: event.data }
+        FeedItem {
+            by: event.by,
+            seq: event.seq,
+            id: event.id,
+            time,
+            kind: event.kind,
+            order: event.order,
+            data: event.data,
+        }
     }
 }
 
@@ -90,7 +103,13 @@ impl Backend for Core {
         Ok(outcomes)
     }
 
-    async fn act(&self, caller: Caller, order: OrderId, action: OrderAction, key: Option<Idempotency>) -> Result<Acted, Unavailable> {
+    async fn act(
+        &self,
+        caller: Caller,
+        order: OrderId,
+        action: OrderAction,
+        key: Option<Idempotency>,
+    ) -> Result<Acted, Unavailable> {
         let now = self.parts.clock.now();
         let acted = self.parts.writer.submit(move |transaction| {
             if let Some((fingerprint, status, body)) = key.as_ref().and_then(|key| transaction.reply(&key.key)) {
@@ -122,7 +141,10 @@ impl Backend for Core {
         Ok(outcome)
     }
 
-    async fn look<T: Send + 'static>(&self, work: impl FnOnce(&dyn View) -> T + Send + 'static) -> Result<T, Unavailable> {
+    async fn look<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn View) -> T + Send + 'static,
+    ) -> Result<T, Unavailable> {
         self.read(move |reader| reader.look(|transaction| work(transaction.view()))).await
     }
 
@@ -161,15 +183,18 @@ impl Backend for Core {
     }
 
     fn devices(&self) -> Vec<DeviceView> {
-        let view = |(id, (station, state)): (&crate::domain::ids::DeviceId, &(StationId, crate::device::DeviceState))| DeviceView {
-            name: id.to_string(),
-            station: station.clone(),
-            connected: state.connected,
-            last_read: state.last_read.map(|at| self.parts.clock.written(at)),
-            last_error: state.last_error.clone(),
-            frames: state.frames,
-            broken: state.broken,
-        };
+        let view =
+            |(id, (station, state)): (&crate::domain::ids::DeviceId, &(StationId, crate::device::DeviceState))| {
+                DeviceView {
+                    name: id.to_string(),
+                    station: station.clone(),
+                    connected: state.connected,
+                    last_read: state.last_read.map(|at| self.parts.clock.written(at)),
+                    last_error: state.last_error.clone(),
+                    frames: state.frames,
+                    broken: state.broken,
+                }
+            };
         held(&self.parts.devices).iter().map(view).collect()
     }
 
@@ -187,9 +212,15 @@ impl Backend for Core {
 
     fn metrics(&self) -> String {
         let mut text = self.parts.metrics.exposition();
-        text.push_str("# HELP waybind_device_connected Whether a scanner is there.\n# TYPE waybind_device_connected gauge\n");
+        text.push_str(
+            "# HELP waybind_device_connected Whether a scanner is there.\n# TYPE waybind_device_connected gauge\n",
+        );
         for device in self.devices() {
-            text.push_str(&format!("waybind_device_connected{{device={:?}}} {}\n", device.name, u8::from(device.connected)));
+            text.push_str(&format!(
+                "waybind_device_connected{{device={:?}}} {}\n",
+                device.name,
+                u8::from(device.connected)
+            ));
         }
         let recording = u8::from(self.health() == LedgerHealth::Good);
         text.push_str(&format!("# HELP waybind_recording Whether the ledger can be written.\n# TYPE waybind_recording gauge\nwaybind_recording {recording}\n"));

@@ -49,7 +49,8 @@ fn scanner(settings: &DeviceSettings, library: &Library) -> Result<Scanner, Devi
     let name = || settings.name.clone();
     let named = |source| DeviceError::Name { name: name(), source };
     let definition = library.get(&settings.protocol).cloned();
-    let definition = definition.ok_or_else(|| DeviceError::Protocol { name: name(), protocol: settings.protocol.clone() })?;
+    let definition =
+        definition.ok_or_else(|| DeviceError::Protocol { name: name(), protocol: settings.protocol.clone() })?;
     let line = SerialSettings {
         baud: settings.baud.unwrap_or(definition.serial.baud),
         parity: settings.parity.unwrap_or(definition.serial.parity),

@@ -157,14 +157,18 @@ fn site_key(path: &PathBuf) -> Result<SiteKey, LedgerError> {
     let io = |what| LedgerError::io(what, path);
     match std::fs::read_to_string(path) {
         Ok(text) => {
-            let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+            let bytes = data_encoding::HEXLOWER_PERMISSIVE
+                .decode(text.trim().as_bytes())
+                .ok()
+                .and_then(|bytes| bytes.try_into().ok());
             let invalid = || std::io::Error::new(std::io::ErrorKind::InvalidData, "64 hexadecimal digits are expected");
             bytes.map(SiteKey::new).ok_or_else(invalid).map_err(io("can't use the site's key in"))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let mut bytes = [0; 32];
             random(&mut bytes);
-            let mut file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(io("can't make"))?;
+            let mut file =
+                File::options().write(true).create_new(true).mode(0o600).open(path).map_err(io("can't make"))?;
             file.write_all(data_encoding::HEXLOWER.encode(&bytes).as_bytes()).map_err(io("can't write"))?;
             file.sync_all().map_err(io("can't sync"))?;
             Ok(SiteKey::new(bytes))

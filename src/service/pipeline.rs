@@ -88,16 +88,23 @@ impl Core {
 
     fn tell(&self, station: &StationId, verdict: Verdict) {
         let at = self.parts.clock.now().at.wall;
-        held(&self.parts.shown).insert(station.clone(), Shown { verdict, reading: None, text: String::new(), device: None, at });
+        held(&self.parts.shown)
+            .insert(station.clone(), Shown { verdict, reading: None, text: String::new(), device: None, at });
         self.announce(station);
     }
 }
 
 /// Decides within the transaction, and appends what was decided.
-fn record(transaction: &mut WriteTransaction<'_>, site: &Site, scan: &Scan, peer: Option<String>, now: Now) -> Result<Judged, UnknownStation> {
+fn record(
+    transaction: &mut WriteTransaction<'_>,
+    site: &Site,
+    scan: &Scan,
+    peer: Option<String>,
+    now: Now,
+) -> Result<Judged, UnknownStation> {
     let (mut verdict, events, reading) = match decide(transaction.view(), site, scan, now)? {
-        Decision::Repeated(verdict) => return Ok(Judged { verdict, reading: None, recorded: false }),
-        Decision::Decided { verdict, events, reading } => (verdict, events, reading),
+        Decision::Repeated(verdict) => return Ok(Judged { verdict: *verdict, reading: None, recorded: false }),
+        Decision::Decided { verdict, events, reading } => (*verdict, events, reading),
     };
     let session = transaction.view().station(&scan.station).session.as_ref().map(|session| session.operator.clone());
     let cause = Cause::Scan {
@@ -111,7 +118,7 @@ fn record(transaction: &mut WriteTransaction<'_>, site: &Site, scan: &Scan, peer
         fingerprint: data_encoding::HEXLOWER.encode(&fingerprint(scan)),
     };
     transaction.append(now.at, cause, Some(&mut verdict), events);
-    Ok(Judged { verdict, reading: reading.as_ref().map(summary), recorded: true })
+    Ok(Judged { verdict, reading: reading.as_deref().map(summary), recorded: true })
 }
 
 /// What a scan said, for people.

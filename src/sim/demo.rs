@@ -1,5 +1,7 @@
 //! The demo: the service with four simulated scanners, and a shift played on them.
 
+#![allow(clippy::print_stdout, reason = "the demo tells its story on the terminal")]
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -106,16 +108,17 @@ struct Shift {
 pub async fn play(settings: &Demo) -> Result<Outcome, DemoError> {
     let (folder, fresh) = folder(settings)?;
     let played = play_in(settings, &folder).await;
-    if fresh {
-        if let Err(source) = std::fs::remove_dir_all(&folder) {
-            tracing::warn!(path = %folder.display(), %source, "The demo's folder could not be removed.");
-        }
+    if fresh && let Err(source) = std::fs::remove_dir_all(&folder) {
+        tracing::warn!(path = %folder.display(), %source, "The demo's folder could not be removed.");
     }
     played
 }
 
 fn folder(settings: &Demo) -> Result<(PathBuf, bool), DemoError> {
-    let path = settings.data.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("waybind-demo-{}", std::process::id())));
+    let path = settings
+        .data
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("waybind-demo-{}", std::process::id())));
     let failed = |source| DemoError::Folder { path: path.clone(), source };
     std::fs::create_dir_all(&path).map_err(failed)?;
     if std::fs::read_dir(&path).map_err(failed)?.next().is_some() {
@@ -129,7 +132,11 @@ async fn play_in(settings: &Demo, folder: &Path) -> Result<Outcome, DemoError> {
     config.station = STATIONS.iter().map(|(id, mode)| station(id, mode)).collect();
     let (ends, fixed_mount) = plug_in(&mut config, settings.traces.as_deref())?;
     let running = start(&config).await?;
-    println!("waybind demo: http://{}/  (stations: {})", running.address, STATIONS.map(|(id, _)| format!("/station/{id}")).join("  "));
+    println!(
+        "waybind demo: http://{}/  (stations: {})",
+        running.address,
+        STATIONS.map(|(id, _)| format!("/station/{id}")).join("  ")
+    );
     let scanners = connect(ends, fixed_mount).await?;
     let updates = running.core.updates();
     let mut shift = Shift { running, scanners, updates, fast: settings.fast, outcome: Outcome::default() };
@@ -184,7 +191,11 @@ fn plug_in(config: &mut Config, traces: Option<&Path>) -> Result<(Ends, TcpListe
     let failed = |source| DemoError::Scanner { station: "dock-01", source };
     let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?.to_string();
-    config.device.push(DeviceSettings { kind: DeviceKind::Tcp, address: Some(address), ..device("dock-01", Family::FixedMount) });
+    config.device.push(DeviceSettings {
+        kind: DeviceKind::Tcp,
+        address: Some(address),
+        ..device("dock-01", Family::FixedMount)
+    });
     Ok((ends, listener))
 }
 
@@ -199,7 +210,10 @@ async fn connect(ends: Ends, fixed_mount: TcpListener) -> Result<Vec<(&'static s
         scanners.push((station, SimScanner::new(family, writer, reader).map_err(failed)?));
     }
     let failed = |source| DemoError::Scanner { station: "dock-01", source };
-    let accepted = tokio::task::spawn_blocking(move || fixed_mount.accept()).await.map_err(std::io::Error::other).and_then(|accepted| accepted);
+    let accepted = tokio::task::spawn_blocking(move || fixed_mount.accept())
+        .await
+        .map_err(std::io::Error::other)
+        .and_then(|accepted| accepted);
     let (stream, _) = accepted.map_err(failed)?;
     let reader = stream.try_clone().map_err(failed)?;
     scanners.push(("dock-01", SimScanner::new(Family::FixedMount, stream, reader).map_err(failed)?));
@@ -215,8 +229,12 @@ impl Shift {
                 "/api/v1/pick-lists" => Kind::PickLists,
                 _ => Kind::Waybills,
             };
-            let (parsed, _) = things_from_json(kind, body, &String::new).map_err(|problem| DemoError::Story(format!("{problem:?}")))?;
-            let things = parsed.into_iter().collect::<Result<Vec<_>, _>>().map_err(|(id, why)| DemoError::Story(format!("{id} {why}")))?;
+            let (parsed, _) = things_from_json(kind, body, &String::new)
+                .map_err(|problem| DemoError::Story(format!("{problem:?}")))?;
+            let things = parsed
+                .into_iter()
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|(id, why)| DemoError::Story(format!("{id} {why}")))?;
             let caller = Caller { peer: "demo".into(), call: "demo" };
             let outcomes = self.running.core.intake(caller, things).await?;
             if let Some(refused) = outcomes.iter().find(|outcome| outcome.events().is_empty()) {
@@ -272,12 +290,19 @@ impl Shift {
     }
 
     /// The next verdict that the station shows.
-    async fn verdict(&mut self, station: &'static str, data: &str, before: Option<&crate::domain::ids::ScanId>) -> Result<Verdict, DemoError> {
+    async fn verdict(
+        &mut self,
+        station: &'static str,
+        data: &str,
+        before: Option<&crate::domain::ids::ScanId>,
+    ) -> Result<Verdict, DemoError> {
         let wanted = id(station)?;
         let silent = || DemoError::Silent { station, data: data.to_owned() };
         let shown = tokio::time::timeout(PATIENCE, async {
             loop {
-                if let Some(shown) = self.running.core.shown(&wanted).filter(|shown| Some(&shown.verdict.scan_id) != before) {
+                if let Some(shown) =
+                    self.running.core.shown(&wanted).filter(|shown| Some(&shown.verdict.scan_id) != before)
+                {
                     return Some(shown.verdict);
                 }
                 if let Err(tokio::sync::broadcast::error::RecvError::Closed) = self.updates.recv().await {
@@ -303,9 +328,16 @@ fn print_verdict(station: &str, data: &str, verdict: &Verdict, expected: Option<
     };
     let text = verdict_text(verdict, Language::English);
     let visible = data.replace('\u{1d}', "␝");
-    let counts = verdict.counts.filter(|_| verdict.code.is_accepted()).map(|counts| format!("  {}/{} picked, {} packed", counts.picked, counts.demanded, counts.packed));
+    let counts = verdict
+        .counts
+        .filter(|_| verdict.code.is_accepted())
+        .map(|counts| format!("  {}/{} picked, {} packed", counts.picked, counts.demanded, counts.packed));
     let counts = counts.unwrap_or_default();
-    println!("  {station:9} {visible:36} \x1b[{colour}m{shape} {:22}\x1b[0m {}{counts}", verdict.code.as_str(), text.detail);
+    println!(
+        "  {station:9} {visible:36} \x1b[{colour}m{shape} {:22}\x1b[0m {}{counts}",
+        verdict.code.as_str(),
+        text.detail
+    );
     if let Some(expected) = expected {
         println!("            expected {expected}");
     }

@@ -25,12 +25,12 @@ impl Pty {
     /// # Errors
     /// The system has no more of them.
     pub fn open() -> io::Result<Pty> {
-        let scanner = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+        let scanner = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         grantpt(&scanner)?;
         unlockpt(&scanner)?;
         let name = ptsname(&scanner, Vec::new())?;
         let path = PathBuf::from(name.to_string_lossy().into_owned());
-        let host = rustix::fs::open(&path, OFlags::RDWR | OFlags::NOCTTY, rustix::fs::Mode::empty())?;
+        let host = rustix::fs::open(&path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, rustix::fs::Mode::empty())?;
         let mut settings = tcgetattr(&host)?;
         settings.make_raw();
         tcsetattr(&host, OptionalActions::Now, &settings)?;

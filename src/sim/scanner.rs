@@ -85,7 +85,11 @@ impl SimScanner {
     ///
     /// # Errors
     /// No thread can be started to listen.
-    pub fn new(family: Family, line: impl Write + Send + 'static, mut reader: impl Read + Send + 'static) -> io::Result<Self> {
+    pub fn new(
+        family: Family,
+        line: impl Write + Send + 'static,
+        mut reader: impl Read + Send + 'static,
+    ) -> io::Result<Self> {
         let (tell, heard) = channel();
         std::thread::Builder::new().name("sim-scanner".into()).spawn(move || {
             let mut buffer = [0; 512];
@@ -132,7 +136,10 @@ impl SimScanner {
                 Ok(bytes) => self.pending.extend(bytes),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     let heard = data_encoding::HEXLOWER.encode(&self.pending);
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, format!("the host did not send what was awaited; it sent {heard}")));
+                    return Err(io::Error::new(
+                        io::ErrorKind::TimedOut,
+                        format!("the host did not send what was awaited; it sent {heard}"),
+                    ));
                 }
             }
         }

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 /// The stations, each with its scanner.
-pub const STATIONS: [(&str, &str); 4] = [("pick-01", "pick"), ("bench-01", "bench"), ("bench-02", "bench"), ("dock-01", "load")];
+pub const STATIONS: [(&str, &str); 4] =
+    [("pick-01", "pick"), ("bench-01", "bench"), ("bench-02", "bench"), ("dock-01", "load")];
 
 /// Something that happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,36 +22,65 @@ use Step::{Call, Say, Scan};
 /// Products, orders, pick lists and waybills, as the API takes them, in this order.
 #[must_use]
 pub fn work() -> Vec<(&'static str, Value)> {
-    let consignee = |name: &str| json!({"name": name, "phone": "13800001111", "address": "浙江省杭州市西湖区文三路 1 号"});
+    let consignee =
+        |name: &str| json!({"name": name, "phone": "13800001111", "address": "浙江省杭州市西湖区文三路 1 号"});
     let order = |id: &str, name: &str, lines: Value| json!({"id": id, "carrier": "ZTO", "region": "330106", "consignee": consignee(name), "lines": lines});
     vec![
-        ("/api/v1/products", json!([
-            {"sku": "FLT-204", "name": "机油滤清器 oil filter", "barcodes": [{"text": "6901234567892"}, {"text": "16901234567899", "quantity": 10}]},
-            {"sku": "AIR-31", "name": "空气滤清器 air filter", "barcodes": [{"text": "6901234567915"}], "part_numbers": ["A 000 090 37 51"]},
-            {"sku": "PAD-118", "name": "刹车片 brake pads", "barcodes": [{"text": "9506000134352"}], "tracking": ["lot"]},
-            {"sku": "ECU-77", "name": "控制单元 control unit", "barcodes": [{"text": "6901234567939"}], "tracking": ["serial"]},
-            {"sku": "KIT-AO", "name": "空滤+机滤套装 air and oil filter kit"},
-            {"sku": "CAP-1", "name": "赠品帽 cap", "barcodes": [{"text": "6901234567953"}]}
-        ])),
-        ("/api/v1/orders", json!([
-            order("SO-1001", "张伟", json!([{"line": 1, "sku": "FLT-204", "quantity": 2}, {"line": 2, "sku": "PAD-118", "quantity": 2, "lot": "A1"}])),
-            order("SO-1002", "李娜", json!([{"line": 1, "sku": "ECU-77", "quantity": 1, "revision": "03"}, {"line": 2, "sku": "CAP-1", "quantity": 1, "gift_of": 1}])),
-            order("SO-1003", "王芳", json!([{"line": 1, "sku": "KIT-AO", "quantity": 1, "components": [{"sku": "AIR-31", "quantity": 1}, {"sku": "FLT-204", "quantity": 1}]}])),
-            order("SO-1004", "赵强", json!([{"line": 1, "sku": "FLT-204", "quantity": 1}])),
-            order("SO-1005", "刘洋", json!([{"line": 1, "sku": "AIR-31", "quantity": 3}, {"line": 2, "sku": "FLT-204", "quantity": 1}]))
-        ])),
-        ("/api/v1/pick-lists", json!([{"id": "PL-7", "lines": [
-            {"order": "SO-1001", "line": 1, "quantity": 2, "location": "A-01-2", "slot": "1"},
-            {"order": "SO-1001", "line": 2, "quantity": 2, "location": "B-04-1", "slot": "1"},
-            {"order": "SO-1005", "line": 1, "quantity": 3, "location": "A-02-1", "slot": "2"},
-            {"order": "SO-1005", "line": 2, "quantity": 1, "location": "A-01-2", "slot": "2"}
-        ]}])),
-        ("/api/v1/waybills", json!([
-            {"number": "75312345678901", "carrier": "ZTO", "orders": ["SO-1001"]},
-            {"number": "75312345678902", "carrier": "ZTO", "orders": ["SO-1002"]},
-            {"number": "75312345678903", "carrier": "ZTO", "orders": ["SO-1003"]},
-            {"number": "75312345678905", "carrier": "ZTO", "orders": ["SO-1005"]}
-        ])),
+        (
+            "/api/v1/products",
+            json!([
+                {"sku": "FLT-204", "name": "机油滤清器 oil filter", "barcodes": [{"text": "6901234567892"}, {"text": "16901234567899", "quantity": 10}]},
+                {"sku": "AIR-31", "name": "空气滤清器 air filter", "barcodes": [{"text": "6901234567915"}], "part_numbers": ["A 000 090 37 51"]},
+                {"sku": "PAD-118", "name": "刹车片 brake pads", "barcodes": [{"text": "9506000134352"}], "tracking": ["lot"]},
+                {"sku": "ECU-77", "name": "控制单元 control unit", "barcodes": [{"text": "6901234567939"}], "tracking": ["serial"]},
+                {"sku": "KIT-AO", "name": "空滤+机滤套装 air and oil filter kit"},
+                {"sku": "CAP-1", "name": "赠品帽 cap", "barcodes": [{"text": "6901234567953"}]}
+            ]),
+        ),
+        (
+            "/api/v1/orders",
+            json!([
+                order(
+                    "SO-1001",
+                    "张伟",
+                    json!([{"line": 1, "sku": "FLT-204", "quantity": 2}, {"line": 2, "sku": "PAD-118", "quantity": 2, "lot": "A1"}])
+                ),
+                order(
+                    "SO-1002",
+                    "李娜",
+                    json!([{"line": 1, "sku": "ECU-77", "quantity": 1, "revision": "03"}, {"line": 2, "sku": "CAP-1", "quantity": 1, "gift_of": 1}])
+                ),
+                order(
+                    "SO-1003",
+                    "王芳",
+                    json!([{"line": 1, "sku": "KIT-AO", "quantity": 1, "components": [{"sku": "AIR-31", "quantity": 1}, {"sku": "FLT-204", "quantity": 1}]}])
+                ),
+                order("SO-1004", "赵强", json!([{"line": 1, "sku": "FLT-204", "quantity": 1}])),
+                order(
+                    "SO-1005",
+                    "刘洋",
+                    json!([{"line": 1, "sku": "AIR-31", "quantity": 3}, {"line": 2, "sku": "FLT-204", "quantity": 1}])
+                )
+            ]),
+        ),
+        (
+            "/api/v1/pick-lists",
+            json!([{"id": "PL-7", "lines": [
+                {"order": "SO-1001", "line": 1, "quantity": 2, "location": "A-01-2", "slot": "1"},
+                {"order": "SO-1001", "line": 2, "quantity": 2, "location": "B-04-1", "slot": "1"},
+                {"order": "SO-1005", "line": 1, "quantity": 3, "location": "A-02-1", "slot": "2"},
+                {"order": "SO-1005", "line": 2, "quantity": 1, "location": "A-01-2", "slot": "2"}
+            ]}]),
+        ),
+        (
+            "/api/v1/waybills",
+            json!([
+                {"number": "75312345678901", "carrier": "ZTO", "orders": ["SO-1001"]},
+                {"number": "75312345678902", "carrier": "ZTO", "orders": ["SO-1002"]},
+                {"number": "75312345678903", "carrier": "ZTO", "orders": ["SO-1003"]},
+                {"number": "75312345678905", "carrier": "ZTO", "orders": ["SO-1005"]}
+            ]),
+        ),
     ]
 }
 

@@ -133,13 +133,26 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// Judges a scan; the answer comes when it is durable.
     fn scan(&self, scan: Scan, peer: String) -> impl Future<Output = Result<Verdict, UnknownStation>> + Send;
     /// Takes things that upstream describes, in their order.
-    fn intake(&self, caller: Caller, things: Vec<Thing>) -> impl Future<Output = Result<Vec<Outcome>, Unavailable>> + Send;
+    fn intake(
+        &self,
+        caller: Caller,
+        things: Vec<Thing>,
+    ) -> impl Future<Output = Result<Vec<Outcome>, Unavailable>> + Send;
     /// Takes a word about an order.
-    fn act(&self, caller: Caller, order: OrderId, action: OrderAction, key: Option<Idempotency>) -> impl Future<Output = Result<Acted, Unavailable>> + Send;
+    fn act(
+        &self,
+        caller: Caller,
+        order: OrderId,
+        action: OrderAction,
+        key: Option<Idempotency>,
+    ) -> impl Future<Output = Result<Acted, Unavailable>> + Send;
     /// Takes the word that a waybill no longer holds.
     fn void(&self, caller: Caller, waybill: WaybillNo) -> impl Future<Output = Result<Outcome, Unavailable>> + Send;
     /// Looks at the warehouse as it stands.
-    fn look<T: Send + 'static>(&self, work: impl FnOnce(&dyn View) -> T + Send + 'static) -> impl Future<Output = Result<T, Unavailable>> + Send;
+    fn look<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn View) -> T + Send + 'static,
+    ) -> impl Future<Output = Result<T, Unavailable>> + Send;
     /// Facts after a cursor.
     fn events(&self, after: u64, limit: usize) -> impl Future<Output = Result<Vec<FeedItem>, Unavailable>> + Send;
     /// An order's story.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
@@ -23,12 +23,22 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let too_large = || {
+            let problem =
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("a body may have {BODY_MAX} bytes"));
+            problem.hint("send up to 1,000 objects a request")
+        };
+        let announced = request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > BODY_MAX) {
+            return Err(too_large());
+        }
         let read = Limited::new(request.into_body(), BODY_MAX).collect();
         match tokio::time::timeout(BODY_TIME, read).await {
             Ok(Ok(body)) => Ok(Body(body.to_bytes())),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("a body may have {BODY_MAX} bytes")).hint("send up to 1,000 objects a request"))
-            }
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
             Ok(Err(error)) => Err(Problem::malformed(format!("the body broke off: {error}"))),
             Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "slow", "the body did not come within 5 seconds")),
         }

@@ -53,18 +53,20 @@ impl<B: Backend> Guard<B> {
     }
 
     /// Lets a request through, or answers it.
-    pub(super) fn check(&self, request: &Request) -> Result<(), Response> {
+    pub(super) fn check(&self, request: &Request) -> Result<(), Box<Response>> {
         if self.trust == Trust::Control {
             return Ok(());
         }
-        let refused = |detail: &str| Problem::new(StatusCode::FORBIDDEN, "forbidden", detail).into_response();
+        let refused = |detail: &str| Box::new(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail).into_response());
         let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
         let host = text(header::HOST).unwrap_or_default();
         if !self.is_ours(host) {
-            return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "this box does not go by that name").hint("add it to `hosts` in the configuration").into_response());
+            let problem = Problem::new(StatusCode::FORBIDDEN, "forbidden", "this box does not go by that name");
+            return Err(Box::new(problem.hint("add it to `hosts` in the configuration").into_response()));
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
-            let foreign_origin = text(header::ORIGIN).is_some_and(|origin| origin.split_once("://").is_none_or(|(_, rest)| rest != host));
+            let foreign_origin = text(header::ORIGIN)
+                .is_some_and(|origin| origin.split_once("://").is_none_or(|(_, rest)| rest != host));
             let cross_site = request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site");
             if foreign_origin || cross_site {
                 return Err(refused("pages of other sites may not call"));
@@ -80,10 +82,12 @@ impl<B: Backend> Guard<B> {
             _ => host,
         };
         let bare = name.trim_start_matches('[').trim_end_matches(']');
-        bare.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost") || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
+        bare.parse::<IpAddr>().is_ok()
+            || name.eq_ignore_ascii_case("localhost")
+            || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
     }
 
-    fn check_token(&self, request: &Request) -> Result<(), Response> {
+    fn check_token(&self, request: &Request) -> Result<(), Box<Response>> {
         let loopback = match request.extensions().get::<Peer>() {
             Some(Peer::Ip(address)) => address.is_loopback(),
             Some(Peer::Local) => true,
@@ -96,10 +100,11 @@ impl<B: Backend> Guard<B> {
         }
         let wants_page = request.method() == Method::GET && !path.starts_with("/api/") && path != "/metrics";
         if wants_page {
-            return Err(Redirect::to("/login").into_response());
+            return Err(Box::new(Redirect::to("/login").into_response()));
         }
-        let problem = Problem::new(StatusCode::UNAUTHORIZED, "token_wanted", "beyond this machine the API wants a token");
-        Err(problem.hint("send `Authorization: Bearer …`; `waybind token` makes one").into_response())
+        let problem =
+            Problem::new(StatusCode::UNAUTHORIZED, "token_wanted", "beyond this machine the API wants a token");
+        Err(Box::new(problem.hint("send `Authorization: Bearer …`; `waybind token` makes one").into_response()))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Pages, live events and the API, over HTTP/1.1.
 //!
-//! The pages are rendered here ([`pages`]), useful before any script has run, and kept up to date by server-sent
-//! events that carry the same fragments. The API ([`api`]) is the contract with integrators. [`server`] is an accept
-//! loop with limits of its own; [`guard`] checks hosts, origins and tokens.
+//! The pages are rendered here (`pages`), useful before any script has run, and kept up to date by server-sent
+//! events that carry the same fragments. The API ([`api`]) is the contract with integrators. `server` is an accept
+//! loop with limits of its own; `guard` checks hosts, origins and tokens.
 
 pub mod api;
 pub mod backend;
@@ -31,7 +31,7 @@ pub fn router<B: Backend>(backend: B, trust: Trust, hosts: Vec<String>) -> Route
         async move {
             match guard.check(&request) {
                 Ok(()) => next.run(request).await,
-                Err(refused) => refused,
+                Err(refused) => *refused,
             }
         }
     });
@@ -39,5 +39,7 @@ pub fn router<B: Backend>(backend: B, trust: Trust, hosts: Vec<String>) -> Route
 }
 
 async fn not_found() -> Response {
-    Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.").hint("see /openapi.json for what there is").into_response()
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.")
+        .hint("see /openapi.json for what there is")
+        .into_response()
 }

@@ -23,7 +23,13 @@ impl Problem {
     #[must_use]
     pub fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
-        Problem { kind: format!("urn:waybind:problem:{kind}"), title, status: status.as_u16(), detail: detail.into(), hint: String::new() }
+        Problem {
+            kind: format!("urn:waybind:problem:{kind}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            hint: String::new(),
+        }
     }
 
     /// What to do about it.
@@ -61,6 +67,7 @@ impl IntoResponse for Problem {
 
 impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Self {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ledger", error.0).hint("nothing was recorded; try again when the disk can be written")
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ledger", error.0)
+            .hint("nothing was recorded; try again when the disk can be written")
     }
 }

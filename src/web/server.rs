@@ -154,7 +154,13 @@ async fn drain(mut tasks: tokio::task::JoinSet<()>) {
     }
 }
 
-fn connection<I>(io: I, router: Router, peer: Peer, limits: Limits, mut stop: watch::Receiver<bool>) -> impl Future<Output = ()>
+fn connection<I>(
+    io: I,
+    router: Router,
+    peer: Peer,
+    limits: Limits,
+    mut stop: watch::Receiver<bool>,
+) -> impl Future<Output = ()>
 where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {

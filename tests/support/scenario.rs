@@ -6,10 +6,14 @@ use jiff::civil::Date;
 use waybind::barcode::codes::{CodeKind, SiteKey};
 use waybind::domain::ids::{CarrierCode, OperatorId, OrderId, PickListId, Sku, StationId, WaybillNo};
 use waybind::domain::memory::Memory;
-use waybind::domain::order::{Component, Consignee, HoldReason, LineSpec, Note, OrderSpec, ShipPolicy, ShortDecision, Stage};
+use waybind::domain::order::{
+    Component, Consignee, HoldReason, LineSpec, Note, OrderSpec, ShipPolicy, ShortDecision, Stage,
+};
 use waybind::domain::product::{Barcode, RevisionPattern, Tracking};
 use waybind::domain::station::{Bind, Mode, Seal, SignIn, StationRules};
-use waybind::domain::upstream::{ListContent, ListLineSpec, ListSpec, OperatorSpec, OrderAction, ProductSpec, Thing, WaybillSpec};
+use waybind::domain::upstream::{
+    ListContent, ListLineSpec, ListSpec, OperatorSpec, OrderAction, ProductSpec, Thing, WaybillSpec,
+};
 use waybind::domain::verdict::Verdict;
 use waybind::domain::work::Role;
 
@@ -25,13 +29,22 @@ pub enum Action {
     Void(String),
     Wait(u64),
     /// Station, data, expected code, expected fields.
-    Scan { station: String, data: String, code: String, expect: Vec<(String, String)>, twist: Vec<(String, String)> },
+    Scan {
+        station: String,
+        data: String,
+        code: String,
+        expect: Vec<(String, String)>,
+        twist: Vec<(String, String)>,
+    },
 }
 
 pub fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/scenarios");
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "scn")).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "scn"))
+        .collect();
     files.sort();
     files
 }
@@ -84,7 +97,10 @@ pub fn parse_line(line: &str) -> Option<Action> {
 }
 
 fn pairs(text: &str) -> Vec<(String, String)> {
-    text.split_whitespace().filter_map(|pair| pair.split_once('=')).map(|(key, value)| (key.to_owned(), value.replace('_', " "))).collect()
+    text.split_whitespace()
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(key, value)| (key.to_owned(), value.replace('_', " ")))
+        .collect()
 }
 
 fn value(pairs: &[(String, String)], key: &str) -> Option<String> {
@@ -127,7 +143,13 @@ fn product(text: &str) -> Option<ProductSpec> {
         Barcode { text: text.to_owned(), quantity: quantity.parse().unwrap() }
     });
     let tracking = value(&fields, "track").map(|list| {
-        list.split(',').map(|word| match word { "lot" => Tracking::Lot, "serial" => Tracking::Serial, _ => Tracking::Expiry }).collect()
+        list.split(',')
+            .map(|word| match word {
+                "lot" => Tracking::Lot,
+                "serial" => Tracking::Serial,
+                _ => Tracking::Expiry,
+            })
+            .collect()
     });
     Some(ProductSpec {
         sku: Sku::new(sku).ok()?,
@@ -185,9 +207,13 @@ fn order_line(index: usize, text: &str) -> Option<LineSpec> {
     let (item, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
     let (sku, quantity) = quantity_of(item)?;
     let fields = pairs(rest);
-    let many = |key: &str| value(&fields, key).map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>()).unwrap_or_default();
+    let many = |key: &str| {
+        value(&fields, key).map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>()).unwrap_or_default()
+    };
     let components = value(&fields, "kit").map(|kit| {
-        kit.split('+').map(|part| quantity_of(part).map(|(sku, quantity)| Component { sku: Sku::new(sku).unwrap(), quantity })).collect::<Option<Vec<_>>>()
+        kit.split('+')
+            .map(|part| quantity_of(part).map(|(sku, quantity)| Component { sku: Sku::new(sku).unwrap(), quantity }))
+            .collect::<Option<Vec<_>>>()
     });
     Some(LineSpec {
         line: index as u32 + 1,
@@ -248,7 +274,15 @@ fn operator(text: &str) -> Option<OperatorSpec> {
         _ => Role::Operator,
     };
     let active = !rest.contains("inactive");
-    Some(OperatorSpec { id: OperatorId::new(id).ok()?, version: None, name: id.to_owned(), role, active, fresh_badge: badge(id), pin: None })
+    Some(OperatorSpec {
+        id: OperatorId::new(id).ok()?,
+        version: None,
+        name: id.to_owned(),
+        role,
+        active,
+        fresh_badge: badge(id),
+        pin: None,
+    })
 }
 
 fn badge(id: &str) -> String {
@@ -258,7 +292,15 @@ fn badge(id: &str) -> String {
 fn act(word: &str, rest: &str, outcome: Option<String>) -> Option<Action> {
     let (target, more) = rest.split_once(' ').unwrap_or((rest, ""));
     let (order, line) = target.split_once('/').unwrap_or((target, ""));
-    let reason = |text: &str| Some(match text { "risk" => HoldReason::Risk, "refund" => HoldReason::Refund, "address_change" => HoldReason::AddressChange, "master_data" => HoldReason::MasterData, _ => HoldReason::Other });
+    let reason = |text: &str| {
+        Some(match text {
+            "risk" => HoldReason::Risk,
+            "refund" => HoldReason::Refund,
+            "address_change" => HoldReason::AddressChange,
+            "master_data" => HoldReason::MasterData,
+            _ => HoldReason::Other,
+        })
+    };
     let action = match word {
         "hold" => OrderAction::Hold { reason: reason(more)?, note: None },
         "release" => OrderAction::Release { reason: if more.is_empty() { None } else { reason(more) } },
@@ -268,11 +310,22 @@ fn act(word: &str, rest: &str, outcome: Option<String>) -> Option<Action> {
             OrderAction::Cancel { lines: Some(vec![(line.parse().ok()?, quantity)]) }
         }
         "address" => OrderAction::Address(consignee(more)),
-        "stage" => OrderAction::Stage(match more { "risk_passed" => Stage::RiskPassed, "stock_locked" => Stage::StockLocked, "packed" => Stage::Packed, "signed" => Stage::Signed, _ => Stage::WarrantyActive }),
+        "stage" => OrderAction::Stage(match more {
+            "risk_passed" => Stage::RiskPassed,
+            "stock_locked" => Stage::StockLocked,
+            "packed" => Stage::Packed,
+            "signed" => Stage::Signed,
+            _ => Stage::WarrantyActive,
+        }),
         "return" => OrderAction::Return { exchange_order: None },
         "decide" => OrderAction::ShortDecision {
             line: line.parse().ok()?,
-            decision: match more { "ship_short" => ShortDecision::ShipShort, "wait" => ShortDecision::Wait, "cancel_line" => ShortDecision::CancelLine, sku => ShortDecision::Substitute(Sku::new(sku).ok()?) },
+            decision: match more {
+                "ship_short" => ShortDecision::ShipShort,
+                "wait" => ShortDecision::Wait,
+                "cancel_line" => ShortDecision::CancelLine,
+                sku => ShortDecision::Substitute(Sku::new(sku).ok()?),
+            },
         },
         _ => return None,
     };
@@ -281,7 +334,9 @@ fn act(word: &str, rest: &str, outcome: Option<String>) -> Option<Action> {
 
 /// Puts our own codes in the place of `{order:SO-1}`, `{list:PL-1}`, `{badge:wang}`, `{parcel:B1}`, `{product:X}`.
 pub fn expand(data: &str, key: &SiteKey, state: &Memory) -> String {
-    let Some((kind, id)) = data.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).and_then(|inner| inner.split_once(':')) else {
+    let Some((kind, id)) =
+        data.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).and_then(|inner| inner.split_once(':'))
+    else {
         return data.to_owned();
     };
     match kind {
@@ -317,7 +372,12 @@ pub fn field(verdict: &Verdict, name: &str) -> String {
         "demanded" => text(counts.map(|counts| counts.demanded.to_string())),
         "first" => text(verdict.first_code.map(|code| code.as_str().to_owned())),
         "why" => serde_json::to_value(&verdict.why).unwrap().as_str().unwrap_or("none").replace('_', "-"),
-        "missing" => verdict.missing.iter().map(|missing| serde_json::to_value(missing.why).unwrap().as_str().unwrap().replace('_', "-")).collect::<Vec<_>>().join(","),
+        "missing" => verdict
+            .missing
+            .iter()
+            .map(|missing| serde_json::to_value(missing.why).unwrap().as_str().unwrap().replace('_', "-"))
+            .collect::<Vec<_>>()
+            .join(","),
         "candidates" => verdict.candidates.join(","),
         _ => match name.split_once('.') {
             Some(("expected", name)) => facts(name, &verdict.expected),

@@ -60,13 +60,22 @@ impl Served {
         std::fs::write(&file, config).unwrap();
         let (address, data) = (free_address(), folder.join("data"));
         let mut command = Command::new(program());
-        command.arg("serve").arg("--config").arg(&file).arg("--data").arg(&data).arg("--listen").arg(address.to_string());
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(&file)
+            .arg("--data")
+            .arg(&data)
+            .arg("--listen")
+            .arg(address.to_string());
         command.envs(environment.iter().copied()).env("RUST_LOG", "off").stderr(Stdio::null()).stdout(Stdio::null());
         Served { child: command.spawn().unwrap(), address, data }
     }
 
     pub fn wait_answering(&self) {
-        eventually("an answer of the service", || Client::try_connect(self.address)?.try_call("GET", "/healthz", None).filter(|(status, _)| *status == 200));
+        eventually("an answer of the service", || {
+            Client::try_connect(self.address)?.try_call("GET", "/healthz", None).filter(|(status, _)| *status == 200)
+        });
     }
 
     pub fn client(&self) -> Client {
@@ -100,7 +109,10 @@ impl Client {
     }
 
     pub fn try_text(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Option<(u16, String)> {
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {}\r\n\r\n{body}", body.len());
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
         self.stream.get_mut().write_all(request.as_bytes()).ok()?;
         let mut line = String::new();
         self.stream.read_line(&mut line).ok()?;
@@ -165,7 +177,8 @@ pub fn endless(id: &str) -> Value {
 
 pub fn verify(data: &Path) -> (bool, Value) {
     let output = Command::new(program()).args(["ledger", "verify", "--json", "--data"]).arg(data).output().unwrap();
-    let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&output.stderr).into_owned()));
+    let report = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&output.stderr).into_owned()));
     (output.status.success(), report)
 }
 

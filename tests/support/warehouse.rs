@@ -27,7 +27,8 @@ pub struct Warehouse {
 impl Default for Warehouse {
     fn default() -> Self {
         let overridable = OVERRIDABLE.iter().copied().filter(|code| *code != Code::WrongSerial).collect();
-        let site = Site { key: SiteKey::new([1; 32]), stations: HashMap::new(), ignore: vec!["IGNORE*".into()], overridable };
+        let site =
+            Site { key: SiteKey::new([1; 32]), stations: HashMap::new(), ignore: vec!["IGNORE*".into()], overridable };
         Warehouse { state: Memory::default(), site, clock_ms: 1_000, facts: Vec::new(), scans: 0 }
     }
 }
@@ -72,8 +73,9 @@ impl Warehouse {
             bounced: false,
         });
         match decide(&self.state, &self.site, &scan, self.now()).unwrap() {
-            Decision::Repeated(verdict) => verdict,
+            Decision::Repeated(verdict) => *verdict,
             Decision::Decided { verdict, events, .. } => {
+                let verdict = *verdict;
                 self.record(&events);
                 if verdict.code != Code::ScanIdConflict {
                     let recorded = Recorded { verdict: verdict.clone(), fingerprint: fingerprint(&scan) };

@@ -122,7 +122,19 @@ pub(super) const fn ai(
     qualifiers: Option<&'static str>,
 ) -> Ai {
     let max_len = total(components);
-    Ai { digits, members: 1, decimals: false, title, fixed, attribute, components, qualifiers, required, excluded, max_len }
+    Ai {
+        digits,
+        members: 1,
+        decimals: false,
+        title,
+        fixed,
+        attribute,
+        components,
+        qualifiers,
+        required,
+        excluded,
+        max_len,
+    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "one argument a column of the table")]
@@ -308,7 +320,9 @@ mod tests {
     fn every_pattern_of_the_table_names_something() {
         let mut seen = 0;
         for ai in TABLE {
-            for pattern in ai.required.split([';', ',', '+']).chain(ai.excluded.split(',')).filter(|text| !text.is_empty()) {
+            for pattern in
+                ai.required.split([';', ',', '+']).chain(ai.excluded.split(',')).filter(|text| !text.is_empty())
+            {
                 seen += 1;
                 assert!(TABLE.iter().any(|other| other.matches(pattern)), "{pattern} in {}", ai.digits);
             }

@@ -66,11 +66,11 @@ fn segments(path: &str, path_at: usize) -> Vec<Segment<'_>> {
 /// The segments from the rightmost primary key on.
 fn find_key(path: &str, path_at: usize) -> Option<Vec<Segment<'_>>> {
     let mut all = segments(path, path_at);
-    let is_key = |segment: &Segment<'_>| {
-        super::lookup(segment.0).is_some_and(|ai| ai.qualifiers.is_some())
-    };
+    let is_key = |segment: &Segment<'_>| super::lookup(segment.0).is_some_and(|ai| ai.qualifiers.is_some());
     // the value of a key is never looked at as a key itself
-    let key = (1..all.len().saturating_sub(1)).rev().find(|index| is_key(&all[*index]) && (all.len() - index) % 2 == 0)
+    let key = (1..all.len().saturating_sub(1))
+        .rev()
+        .find(|index| is_key(&all[*index]) && (all.len() - index).is_multiple_of(2))
         .or_else(|| (1..all.len().saturating_sub(1)).rev().find(|index| is_key(&all[*index])))?;
     Some(all.split_off(key))
 }
@@ -189,9 +189,14 @@ mod tests {
     fn keys_qualifiers_and_attributes() {
         let gtin = ("01", "09506000134352");
         assert_eq!(elements("https://id.gs1.org/01/09506000134352"), pairs(&[gtin]));
-        assert_eq!(elements("https://shop.example:8443/some/stem/01/09506000134352/10/A%2F1/21/X?17=271231&linkType=all#top"),
-            pairs(&[gtin, ("10", "A/1"), ("21", "X"), ("17", "271231")]));
-        assert_eq!(elements("HTTP://EXAMPLE.COM/01/09506000134352/235/Z?&&30=5"), pairs(&[gtin, ("235", "Z"), ("30", "5")]));
+        assert_eq!(
+            elements("https://shop.example:8443/some/stem/01/09506000134352/10/A%2F1/21/X?17=271231&linkType=all#top"),
+            pairs(&[gtin, ("10", "A/1"), ("21", "X"), ("17", "271231")])
+        );
+        assert_eq!(
+            elements("HTTP://EXAMPLE.COM/01/09506000134352/235/Z?&&30=5"),
+            pairs(&[gtin, ("235", "Z"), ("30", "5")])
+        );
     }
 
     #[test]

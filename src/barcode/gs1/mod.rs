@@ -10,8 +10,8 @@ mod table;
 
 use jiff::civil::Date;
 
-use self::definition::{Companions, Dictionary, Lines, definition, identifier_len};
 pub use self::definition::{Ai, CharacterSet, Component, lookup};
+use self::definition::{Companions, Dictionary, Lines, definition, identifier_len};
 use super::dates;
 use super::error::{DecodeErrorCode as Code, Fault};
 
@@ -70,7 +70,9 @@ pub enum Warning {
 impl std::fmt::Display for Warning {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Warning::MissingCompanion { ai } => write!(out, "({ai}) stands without the identifier that must accompany it"),
+            Warning::MissingCompanion { ai } => {
+                write!(out, "({ai}) stands without the identifier that must accompany it")
+            }
             Warning::ExcludedPair { ai, other } => write!(out, "({ai}) must not stand together with ({other})"),
             Warning::IgnoredParameter { name } => write!(out, "\"{name}\" is no GS1 attribute and was ignored"),
         }
@@ -98,7 +100,8 @@ impl<'a> ElementString<'a> {
     }
 
     fn push(&mut self, element: Element<'a>, offset: usize) -> Result<(), Fault> {
-        if self.present.contains(element.line) && self.value(element.ai).is_some_and(|earlier| earlier != element.value) {
+        if self.present.contains(element.line) && self.value(element.ai).is_some_and(|earlier| earlier != element.value)
+        {
             return Err(Fault::new(Code::RepeatedAi, offset));
         }
         if self.elements.len() == ELEMENTS_MAX {
@@ -122,12 +125,14 @@ impl<'a> ElementString<'a> {
 
     fn missing(&self, element: &Element<'_>, wanted: &Companions, warnings: &mut Vec<Warning>) {
         let ai = || element.ai.to_owned();
-        let lacks = |alternatives: &Vec<definition::Alternative>| !alternatives.iter().any(|one| one.holds(&self.present));
+        let lacks =
+            |alternatives: &Vec<definition::Alternative>| !alternatives.iter().any(|one| one.holds(&self.present));
         if wanted.required.iter().any(lacks) {
             warnings.push(Warning::MissingCompanion { ai: ai() });
         }
         if self.present.intersects(&wanted.excluded) {
-            let others = self.elements.iter().filter(|other| wanted.excluded.contains(other.line) && other.ai != element.ai);
+            let others =
+                self.elements.iter().filter(|other| wanted.excluded.contains(other.line) && other.ai != element.ai);
             warnings.extend(others.map(|other| Warning::ExcludedPair { ai: ai(), other: other.ai.to_owned() }));
         }
     }
@@ -192,7 +197,9 @@ pub(super) fn check_value(ai: &Ai, value: &str, year: i16) -> Result<(), Fault> 
             continue;
         }
         let len = rest.min(component.max);
-        if let Some(offset) = value.as_bytes()[at..at + len].iter().position(|byte| !allowed(component.characters, *byte)) {
+        if let Some(offset) =
+            value.as_bytes()[at..at + len].iter().position(|byte| !allowed(component.characters, *byte))
+        {
             return Err(Fault::new(Code::InvalidCharacter, at + offset));
         }
         if len < component.min {
@@ -281,7 +288,10 @@ mod tests {
 
     #[test]
     fn element_strings_are_split_by_length_and_separator() {
-        assert_eq!(elements("010950600013435210A1\u{1d}17271231"), [("01", "09506000134352"), ("10", "A1"), ("17", "271231")]);
+        assert_eq!(
+            elements("010950600013435210A1\u{1d}17271231"),
+            [("01", "09506000134352"), ("10", "A1"), ("17", "271231")]
+        );
         assert_eq!(elements("\u{1d}0109506000134352"), [("01", "09506000134352")]);
         assert_eq!(elements("0109506000134352\u{1d}10A1\u{1d}"), [("01", "09506000134352"), ("10", "A1")]);
         assert_eq!(elements("3103001500"), [("3103", "001500")]);
@@ -324,7 +334,10 @@ mod tests {
         let warnings = |text| parse(text, TODAY).expect("valid").warnings();
         assert_eq!(warnings("0209506000134352"), [Warning::MissingCompanion { ai: "02".into() }]);
         assert_eq!(warnings("00095060001343500019020950600013435237105"), []);
-        assert!(warnings("01095060001343523100000001\u{1d}3101000001").contains(&Warning::ExcludedPair { ai: "3100".into(), other: "3101".into() }));
+        assert!(
+            warnings("01095060001343523100000001\u{1d}3101000001")
+                .contains(&Warning::ExcludedPair { ai: "3100".into(), other: "3101".into() })
+        );
         assert_eq!(warnings("010950600013435210A1"), []);
     }
 

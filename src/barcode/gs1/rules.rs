@@ -61,9 +61,17 @@ impl Rule {
             Rule::YyyyMmDd => dates::yyyymmdd(text).map(drop),
             Rule::Hh => at_most(text, 23),
             Rule::Mi | Rule::Ss => at_most(text, 59),
-            Rule::HhMi => at_most(&text[..2], 23).and_then(|()| at_most(&text[2..], 59).map_err(|fault| fault.after(2))),
+            Rule::HhMi => {
+                at_most(&text[..2], 23).and_then(|()| at_most(&text[2..], 59).map_err(|fault| fault.after(2)))
+            }
             Rule::Iso3166 => listed(text, COUNTRIES_NUMERIC),
-            Rule::Iso3166Or999 => if text == "999" { Ok(()) } else { listed(text, COUNTRIES_NUMERIC) },
+            Rule::Iso3166Or999 => {
+                if text == "999" {
+                    Ok(())
+                } else {
+                    listed(text, COUNTRIES_NUMERIC)
+                }
+            }
             Rule::Iso3166Alpha2 => listed(text, COUNTRIES_ALPHA2),
             Rule::Iso4217 => listed(text, CURRENCIES_NUMERIC),
             Rule::PackageType => listed(text, PACKAGE_TYPES),
@@ -203,7 +211,11 @@ mod tests {
             (Rule::HasNonDigit, &["1a"], &["11"]),
             (Rule::ImporterIndex, &["-", "_", "a", "Z", "0"], &["/"]),
             (Rule::CouponPositiveOffer, &["001234561234560123456"], &["201234561234560123456"]),
-            (Rule::CouponCode, &["061414112345615110000", "0614141123456151100003271231"], &["7614141", "a", "0614141123456151100003271331", "06141411234561511000032712314280101"]),
+            (
+                Rule::CouponCode,
+                &["061414112345615110000", "0614141123456151100003271231"],
+                &["7614141", "a", "0614141123456151100003271331", "06141411234561511000032712314280101"],
+            ),
         ];
         for (rule, good, bad) in table {
             for text in *good {

@@ -5,7 +5,7 @@
 //! attribute, its components, the identifiers that must accompany it (`;` and, `,` or, `+` together), those that
 //! must not, and for a Digital Link primary key its ordered qualifiers. `n` in a pattern stands for any digit.
 
-use super::definition::{Ai, ATTRIBUTE, ENDED, FIXED, NO_ATTRIBUTE, ai, family, n, n_to, x, x_to, y_to, z_to};
+use super::definition::{ATTRIBUTE, Ai, ENDED, FIXED, NO_ATTRIBUTE, ai, family, n, n_to, x, x_to, y_to, z_to};
 use super::rules::Rule;
 
 /// Every application identifier that is assigned today.

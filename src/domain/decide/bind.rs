@@ -1,7 +1,7 @@
 //! Binding: the waybill that is stuck on a sealed box is scanned.
 
-use super::draft::Draft;
 use super::Desk;
+use super::draft::Draft;
 use crate::domain::gate;
 use crate::domain::ids::WaybillNo;
 use crate::domain::order::OrderLine;

@@ -1,7 +1,7 @@
 //! Command codes: undo, done, pause, short, seal, quantity and the rest.
 
-use super::draft::Draft;
 use super::Desk;
+use super::draft::Draft;
 use crate::barcode::codes::Command;
 use crate::domain::event::{Event, Memory};
 use crate::domain::gate;
@@ -29,9 +29,9 @@ impl Desk<'_> {
             Command::Short(reason) if self.station.work.is_some() => self.ask(Why::ShortWhat, Awaited::Short(reason)),
             Command::Short(_) => Draft::new(Code::WrongStep).why(Why::NothingOpen),
             Command::PutBack => self.ask(Why::PutBackWhat, Awaited::PutBack),
-            Command::Quantity(times) => {
-                Draft::new(Code::Info).why(Why::QuantitySet(times)).remember(&self.rules.id, Memory::Quantity(Some(times)))
-            }
+            Command::Quantity(times) => Draft::new(Code::Info)
+                .why(Why::QuantitySet(times))
+                .remember(&self.rules.id, Memory::Quantity(Some(times))),
             Command::Reprint => Draft::new(Code::WrongStep).why(Why::NothingPrinted),
             Command::Unload => Draft::new(Code::WrongStep).why(Why::NotHere),
         }
@@ -58,7 +58,10 @@ impl Desk<'_> {
 
     fn open_box(&self, order: &Order) -> Option<Parcel> {
         let parcels = order.parcels.iter().filter_map(|id| self.view.parcel(id.as_str()));
-        parcels.into_iter().find(|parcel| parcel.state == ParcelState::Open && !parcel.contents.is_empty()).map(|parcel| (*parcel).clone())
+        parcels
+            .into_iter()
+            .find(|parcel| parcel.state == ParcelState::Open && !parcel.contents.is_empty())
+            .map(|parcel| (*parcel).clone())
     }
 
     /// Reverses this session's last count; a sealed box is opened for it.
@@ -85,7 +88,11 @@ impl Desk<'_> {
         if let Some(line) = after.line(count.line) {
             draft = draft.line(&after, line);
         }
-        let item = crate::domain::station::Item { sku: count.sku.clone(), quantity: count.quantity, identity: count.identity.clone() };
+        let item = crate::domain::station::Item {
+            sku: count.sku.clone(),
+            quantity: count.quantity,
+            identity: count.identity.clone(),
+        };
         draft
             .got(self.item_facts(&item))
             .pick_list(count.list.as_ref().map(|(list, _)| list))

@@ -54,10 +54,10 @@ impl Claim {
 
     /// The same line after a count on one of them.
     fn counted(mut self, on: &Claim, after: &Arc<Order>, count: &Count) -> Claim {
-        if self.list == on.list {
-            if let Some(line) = &mut self.pick_line {
-                line.count(&count.parts, Sign::Plus);
-            }
+        if self.list == on.list
+            && let Some(line) = &mut self.pick_line
+        {
+            line.count(&count.parts, Sign::Plus);
         }
         if self.order.id() == after.id() {
             self.order = after.clone();
@@ -83,7 +83,8 @@ impl Desk<'_> {
             Work::List(list) => self.list_claims(list),
             Work::Order(order) | Work::PutBack(order) => self.order_claims(order),
             Work::Waybill(waybill) => {
-                let orders = self.view.waybill(waybill.as_str()).map(|waybill| waybill.orders.clone()).unwrap_or_default();
+                let orders =
+                    self.view.waybill(waybill.as_str()).map(|waybill| waybill.orders.clone()).unwrap_or_default();
                 orders.iter().flat_map(|order| self.order_claims(order)).collect()
             }
         }
@@ -100,7 +101,8 @@ impl Desk<'_> {
 
     fn order_claims(&self, id: &OrderId) -> Vec<Claim> {
         let Some(order) = self.view.order(id.as_str()) else { return Vec::new() };
-        let claim = |line: &OrderLine| Claim { order: order.clone(), line: line.spec.line, list: None, pick_line: None };
+        let claim =
+            |line: &OrderLine| Claim { order: order.clone(), line: line.spec.line, list: None, pick_line: None };
         order.lines.iter().map(claim).collect()
     }
 
@@ -158,7 +160,8 @@ impl Desk<'_> {
     /// The furthest that a count reached.
     fn reached(&self, claim: &Claim, after: &Arc<Order>, count: &Count) -> Code {
         let done = |line: &OrderLine| if self.rules.mode == Mode::Pick { line.is_picked() } else { line.is_packed() };
-        let list_done = claim.list.is_some() && self.claims().into_iter().all(|other| !other.counted(claim, after, count).is_open(self.rules.mode));
+        let list_done = claim.list.is_some()
+            && self.claims().into_iter().all(|other| !other.counted(claim, after, count).is_open(self.rules.mode));
         match after.line(claim.line).is_some_and(done) {
             _ if list_done => Code::ListComplete,
             false => Code::Accepted,
@@ -169,7 +172,11 @@ impl Desk<'_> {
 
     /// The box that is being filled for an order; a new one where there is none.
     pub(super) fn open_parcel(&self, order: &Order, events: &mut Vec<Event>) -> Parcel {
-        let open = order.parcels.iter().filter_map(|id| self.view.parcel(id.as_str())).find(|parcel| parcel.state == ParcelState::Open);
+        let open = order
+            .parcels
+            .iter()
+            .filter_map(|id| self.view.parcel(id.as_str()))
+            .find(|parcel| parcel.state == ParcelState::Open);
         if let Some(parcel) = open {
             return (*parcel).clone();
         }

@@ -1,9 +1,9 @@
 //! An item: which line takes it, or why none does.
 
+use super::Desk;
 use super::counting::Claim;
 use super::draft::Draft;
 use super::meaning::Meaning;
-use super::Desk;
 use crate::barcode::codes::ShortReason;
 use crate::domain::event::{Event, Memory};
 use crate::domain::order::{Order, OrderLine, Short};
@@ -37,7 +37,11 @@ impl Desk<'_> {
     /// An item scan: one product, or several that bear the code.
     pub(super) fn items(&self, meaning: &Meaning) -> Draft {
         let times = self.station.quantity.unwrap_or(1);
-        let items: Vec<Item> = meaning.items.iter().map(|item| Item { quantity: item.quantity.saturating_mul(times), ..item.clone() }).collect();
+        let items: Vec<Item> = meaning
+            .items
+            .iter()
+            .map(|item| Item { quantity: item.quantity.saturating_mul(times), ..item.clone() })
+            .collect();
         let draft = match (&self.station.work, items.as_slice()) {
             (_, []) => Draft::new(Code::UnknownCode),
             (None, [item]) if self.rules.item_first => self.open_for(item),
@@ -58,7 +62,8 @@ impl Desk<'_> {
     /// Several products bear the code: if any of them is on the list, the product must be scanned too.
     fn one_of(&self, several: &[Item]) -> Draft {
         let claims = self.claims();
-        let listed = |item: &&Item| claims.iter().filter_map(Claim::order_line).any(|line| !parts_for(line, item).is_empty());
+        let listed =
+            |item: &&Item| claims.iter().filter_map(Claim::order_line).any(|line| !parts_for(line, item).is_empty());
         let on_list: Vec<Item> = several.iter().filter(listed).cloned().collect();
         let names = several.iter().map(|item| item.sku.to_string());
         if on_list.is_empty() {
@@ -100,16 +105,30 @@ impl Desk<'_> {
 
     /// A line that can take it: ask for what is still missing, else count.
     fn take(&self, claim: &Claim, line: &OrderLine, takes: &[usize], item: &Item) -> Draft {
-        let facts = |code| Draft::new(code).line(&claim.order, line).slot(claim.slot()).got(self.item_facts(item)).pick_list(claim.list.as_ref().map(|(list, _)| list));
+        let facts = |code| {
+            Draft::new(code)
+                .line(&claim.order, line)
+                .slot(claim.slot())
+                .got(self.item_facts(item))
+                .pick_list(claim.list.as_ref().map(|(list, _)| list))
+        };
         if let Some(wanted) = self.missing_trait(line, item) {
-            let expected = Facts { sku: Some(item.sku.clone()), lot: line.spec.lot.clone(), revision: line.spec.revision.clone(), ..Facts::default() };
+            let expected = Facts {
+                sku: Some(item.sku.clone()),
+                lot: line.spec.lot.clone(),
+                revision: line.spec.revision.clone(),
+                ..Facts::default()
+            };
             return self.awaiting(facts(wanted.code()).expected(expected), Awaited::Trait(item.clone(), wanted));
         }
         let slot_open = !matches!(self.station.awaits.as_ref().map(|awaits| &awaits.what), Some(Awaited::Slot(..)));
         match claim.slot().filter(|_| self.rules.confirm_slot && slot_open) {
             Some(slot) => {
                 let expected = Facts { slot: Some(slot.to_owned()), ..Facts::default() };
-                self.awaiting(facts(Code::AwaitingSlot).expected(expected), Awaited::Slot(item.clone(), slot.to_owned()))
+                self.awaiting(
+                    facts(Code::AwaitingSlot).expected(expected),
+                    Awaited::Slot(item.clone(), slot.to_owned()),
+                )
             }
             None => self.count(claim, takes, item),
         }
@@ -130,7 +149,14 @@ impl Desk<'_> {
     }
 
     /// The first thing that stands against a line taking an item, in the order of the verdict codes.
-    fn objection(&self, claim: &Claim, line: &OrderLine, takes: &[usize], item: &Item, waived: Option<Code>) -> Option<Objection> {
+    fn objection(
+        &self,
+        claim: &Claim,
+        line: &OrderLine,
+        takes: &[usize],
+        item: &Item,
+        waived: Option<Code>,
+    ) -> Option<Objection> {
         let expected = Facts { sku: Some(item.sku.clone()), ..Facts::default() };
         let plain = |code| Objection { code, expected: expected.clone() };
         if let Some(code) = Desk::objection_to(&claim.order) {
@@ -140,16 +166,21 @@ impl Desk<'_> {
             return Some(plain(Code::SerialAlreadyUsed));
         }
         let here = self.station.location.as_deref();
-        if let (Some(here), Some(there)) = (here, claim.location()) {
-            if here != there && waived != Some(Code::WrongLocation) {
-                return Some(Objection { code: Code::WrongLocation, expected: Facts { location: Some(there.to_owned()), ..expected } });
-            }
+        if let (Some(here), Some(there)) = (here, claim.location())
+            && here != there
+            && waived != Some(Code::WrongLocation)
+        {
+            return Some(Objection {
+                code: Code::WrongLocation,
+                expected: Facts { location: Some(there.to_owned()), ..expected },
+            });
         }
         let unit = self.wrong_unit(line, item).filter(|objection| waived != Some(objection.code));
         if unit.is_some() {
             return unit;
         }
-        let room = takes.iter().all(|part| claim.remaining(*part, self.rules.mode) >= units_of(line, takes, *part, item));
+        let room =
+            takes.iter().all(|part| claim.remaining(*part, self.rules.mode) >= units_of(line, takes, *part, item));
         (!room).then(|| {
             let left = takes.iter().map(|part| claim.remaining(*part, self.rules.mode)).min().unwrap_or(0);
             Objection { code: Code::OverQuantity, expected: Facts { quantity: Some(left), ..expected } }
@@ -171,17 +202,24 @@ impl Desk<'_> {
     fn wrong_unit(&self, line: &OrderLine, item: &Item) -> Option<Objection> {
         let (wanted, got) = (&line.spec, &item.identity);
         let expected = Facts { sku: Some(item.sku.clone()), ..Facts::default() };
-        let differs = |wanted: &Option<String>, got: &Option<String>| wanted.is_some() && got.is_some() && wanted != got;
+        let differs =
+            |wanted: &Option<String>, got: &Option<String>| wanted.is_some() && got.is_some() && wanted != got;
         if differs(&wanted.revision, &got.revision) {
-            return Some(Objection { code: Code::WrongRevision, expected: Facts { revision: wanted.revision.clone(), ..expected } });
+            return Some(Objection {
+                code: Code::WrongRevision,
+                expected: Facts { revision: wanted.revision.clone(), ..expected },
+            });
         }
         if differs(&wanted.lot, &got.lot) {
             return Some(Objection { code: Code::WrongLot, expected: Facts { lot: wanted.lot.clone(), ..expected } });
         }
-        if let Some(serial) = got.serial.as_ref().filter(|_| !wanted.serials.is_empty()) {
-            if !wanted.serials.contains(serial) {
-                return Some(Objection { code: Code::WrongSerial, expected: Facts { serial: Some(wanted.serials.join(", ")), ..expected } });
-            }
+        if let Some(serial) = got.serial.as_ref().filter(|_| !wanted.serials.is_empty())
+            && !wanted.serials.contains(serial)
+        {
+            return Some(Objection {
+                code: Code::WrongSerial,
+                expected: Facts { serial: Some(wanted.serials.join(", ")), ..expected },
+            });
         }
         if let Some(objection) = self.not_what_was_picked(line, item) {
             return Some(objection);
@@ -205,11 +243,17 @@ impl Desk<'_> {
         };
         let expected = Facts { sku: Some(item.sku.clone()), ..Facts::default() };
         let lots = names(|identity| identity.lot.clone());
-        if item.identity.lot.is_some() && !lots.is_empty() && !waiting().any(|unit| unit.identity.lot == item.identity.lot) {
+        if item.identity.lot.is_some()
+            && !lots.is_empty()
+            && !waiting().any(|unit| unit.identity.lot == item.identity.lot)
+        {
             return Some(Objection { code: Code::WrongLot, expected: Facts { lot: Some(lots), ..expected } });
         }
         let serials = names(|identity| identity.serial.clone());
-        if item.identity.serial.is_some() && !serials.is_empty() && !waiting().any(|unit| unit.identity.serial == item.identity.serial) {
+        if item.identity.serial.is_some()
+            && !serials.is_empty()
+            && !waiting().any(|unit| unit.identity.serial == item.identity.serial)
+        {
             return Some(Objection { code: Code::WrongSerial, expected: Facts { serial: Some(serials), ..expected } });
         }
         None
@@ -219,11 +263,15 @@ impl Desk<'_> {
     fn refuse(&self, objections: Vec<(&Claim, Vec<usize>, Objection)>, item: &Item) -> Draft {
         let could_have = |code: Code| {
             objections.iter().find(|(claim, takes, objection)| {
-                objection.code == code && claim.order_line().is_some_and(|line| takes.iter().all(|part| could_take(&claim.order, line, takes, *part, item)))
+                objection.code == code
+                    && claim
+                        .order_line()
+                        .is_some_and(|line| takes.iter().all(|part| could_take(&claim.order, line, takes, *part, item)))
             })
         };
         // a cancelled order alarms once; what is scanned after that goes back to the shelf
-        let told = |claim: &Claim| !claim.order.cancelled || self.station.told_cancelled.as_ref() == Some(claim.order.id());
+        let told =
+            |claim: &Claim| !claim.order.cancelled || self.station.told_cancelled.as_ref() == Some(claim.order.id());
         let returns = objections.iter().find(|(claim, takes, _)| told(claim) && put_back_fits(claim, takes, item));
         let stopped = could_have(Code::OrderCancelled).or_else(|| could_have(Code::OrderHeld));
         if let Some((claim, takes, _)) = returns.filter(|(claim, ..)| claim.order.cancelled || stopped.is_none()) {
@@ -231,9 +279,15 @@ impl Desk<'_> {
         }
         let first = stopped.or_else(|| objections.iter().min_by_key(|(_, _, objection)| objection.code));
         let Some((claim, _, objection)) = first else {
-            return Draft::new(Code::NotOnList).got(self.item_facts(item)).expected(self.expected_items()).pick_list(self.open_list());
+            return Draft::new(Code::NotOnList)
+                .got(self.item_facts(item))
+                .expected(self.expected_items())
+                .pick_list(self.open_list());
         };
-        let mut draft = Draft::new(objection.code).expected(objection.expected.clone()).got(self.item_facts(item)).slot(claim.slot());
+        let mut draft = Draft::new(objection.code)
+            .expected(objection.expected.clone())
+            .got(self.item_facts(item))
+            .slot(claim.slot());
         if let Some(line) = claim.order_line() {
             draft = draft.line(&claim.order, line);
         }
@@ -270,10 +324,21 @@ impl Desk<'_> {
     }
 
     /// Goods beyond what is demanded now go back to the shelf; a box that holds them is opened for it.
-    pub(super) fn put_back(&self, line: Option<&OrderLine>, order: &Order, takes: &[usize], item: &Item, list: Option<(crate::domain::ids::PickListId, usize)>) -> Draft {
+    pub(super) fn put_back(
+        &self,
+        line: Option<&OrderLine>,
+        order: &Order,
+        takes: &[usize],
+        item: &Item,
+        list: Option<(crate::domain::ids::PickListId, usize)>,
+    ) -> Draft {
         let Some(line) = line else { return Draft::new(Code::NotOnList) };
         let mut events = Vec::new();
-        let packed = |part: usize| line.parts[part].packed.saturating_sub(line.parts[part].picked.saturating_sub(units_of(line, takes, part, item)));
+        let packed = |part: usize| {
+            line.parts[part]
+                .packed
+                .saturating_sub(line.parts[part].picked.saturating_sub(units_of(line, takes, part, item)))
+        };
         let holding = order.parcels.iter().filter_map(|id| self.view.parcel(id.as_str())).find(|parcel| {
             parcel.contents.iter().any(|content| content.line == line.spec.line && takes.contains(&content.part))
         });
@@ -281,7 +346,9 @@ impl Desk<'_> {
         let parcel = holding.filter(|_| unpacks);
         if let Some(parcel) = &parcel {
             match parcel.state {
-                crate::domain::work::ParcelState::Loaded => return Draft::new(Code::WrongStep).why(Why::AlreadyLoaded).line(order, line),
+                crate::domain::work::ParcelState::Loaded => {
+                    return Draft::new(Code::WrongStep).why(Why::AlreadyLoaded).line(order, line);
+                }
                 crate::domain::work::ParcelState::Sealed => events.push(Event::ParcelReopened {
                     parcel: parcel.id.clone(),
                     order: order.id().clone(),
@@ -290,14 +357,22 @@ impl Desk<'_> {
                 crate::domain::work::ParcelState::Open => {}
             }
         }
-        let parts = takes.iter().map(|part| PartCount { part: *part, picked: units_of(line, takes, *part, item), packed: packed(*part) }).collect();
+        let parts = takes
+            .iter()
+            .map(|part| PartCount { part: *part, picked: units_of(line, takes, *part, item), packed: packed(*part) })
+            .collect();
         let count = Count {
             order: order.id().clone(),
             line: line.spec.line,
             list,
             sku: item.sku.clone(),
             quantity: item.quantity,
-            identity: line.units.iter().find(|unit| unit.sku == item.sku && same_unit(&unit.identity, item)).map(|unit| unit.identity.clone()).unwrap_or_default(),
+            identity: line
+                .units
+                .iter()
+                .find(|unit| unit.sku == item.sku && same_unit(&unit.identity, item))
+                .map(|unit| unit.identity.clone())
+                .unwrap_or_default(),
             parts,
             parcel: parcel.as_ref().map(|parcel| parcel.id.clone()),
         };
@@ -339,7 +414,8 @@ impl Desk<'_> {
     pub(super) fn short_line(&self, text: &str, reason: ShortReason) -> Option<Draft> {
         let number: u32 = text.trim().parse().ok()?;
         let claims = self.claims();
-        let open: Vec<&Claim> = claims.iter().filter(|claim| claim.line == number && claim.is_open(self.rules.mode)).collect();
+        let open: Vec<&Claim> =
+            claims.iter().filter(|claim| claim.line == number && claim.is_open(self.rules.mode)).collect();
         match open.as_slice() {
             [claim] => Some(self.record_short(claim, reason)),
             _ => None,
@@ -348,18 +424,29 @@ impl Desk<'_> {
 
     fn record_short(&self, claim: &Claim, reason: ShortReason) -> Draft {
         let Some(line) = claim.order_line() else { return Draft::new(Code::NotOnList) };
-        let counted = if self.rules.mode == Mode::Pick { line.picked() } else { line.packed().max(if self.rules.mode == Mode::Pack { line.packed() } else { line.picked() }) };
+        let counted = if self.rules.mode == Mode::Pick {
+            line.picked()
+        } else {
+            line.packed().max(if self.rules.mode == Mode::Pack { line.packed() } else { line.picked() })
+        };
         let short = Short { quantity: line.demanded().saturating_sub(counted), reason };
         let event = Event::ShortRecorded { order: claim.order.id().clone(), line: claim.line, short };
         let got = Facts { sku: Some(line.spec.sku.clone()), quantity: Some(short.quantity), ..Facts::default() };
-        Draft::new(Code::ShortRecorded).line(&claim.order, line).got(got).event(event).pick_list(claim.list.as_ref().map(|(list, _)| list))
+        Draft::new(Code::ShortRecorded)
+            .line(&claim.order, line)
+            .got(got)
+            .event(event)
+            .pick_list(claim.list.as_ref().map(|(list, _)| list))
     }
 
     /// With nothing open, an item may open the single-line order that waits for it.
     fn open_for(&self, item: &Item) -> Draft {
         let waiting = self.view.single_line_orders(&item.sku);
         let free = waiting.iter().filter_map(|id| self.view.order(id.as_str())).find(|order| {
-            order.is_active() && order.open_at.is_none() && order.lists.is_empty() && order.lines.first().is_some_and(|line| line.picked() == 0 && line.demanded() >= item.quantity)
+            order.is_active()
+                && order.open_at.is_none()
+                && order.lists.is_empty()
+                && order.lines.first().is_some_and(|line| line.picked() == 0 && line.demanded() >= item.quantity)
         });
         let Some(order) = free else {
             return Draft::new(Code::WrongStep).why(Why::NothingOpen).got(self.item_facts(item));
@@ -384,7 +471,8 @@ fn same_unit(identity: &crate::domain::order::Identity, item: &Item) -> bool {
 fn could_take(order: &Order, line: &OrderLine, takes: &[usize], part: usize, item: &Item) -> bool {
     let demanded = if order.cancelled { line.spec.quantity.saturating_sub(line.shipped_short) } else { line.wanted() };
     let progress = &line.parts[part];
-    (demanded * progress.per_set).saturating_sub(progress.picked.max(progress.packed)) >= units_of(line, takes, part, item)
+    (demanded * progress.per_set).saturating_sub(progress.picked.max(progress.packed))
+        >= units_of(line, takes, part, item)
 }
 
 fn put_back_fits(claim: &Claim, takes: &[usize], item: &Item) -> bool {

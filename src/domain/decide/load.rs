@@ -1,9 +1,9 @@
 //! The dock: a waybill leaves only if every order on it is complete and may be shipped at this instant.
 
+use super::Desk;
 use super::bind::replacement;
 use super::draft::Draft;
 use super::meaning::Meaning;
-use super::Desk;
 use crate::domain::event::Event;
 use crate::domain::gate;
 use crate::domain::ids::WaybillNo;
@@ -40,7 +40,8 @@ impl Desk<'_> {
             return parcel.waybill.clone().map_or(Cargo::Unbound(parcel.order.clone()), Cargo::Waybill);
         }
         let Some(order) = meaning.order().and_then(|id| self.view.order(id.as_str())) else { return Cargo::Other };
-        let valid = |number: &&WaybillNo| self.view.waybill(number.as_str()).is_some_and(|waybill| waybill.void.is_none());
+        let valid =
+            |number: &&WaybillNo| self.view.waybill(number.as_str()).is_some_and(|waybill| waybill.void.is_none());
         let numbers: Vec<&WaybillNo> = order.waybills.iter().filter(valid).collect();
         match numbers.as_slice() {
             [] => Cargo::Unbound(order.id().clone()),

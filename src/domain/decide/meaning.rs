@@ -27,7 +27,11 @@ pub(super) struct Meaning {
 
 impl Meaning {
     pub(super) fn is_known(&self) -> bool {
-        !self.items.is_empty() || !self.opens.is_empty() || self.waybill.is_some() || self.parcel.is_some() || self.other
+        !self.items.is_empty()
+            || !self.opens.is_empty()
+            || self.waybill.is_some()
+            || self.parcel.is_some()
+            || self.other
     }
 
     /// The order that it names.
@@ -78,27 +82,33 @@ impl Desk<'_> {
 
     /// Products that bear the code.
     pub(super) fn products(&self, reading: &Reading) -> Vec<Item> {
-        let item = |sku: Sku, quantity: u32, identity: &Identity| Item {
-            quantity,
-            identity: identity.clone(),
-            sku,
-        };
+        let item = |sku: Sku, quantity: u32, identity: &Identity| Item { quantity, identity: identity.clone(), sku };
         let plain = Identity::default();
         match &reading.content {
             Content::Gs1(elements) | Content::DigitalLink(elements) => {
                 let identity = identity_of(elements);
                 let count = elements.count.unwrap_or(1).max(1);
-                self.products_of(elements).into_iter().map(|(sku, pack)| item(sku, pack.saturating_mul(count), &identity)).collect()
+                self.products_of(elements)
+                    .into_iter()
+                    .map(|(sku, pack)| item(sku, pack.saturating_mul(count), &identity))
+                    .collect()
             }
             Content::Own(OwnCode::Thing { kind: CodeKind::Product, id, check: CodeCheck::Ok }) => {
                 let sku = self.by_number(Numbered::Product, id).and_then(|sku| Sku::new(&sku).ok());
                 sku.map(|sku| item(sku, 1, &plain)).into_iter().collect()
             }
             Content::Own(_) => Vec::new(),
-            Content::Article { gtin, .. } => self.barcode_or_name(gtin, &reading.text).into_iter().map(|(sku, pack)| item(sku, pack, &plain)).collect(),
+            Content::Article { gtin, .. } => self
+                .barcode_or_name(gtin, &reading.text)
+                .into_iter()
+                .map(|(sku, pack)| item(sku, pack, &plain))
+                .collect(),
             Content::Waybill(_) | Content::Text => {
                 let key = barcode_key(&reading.text);
-                self.barcode_or_name(&key, &reading.text).into_iter().map(|(sku, pack)| item(sku, pack, &plain)).collect()
+                self.barcode_or_name(&key, &reading.text)
+                    .into_iter()
+                    .map(|(sku, pack)| item(sku, pack, &plain))
+                    .collect()
             }
         }
     }
@@ -108,7 +118,10 @@ impl Desk<'_> {
             Some(gtin) => self.view.barcode(gtin),
             None => {
                 let part_numbers = elements.all.iter().filter(|(ai, _)| matches!(ai.as_str(), "240" | "241"));
-                part_numbers.flat_map(|(_, value)| self.view.part_number(&part_number_key(value))).map(|sku| (sku, 1)).collect()
+                part_numbers
+                    .flat_map(|(_, value)| self.view.part_number(&part_number_key(value)))
+                    .map(|sku| (sku, 1))
+                    .collect()
             }
         }
     }
@@ -189,7 +202,11 @@ impl Desk<'_> {
     pub(super) fn item_facts(&self, item: &Item) -> Facts {
         Facts {
             sku: Some(item.sku.clone()),
-            name: self.view.product(item.sku.as_str()).map(|product| product.name.clone()).filter(|name| !name.is_empty()),
+            name: self
+                .view
+                .product(item.sku.as_str())
+                .map(|product| product.name.clone())
+                .filter(|name| !name.is_empty()),
             lot: item.identity.lot.clone(),
             serial: item.identity.serial.clone(),
             expiry: item.identity.expiry,

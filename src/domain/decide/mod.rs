@@ -61,15 +61,15 @@ pub const OVERRIDABLE: &[Code] = &[
 #[derive(Clone, Debug)]
 pub enum Decision {
     /// A scan that was recorded before: nothing to record.
-    Repeated(Verdict),
+    Repeated(Box<Verdict>),
     /// A verdict to record, with its facts.
     Decided {
         /// The verdict.
-        verdict: Verdict,
+        verdict: Box<Verdict>,
         /// The facts.
         events: Vec<Event>,
         /// What was read, if it could be read.
-        reading: Option<Reading>,
+        reading: Option<Box<Reading>>,
     },
 }
 
@@ -99,16 +99,17 @@ pub fn decide(view: &dyn View, site: &Site, scan: &Scan, now: Now) -> Result<Dec
     if let Some(recorded) = view.recorded(&scan.id) {
         if recorded.fingerprint == fingerprint(scan) {
             let first = recorded.verdict;
-            return Ok(Decision::Repeated(Verdict { first_code: Some(first.code), code: Code::AlreadyRecorded, ..first }));
+            let repeated = Verdict { first_code: Some(first.code), code: Code::AlreadyRecorded, ..first };
+            return Ok(Decision::Repeated(Box::new(repeated)));
         }
         let verdict = Verdict::new(scan.id.clone(), Code::ScanIdConflict);
-        return Ok(Decision::Decided { verdict, events: Vec::new(), reading: None });
+        return Ok(Decision::Decided { verdict: Box::new(verdict), events: Vec::new(), reading: None });
     }
     let rules = site.stations.get(&scan.station).ok_or_else(|| UnknownStation(scan.station.clone()))?;
     let mut desk = Desk::new(view, site, rules, scan, now);
     let (draft, reading) = desk.look();
     let (verdict, events) = desk.close(draft);
-    Ok(Decision::Decided { verdict, events, reading })
+    Ok(Decision::Decided { verdict: Box::new(verdict), events, reading: reading.map(Box::new) })
 }
 
 /// Everything that a decision looks at.
@@ -222,10 +223,10 @@ impl<'a> Desk<'a> {
             return draft;
         }
         let meaning = self.meaning(reading);
-        if !meaning.is_known() {
-            if let Some(draft) = self.place(&reading.text) {
-                return draft;
-            }
+        if !meaning.is_known()
+            && let Some(draft) = self.place(&reading.text)
+        {
+            return draft;
         }
         match self.rules.mode {
             _ if !meaning.is_known() => Draft::new(Code::UnknownCode).got_text(&reading.text),
@@ -273,7 +274,8 @@ impl<'a> Desk<'a> {
             facts.push(remember(Memory::Seen(self.now.at)));
         }
         let keeps_refusal = matches!(verdict.code, Code::Acknowledged | Code::Info);
-        let sets_refusal = events.iter().any(|event| matches!(event, Event::Remembered { memory: Memory::Refusal(Some(_)), .. }));
+        let sets_refusal =
+            events.iter().any(|event| matches!(event, Event::Remembered { memory: Memory::Refusal(Some(_)), .. }));
         if self.station.refusal.is_some() && !keeps_refusal && !sets_refusal {
             facts.push(remember(Memory::Refusal(None)));
         }
@@ -321,9 +323,15 @@ mod tests {
 
     #[test]
     fn ignore_patterns() {
-        for (pattern, text, expected) in
-            [("*", "", true), ("TEST*", "TEST-1", true), ("*END", "THE END", true), ("A?C", "ABC", true), ("A?C", "AC", false), ("a*b*c", "aXbYbZc", true), ("a*b", "ac", false)]
-        {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("TEST*", "TEST-1", true),
+            ("*END", "THE END", true),
+            ("A?C", "ABC", true),
+            ("A?C", "AC", false),
+            ("a*b*c", "aXbYbZc", true),
+            ("a*b", "ac", false),
+        ] {
             assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
         }
     }

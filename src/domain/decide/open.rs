@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Desk;
 use super::draft::Draft;
 use super::meaning::describe;
-use super::Desk;
 use crate::domain::clock::Moment;
 use crate::domain::event::{Event, Memory, work_list};
 use crate::domain::ids::StationId;
@@ -87,7 +87,11 @@ impl Desk<'_> {
 
     /// A lead who scans it again within ten seconds takes it over; the other station loses it.
     fn take_over(&self, draft: Draft, work: &Work, from: StationId) -> Draft {
-        let asked = self.station.take_over.as_ref().filter(|asked| asked.work == *work && !self.now.at.is_past(&asked.at, TAKE_OVER_MS));
+        let asked = self
+            .station
+            .take_over
+            .as_ref()
+            .filter(|asked| asked.work == *work && !self.now.at.is_past(&asked.at, TAKE_OVER_MS));
         let may = self.operator.as_ref().is_some_and(|operator| operator.role >= Role::Lead);
         // only the work that is open there under this very name can change hands
         let same_work = self.view.station(&from).work.as_ref() == Some(work);
@@ -97,7 +101,10 @@ impl Desk<'_> {
         }
         let at: Moment = self.now.at;
         let expected = Facts { text: Some(from.to_string()), ..Facts::default() };
-        draft.with_code(Code::ListInUse).expected(expected).remember(&self.rules.id, Memory::TakeOver(Some(TakeOver { work: work.clone(), at })))
+        draft
+            .with_code(Code::ListInUse)
+            .expected(expected)
+            .remember(&self.rules.id, Memory::TakeOver(Some(TakeOver { work: work.clone(), at })))
     }
 
     /// Why none of it may be worked on. A pick list opens if any of its orders is active; an order or a waybill only
@@ -116,11 +123,19 @@ impl Desk<'_> {
         match work {
             Work::List(_) => draft.why(Why::AboutList),
             Work::Order(order) | Work::PutBack(order) => {
-                let missing = self.view.order(order.as_str()).map(|order| crate::domain::gate::missing(self.view, &order)).unwrap_or_default();
+                let missing = self
+                    .view
+                    .order(order.as_str())
+                    .map(|order| crate::domain::gate::missing(self.view, &order))
+                    .unwrap_or_default();
                 draft.why(Why::AboutOrder).missing(missing)
             }
             Work::Waybill(waybill) => {
-                let missing = self.view.waybill(waybill.as_str()).map(|waybill| crate::domain::gate::missing_on(self.view, &waybill)).unwrap_or_default();
+                let missing = self
+                    .view
+                    .waybill(waybill.as_str())
+                    .map(|waybill| crate::domain::gate::missing_on(self.view, &waybill))
+                    .unwrap_or_default();
                 draft.why(Why::AboutWaybill).missing(missing)
             }
         }
@@ -135,6 +150,10 @@ impl Desk<'_> {
             return Some(Draft::new(Code::Info).why(Why::AtLocation).got(got).remember(&self.rules.id, memory));
         }
         let is_slot = claims.iter().any(|claim| claim.slot() == Some(text));
-        is_slot.then(|| Draft::new(Code::WrongStep).why(Why::SlotFirst).got(Facts { slot: Some(text.to_owned()), ..Facts::default() }))
+        is_slot.then(|| {
+            Draft::new(Code::WrongStep)
+                .why(Why::SlotFirst)
+                .got(Facts { slot: Some(text.to_owned()), ..Facts::default() })
+        })
     }
 }

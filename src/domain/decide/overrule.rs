@@ -1,8 +1,8 @@
 //! Overrides: a lead lets one refusal pass, with badge and reason. Cancelled, held, void and incomplete never pass.
 
+use super::Desk;
 use super::draft::Draft;
 use super::meaning::Meaning;
-use super::Desk;
 use crate::domain::event::{Event, Memory};
 use crate::domain::ids::OperatorId;
 use crate::domain::station::{Awaited, Item};

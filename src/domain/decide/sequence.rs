@@ -1,9 +1,9 @@
 //! Scans in a row: a lot, serial, expiry or revision after its item, the product of an ambiguous code, a slot, and
 //! what a command asked for. A sequence counts nothing until it is whole.
 
+use super::Desk;
 use super::draft::Draft;
 use super::meaning::{Meaning, identity_of};
-use super::Desk;
 use crate::barcode::{Content, Reading, dates};
 use crate::domain::event::{Event, Memory};
 use crate::domain::order::Identity;
@@ -33,7 +33,8 @@ impl Desk<'_> {
             return None;
         }
         let meaning = self.meaning(reading);
-        let draft = match awaits.what {
+
+        match awaits.what {
             Awaited::Trait(item, wanted) => self.trait_of(item, wanted, reading, &meaning),
             Awaited::Sku(items) => self.sku_of(&items, reading, &meaning),
             Awaited::Slot(item, slot) => {
@@ -41,19 +42,24 @@ impl Desk<'_> {
                 self.station = before;
                 self.slot_of(&item, &slot, reading, &meaning)
             }
-            Awaited::Short(reason) => self.short(&meaning.items, reason).or_else(|| self.short_line(&reading.text, reason)),
+            Awaited::Short(reason) => {
+                self.short(&meaning.items, reason).or_else(|| self.short_line(&reading.text, reason))
+            }
             Awaited::Unload => meaning.is_known().then(|| self.unload(&meaning)),
             Awaited::PutBack => Some(self.put_back_of(&meaning)),
             Awaited::OverrideBadge | Awaited::Pin(_) => None,
             Awaited::OverrideReason(by) => (!meaning.is_known()).then(|| self.override_with(&by, &reading.text)),
             Awaited::OverrideItem(by, reason) => Some(self.override_item(&by, &reason, &meaning)),
-        };
-        draft
+        }
     }
 
     fn trait_of(&self, item: Item, wanted: Trait, reading: &Reading, meaning: &Meaning) -> Option<Draft> {
-        let known = self.from_elements(&item, reading, meaning);
-        let text = || (!meaning.is_known() && matches!(reading.content, Content::Text | Content::Waybill(_) | Content::Article { .. })).then(|| reading.text.clone());
+        let known = self.completed(&item, reading, meaning);
+        let text = || {
+            (!meaning.is_known()
+                && matches!(reading.content, Content::Text | Content::Waybill(_) | Content::Article { .. }))
+            .then(|| reading.text.clone())
+        };
         let identity = match known {
             Some(identity) => identity,
             None => {
@@ -65,7 +71,12 @@ impl Desk<'_> {
                     Trait::Revision => identity.revision = Some(self.revision_in(&item, &text)),
                     Trait::Expiry => match dates::written(&text, self.now.today.year()) {
                         Some(date) => identity.expiry = Some(date),
-                        None => return Some(self.awaiting(Draft::new(Code::AwaitingExpiry).got_text(&text), Awaited::Trait(item, wanted))),
+                        None => {
+                            return Some(self.awaiting(
+                                Draft::new(Code::AwaitingExpiry).got_text(&text),
+                                Awaited::Trait(item, wanted),
+                            ));
+                        }
                     },
                 }
                 identity
@@ -75,7 +86,7 @@ impl Desk<'_> {
     }
 
     /// A second GS1 code of the same unit, with what the first one left out.
-    fn from_elements(&self, item: &Item, reading: &Reading, meaning: &Meaning) -> Option<Identity> {
+    fn completed(&self, item: &Item, reading: &Reading, meaning: &Meaning) -> Option<Identity> {
         let (Content::Gs1(elements) | Content::DigitalLink(elements)) = &reading.content else { return None };
         let same = elements.gtin.is_none() || meaning.items.iter().any(|other| other.sku == item.sku);
         let more = identity_of(elements);

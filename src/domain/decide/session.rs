@@ -1,7 +1,7 @@
 //! Who scans: badges, hand-over of open work, signing out, and the badge that an override asks for.
 
-use super::draft::Draft;
 use super::Desk;
+use super::draft::Draft;
 use crate::barcode::codes::{CodeCheck, CodeKind, OwnCode};
 use crate::barcode::{Content, Reading};
 use crate::domain::clock::Moment;
@@ -56,7 +56,9 @@ impl Desk<'_> {
         Some(match self.rules.sign_in {
             _ if known_here => Draft::new(Code::SignedIn),
             SignIn::BadgePin => self.ask(Why::PinWanted, Awaited::Pin(person.id.clone())),
-            SignIn::Badge | SignIn::None => Draft::new(Code::SignedIn).event(sign_in(self.view, &self.rules.id, &person, self.now.at)),
+            SignIn::Badge | SignIn::None => {
+                Draft::new(Code::SignedIn).event(sign_in(self.view, &self.rules.id, &person, self.now.at))
+            }
         })
     }
 
@@ -64,7 +66,11 @@ impl Desk<'_> {
         match &self.station.session {
             Some(session) => {
                 let operator = session.operator.clone();
-                Draft::new(Code::SignedOut).event(Event::SignedOut { station: self.rules.id.clone(), operator, idle: false })
+                Draft::new(Code::SignedOut).event(Event::SignedOut {
+                    station: self.rules.id.clone(),
+                    operator,
+                    idle: false,
+                })
             }
             None => Draft::new(Code::NotSignedIn),
         }
@@ -76,7 +82,12 @@ pub(crate) fn sign_in(view: &dyn View, station: &StationId, person: &Operator, a
     Event::SignedIn {
         station: station.clone(),
         operator: person.id.clone(),
-        handed_over_by: view.station(station).session.as_ref().map(|session| session.operator.clone()).filter(|before| *before != person.id),
+        handed_over_by: view
+            .station(station)
+            .session
+            .as_ref()
+            .map(|session| session.operator.clone())
+            .filter(|before| *before != person.id),
         left: person.station.clone().filter(|other| other != station),
         at,
     }

@@ -77,7 +77,11 @@ fn cancel_lines(view: &dyn View, order: &Order, lines: &[(u32, u32)]) -> Result<
 
 /// A box that waited only for what is no longer wanted is sealed.
 fn sealed_by_itself(view: &dyn View, after: &Order) -> Vec<Event> {
-    let open = after.parcels.iter().filter_map(|id| view.parcel(id.as_str())).find(|parcel| parcel.state == ParcelState::Open && parcel.seal_auto);
+    let open = after
+        .parcels
+        .iter()
+        .filter_map(|id| view.parcel(id.as_str()))
+        .find(|parcel| parcel.state == ParcelState::Open && parcel.seal_auto);
     open.map(|parcel| gate::seal_if_packed(view, after, &parcel)).unwrap_or_default()
 }
 
@@ -133,6 +137,8 @@ pub fn void_waybill(view: &dyn View, number: &WaybillNo) -> Outcome {
         None => Outcome::Refused(Refusal::UnknownWaybill(number.clone())),
         Some(waybill) if waybill.void.is_some() => Outcome::Unchanged,
         Some(waybill) if waybill.loaded => Outcome::Refused(Refusal::Loaded(number.clone())),
-        Some(_) => Outcome::Updated(vec![Event::WaybillVoided { waybill: number.clone(), reason: VoidReason::Requested }]),
+        Some(_) => {
+            Outcome::Updated(vec![Event::WaybillVoided { waybill: number.clone(), reason: VoidReason::Requested }])
+        }
     }
 }

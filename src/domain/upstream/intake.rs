@@ -43,7 +43,8 @@ fn product(view: &dyn View, spec: ProductSpec) -> Outcome {
         return Outcome::Updated(events);
     }
     for order in view.waiting_for_product(&sku).iter().filter_map(|id| view.order(id.as_str())) {
-        let still_unknown = order.lines.iter().flat_map(skus).any(|wanted| *wanted != sku && view.product(wanted.as_str()).is_none());
+        let still_unknown =
+            order.lines.iter().flat_map(skus).any(|wanted| *wanted != sku && view.product(wanted.as_str()).is_none());
         if !still_unknown {
             events.push(Event::OrderReleased { order: order.id().clone(), reasons: vec![HoldReason::MasterData] });
         }
@@ -64,7 +65,10 @@ fn order(view: &dyn View, spec: OrderSpec) -> Result<Outcome, Refusal> {
     }
     let id = spec.id.clone();
     let now = known.as_ref().map_or(Stage::Paid, |known| known.stage);
-    if spec.stage > now && spec.stage > Stage::StockLocked && (is_local_stage(spec.stage) || now < Stage::WaybillReported) {
+    if spec.stage > now
+        && spec.stage > Stage::StockLocked
+        && (is_local_stage(spec.stage) || now < Stage::WaybillReported)
+    {
         return Err(Refusal::StageOutOfTurn { now, wanted: spec.stage });
     }
     let number = known.as_ref().map_or_else(|| view.next_number(Numbered::Order), |known| known.number);
@@ -109,11 +113,17 @@ fn change(view: &dyn View, known: &Order, spec: &OrderSpec) -> Result<Vec<Event>
             return Err(Refusal::LineBegun(line.spec.line));
         }
     }
-    let valid = || known.waybills.iter().filter_map(|number| view.waybill(number.as_str())).filter(|waybill| waybill.void.is_none());
-    if spec.carrier != known.spec.carrier {
-        if let Some(waybill) = valid().next() {
-            return Err(Refusal::CarrierFixed(waybill.number.clone(), waybill.carrier.clone()));
-        }
+    let valid = || {
+        known
+            .waybills
+            .iter()
+            .filter_map(|number| view.waybill(number.as_str()))
+            .filter(|waybill| waybill.void.is_none())
+    };
+    if spec.carrier != known.spec.carrier
+        && let Some(waybill) = valid().next()
+    {
+        return Err(Refusal::CarrierFixed(waybill.number.clone(), waybill.carrier.clone()));
     }
     if spec.consignee.same_as(&known.spec.consignee) { Ok(Vec::new()) } else { readdressed(view, known) }
 }
@@ -121,7 +131,12 @@ fn change(view: &dyn View, known: &Order, spec: &OrderSpec) -> Result<Vec<Event>
 /// Voids the waybills of an order whose consignee changes.
 pub(super) fn readdressed(view: &dyn View, order: &Order) -> Result<Vec<Event>, Refusal> {
     let mut events = Vec::new();
-    for waybill in order.waybills.iter().filter_map(|number| view.waybill(number.as_str())).filter(|waybill| waybill.void.is_none()) {
+    for waybill in order
+        .waybills
+        .iter()
+        .filter_map(|number| view.waybill(number.as_str()))
+        .filter(|waybill| waybill.void.is_none())
+    {
         if waybill.loaded {
             return Err(Refusal::Loaded(waybill.number.clone()));
         }
@@ -153,7 +168,9 @@ fn list(view: &dyn View, spec: ListSpec) -> Result<Outcome, Refusal> {
         ListContent::Orders(orders) => lines_of_orders(view, &spec, orders)?,
         ListContent::Lines(lines) => lines
             .iter()
-            .map(|line| pick_line(line.order.clone(), line.line, line.quantity, line.location.clone(), line.slot.clone()))
+            .map(|line| {
+                pick_line(line.order.clone(), line.line, line.quantity, line.location.clone(), line.slot.clone())
+            })
             .collect(),
     };
     lines.sort_by(|one, other| {
@@ -162,7 +179,14 @@ fn list(view: &dyn View, spec: ListSpec) -> Result<Outcome, Refusal> {
             .then(one.line.cmp(&other.line))
     });
     let number = known.as_ref().map_or_else(|| view.next_number(Numbered::PickList), |known| known.number);
-    let list = PickList { id: spec.id.clone(), number, version: spec.version, tote: spec.tote.clone(), state: ListState::Waiting, lines };
+    let list = PickList {
+        id: spec.id.clone(),
+        number,
+        version: spec.version,
+        tote: spec.tote.clone(),
+        state: ListState::Waiting,
+        lines,
+    };
     if let Some(known) = &known {
         let same_lines = known.lines.iter().map(plan).eq(list.lines.iter().map(plan));
         if same_lines && known.tote == list.tote {
@@ -209,7 +233,16 @@ fn lines_of_orders(view: &dyn View, spec: &ListSpec, orders: &[OrderId]) -> Resu
 fn listed_elsewhere(view: &dyn View, list: &str, order: &Order, line: u32) -> u32 {
     let others = order.lists.iter().filter(|id| id.as_str() != list).filter_map(|id| view.list(id.as_str()));
     let unfinished = others.filter(|other| other.state != ListState::Done);
-    unfinished.map(|other| other.lines.iter().filter(|entry| entry.order == *order.id() && entry.line == line).map(|entry| entry.quantity).sum::<u32>()).sum()
+    unfinished
+        .map(|other| {
+            other
+                .lines
+                .iter()
+                .filter(|entry| entry.order == *order.id() && entry.line == line)
+                .map(|entry| entry.quantity)
+                .sum::<u32>()
+        })
+        .sum()
 }
 
 fn check_free(view: &dyn View, list: &PickList) -> Result<(), Refusal> {
@@ -219,7 +252,12 @@ fn check_free(view: &dyn View, list: &PickList) -> Result<(), Refusal> {
     for entry in &list.lines {
         let order = view.order(entry.order.as_str()).ok_or_else(|| Refusal::UnknownOrder(entry.order.clone()))?;
         let line = order.line(entry.line).ok_or_else(|| Refusal::UnknownLine(entry.order.clone(), entry.line))?;
-        let here: u32 = list.lines.iter().filter(|other| other.order == entry.order && other.line == entry.line).map(|other| other.quantity).sum();
+        let here: u32 = list
+            .lines
+            .iter()
+            .filter(|other| other.order == entry.order && other.line == entry.line)
+            .map(|other| other.quantity)
+            .sum();
         let free = line.wanted().saturating_sub(listed_elsewhere(view, list.id.as_str(), &order, entry.line));
         if here > free {
             return Err(Refusal::AlreadyListed { order: entry.order.clone(), line: entry.line, wanted: here, free });
@@ -261,8 +299,24 @@ fn waybill(view: &dyn View, spec: WaybillSpec) -> Result<Outcome, Refusal> {
     }
     let WaybillSpec { number, version, carrier, mut orders, parent, replaces, label } = spec;
     let mut seen: Vec<OrderId> = Vec::new();
-    orders.retain(|order| !seen.contains(order) && { seen.push(order.clone()); true });
-    let mut waybill = Waybill { number, version, carrier, orders, parent, replaces, void: None, loaded: false, parcels: Vec::new(), label };
+    orders.retain(|order| {
+        !seen.contains(order) && {
+            seen.push(order.clone());
+            true
+        }
+    });
+    let mut waybill = Waybill {
+        number,
+        version,
+        carrier,
+        orders,
+        parent,
+        replaces,
+        void: None,
+        loaded: false,
+        parcels: Vec::new(),
+        label,
+    };
     if let Some(known) = &known {
         (waybill.loaded, waybill.parcels) = (known.loaded, known.parcels.clone());
         waybill.void.clone_from(&known.void);
@@ -278,11 +332,16 @@ fn waybill(view: &dyn View, spec: WaybillSpec) -> Result<Outcome, Refusal> {
     }
     check_orders(view, &waybill)?;
     let mut events = Vec::new();
-    if let Some(old) = waybill.replaces.as_ref().and_then(|old| view.waybill(old.as_str())).filter(|old| old.void.is_none()) {
+    if let Some(old) =
+        waybill.replaces.as_ref().and_then(|old| view.waybill(old.as_str())).filter(|old| old.void.is_none())
+    {
         if old.loaded {
             return Err(Refusal::Loaded(old.number.clone()));
         }
-        events.push(Event::WaybillVoided { waybill: old.number.clone(), reason: VoidReason::ReplacedBy(waybill.number.clone()) });
+        events.push(Event::WaybillVoided {
+            waybill: old.number.clone(),
+            reason: VoidReason::ReplacedBy(waybill.number.clone()),
+        });
     }
     let assigned = bind_waiting(view, &waybill);
     events.push(Event::WaybillPut { waybill: Box::new(waybill) });
@@ -299,7 +358,11 @@ fn check_orders(view: &dyn View, waybill: &Waybill) -> Result<(), Refusal> {
             return Err(Refusal::Cancelled(id.clone()));
         }
         if order.spec.carrier != waybill.carrier {
-            return Err(Refusal::WrongCarrier { order: id.clone(), wanted: order.spec.carrier.clone(), got: waybill.carrier.clone() });
+            return Err(Refusal::WrongCarrier {
+                order: id.clone(),
+                wanted: order.spec.carrier.clone(),
+                got: waybill.carrier.clone(),
+            });
         }
         match &first {
             Some(first) if !first.spec.consignee.same_as(&order.spec.consignee) => {
@@ -317,7 +380,8 @@ fn bind_waiting(view: &dyn View, waybill: &Waybill) -> Vec<Event> {
     let mut events = Vec::new();
     for order in waybill.orders.iter().filter_map(|id| view.order(id.as_str())) {
         let replaced = |number: &WaybillNo| waybill.replaces.as_ref() == Some(number);
-        let has_other = gate::assigned_waybill(view, &order).is_some_and(|number| number != waybill.number && !replaced(&number));
+        let has_other =
+            gate::assigned_waybill(view, &order).is_some_and(|number| number != waybill.number && !replaced(&number));
         let packed = order.lines.iter().all(OrderLine::is_satisfied);
         for parcel in order.parcels.iter().filter_map(|id| view.parcel(id.as_str())) {
             let free = parcel.waybill.is_none() || parcel.waybill.as_ref().is_some_and(replaced);
@@ -363,6 +427,6 @@ mod tests {
     fn slots_sort_as_people_count() {
         let mut slots = [Some("A10"), None, Some("A2"), Some("B1"), Some("A02")];
         slots.sort_by(|one, other| natural(*one, *other));
-        assert_eq!(slots, [Some("A2"), Some("A02"), Some("A10"), Some("B1"), None]);
+        assert_eq!(slots, [Some("A02"), Some("A2"), Some("A10"), Some("B1"), None]);
     }
 }

@@ -202,7 +202,9 @@ pub enum Refusal {
     #[error("there is no waybill {0}")]
     UnknownWaybill(WaybillNo),
     /// A list names more than the order wants.
-    #[error("order {order} line {line}: {wanted} asked for, but only {free} are not yet on another unfinished pick list")]
+    #[error(
+        "order {order} line {line}: {wanted} asked for, but only {free} are not yet on another unfinished pick list"
+    )]
     AlreadyListed {
         /// The order.
         order: OrderId,

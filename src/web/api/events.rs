@@ -34,7 +34,10 @@ pub(super) struct Cursor {
     limit: Option<usize>,
 }
 
-pub(super) async fn events<B: Backend>(State(backend): State<B>, Query(cursor): Query<Cursor>) -> Result<Json<Value>, Problem> {
+pub(super) async fn events<B: Backend>(
+    State(backend): State<B>,
+    Query(cursor): Query<Cursor>,
+) -> Result<Json<Value>, Problem> {
     let limit = cursor.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
     Ok(Json(json!({"events": backend.events(cursor.after, limit).await?})))
 }
@@ -52,7 +55,10 @@ pub(super) async fn stream<B: Backend>(
         loop {
             if let Some(item) = (!ready.is_empty()).then(|| ready.remove(0)) {
                 after = item.seq;
-                let event = Event::default().id(item.seq.to_string()).event(item.kind.clone()).data(serde_json::to_string(&item).unwrap_or_default());
+                let event = Event::default()
+                    .id(item.seq.to_string())
+                    .event(item.kind.clone())
+                    .data(serde_json::to_string(&item).unwrap_or_default());
                 return Some((Ok(event), (backend, feed, stop, after, ready)));
             }
             feed.mark_unchanged();
@@ -78,7 +84,10 @@ pub(super) struct SearchQuery {
 /// Hits that are shown.
 const HITS_MAX: usize = 50;
 
-pub(super) async fn search<B: Backend>(State(backend): State<B>, Query(query): Query<SearchQuery>) -> Result<Json<Value>, Problem> {
+pub(super) async fn search<B: Backend>(
+    State(backend): State<B>,
+    Query(query): Query<SearchQuery>,
+) -> Result<Json<Value>, Problem> {
     Ok(Json(json!({"hits": find(&backend, query.q.trim()).await?})))
 }
 
@@ -126,7 +135,9 @@ fn hits(view: &dyn View, text: &str) -> Vec<Value> {
         hits.push(order_hit(&order));
     }
     if let Some(waybill) = view.waybill(text) {
-        hits.extend(waybill.orders.iter().map(|order| json!({"kind": "waybill", "id": waybill.number, "order": order, "void": waybill.void.is_some()})));
+        hits.extend(waybill.orders.iter().map(
+            |order| json!({"kind": "waybill", "id": waybill.number, "order": order, "void": waybill.void.is_some()}),
+        ));
     }
     if let Some(parcel) = view.parcel(text) {
         hits.push(json!({"kind": "parcel", "id": parcel.id, "order": parcel.order}));

@@ -31,7 +31,12 @@ pub(in crate::web) fn order_json(view: &dyn View, order: &Order, key: &SiteKey) 
         () if order.partially_completed => "partially_completed",
         () => "active",
     };
-    let parcels: Vec<Value> = order.parcels.iter().filter_map(|id| view.parcel(id.as_str())).map(|parcel| parcel_json(&parcel, order)).collect();
+    let parcels: Vec<Value> = order
+        .parcels
+        .iter()
+        .filter_map(|id| view.parcel(id.as_str()))
+        .map(|parcel| parcel_json(&parcel, order))
+        .collect();
     let waybills: Vec<Value> = order
         .waybills
         .iter()
@@ -52,7 +57,8 @@ pub(in crate::web) fn order_json(view: &dyn View, order: &Order, key: &SiteKey) 
 }
 
 fn parcel_json(parcel: &Parcel, order: &Order) -> Value {
-    let contents: Vec<Value> = parcel.contents.iter().map(|content| json!({"line": content.line, "quantity": content.quantity})).collect();
+    let contents: Vec<Value> =
+        parcel.contents.iter().map(|content| json!({"line": content.line, "quantity": content.quantity})).collect();
     json!({
         "id": parcel.id, "order": parcel.order, "piece": parcel.piece, "of": order.parcels.len(), "contents": contents,
         "state": parcel.state, "waybill": parcel.waybill, "station": parcel.station,
@@ -82,13 +88,19 @@ fn line_json(line: &OrderLine) -> Value {
     })
 }
 
-pub(super) async fn order<B: Backend>(State(backend): State<B>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+pub(super) async fn order<B: Backend>(
+    State(backend): State<B>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
     let (key, wanted) = (backend.key(), id.clone());
     let found = backend.look(move |view| view.order(&wanted).map(|order| order_json(view, &order, &key))).await?;
     found.map(Json).ok_or_else(|| Problem::missing("order", &id))
 }
 
-pub(super) async fn timeline<B: Backend>(State(backend): State<B>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+pub(super) async fn timeline<B: Backend>(
+    State(backend): State<B>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
     let order = OrderId::new(&id).map_err(|_| Problem::missing("order", &id))?;
     let wanted = order.clone();
     if !backend.look(move |view| view.order(wanted.as_str()).is_some()).await? {
@@ -163,7 +175,9 @@ fn action_of(action: &str, body: &Body) -> Result<OrderAction, Problem> {
         "release" => OrderAction::Release { reason: body.json::<ReleaseBody>()?.reason },
         "cancel" => {
             let lines = body.json::<CancelBody>()?.lines;
-            OrderAction::Cancel { lines: lines.map(|lines| lines.iter().map(|line| (line.line, line.quantity)).collect()) }
+            OrderAction::Cancel {
+                lines: lines.map(|lines| lines.iter().map(|line| (line.line, line.quantity)).collect()),
+            }
         }
         "address" => OrderAction::Address(consignee_of(body.json::<ConsigneeBody>()?).map_err(Problem::malformed)?),
         "stage" => OrderAction::Stage(body.json::<StageBody>()?.stage),
@@ -178,7 +192,9 @@ fn short_of(body: ShortBody) -> Result<OrderAction, Problem> {
         (ShortWord::ShipShort, None) => ShortDecision::ShipShort,
         (ShortWord::Wait, None) => ShortDecision::Wait,
         (ShortWord::CancelLine, None) => ShortDecision::CancelLine,
-        (ShortWord::Substitute, Some(sku)) => ShortDecision::Substitute(Sku::new(&sku).map_err(|error| Problem::malformed(format!("sku {error}")))?),
+        (ShortWord::Substitute, Some(sku)) => {
+            ShortDecision::Substitute(Sku::new(&sku).map_err(|error| Problem::malformed(format!("sku {error}")))?)
+        }
         _ => return Err(Problem::malformed("sku goes with the decision \"substitute\", and only with it")),
     };
     Ok(OrderAction::ShortDecision { line: body.line, decision })
@@ -211,7 +227,10 @@ pub(super) async fn act<B: Backend>(
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
             (status, [(axum::http::header::CONTENT_TYPE, "application/json")], body).into_response()
         }
-        Acted::KeyConflict => Problem::new(StatusCode::CONFLICT, "idempotency_key", "this Idempotency-Key was used for another call").into_response(),
+        Acted::KeyConflict => {
+            Problem::new(StatusCode::CONFLICT, "idempotency_key", "this Idempotency-Key was used for another call")
+                .into_response()
+        }
     })
 }
 
@@ -227,7 +246,11 @@ pub fn acted_json(id: &str, outcome: &Outcome) -> (StatusCode, Value) {
     (status, json!({"id": id, "result": result, "reason": reason}))
 }
 
-pub(super) async fn void<B: Backend>(State(backend): State<B>, Extension(peer): Extension<Peer>, Path(number): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn void<B: Backend>(
+    State(backend): State<B>,
+    Extension(peer): Extension<Peer>,
+    Path(number): Path<String>,
+) -> Result<Response, Problem> {
     let waybill = WaybillNo::new(&number).map_err(|_| Problem::missing("waybill", &number))?;
     let caller = Caller { peer: peer.to_string(), call: "waybill void" };
     let (status, body) = acted_json(&number, &backend.void(caller, waybill).await?);

@@ -4,13 +4,13 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::barcode::SCAN_MAX;
-use crate::domain::ids::{DeviceId, IdError, OperatorId, ScanId, StationId};
+use crate::domain::ids::{DeviceId, IdError, OperatorId, OrderId, PickListId, ScanId, StationId};
 use crate::domain::scan::Scan;
-use crate::domain::verdict::{Code, Verdict};
+use crate::domain::verdict::{Code, Facts, Missing, Severity, Verdict};
 use crate::message::{Language, verdict_text};
 use crate::web::backend::Backend;
 use crate::web::body::Body;
@@ -33,7 +33,9 @@ impl ScanBody {
         let named = |field: &'static str| move |error: IdError| Problem::malformed(format!("{field} {error}"));
         let data = match (self.data, self.data_base64) {
             (Some(data), None) => data.into_bytes(),
-            (None, Some(data)) => data_encoding::BASE64.decode(data.as_bytes()).map_err(|error| Problem::malformed(format!("data_base64: {error}")))?,
+            (None, Some(data)) => data_encoding::BASE64
+                .decode(data.as_bytes())
+                .map_err(|error| Problem::malformed(format!("data_base64: {error}")))?,
             _ => return Err(Problem::malformed("a scan has either data or data_base64")),
         };
         if data.len() > SCAN_MAX {
@@ -43,7 +45,11 @@ impl ScanBody {
             id: ScanId::new(&self.id).map_err(named("id"))?,
             station: StationId::new(&self.station).map_err(named("station"))?,
             device: self.device.map(|device| DeviceId::new(&device)).transpose().map_err(named("device"))?,
-            operator: self.operator.map(|operator| OperatorId::new(&operator)).transpose().map_err(named("operator"))?,
+            operator: self
+                .operator
+                .map(|operator| OperatorId::new(&operator))
+                .transpose()
+                .map_err(named("operator"))?,
             data,
             broken: None,
             bounced: false,
@@ -54,54 +60,92 @@ impl ScanBody {
 /// The language that a caller asks for, else the site's.
 pub(in crate::web) fn language_of(headers: &HeaderMap, site: Language) -> Language {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let chosen = text(header::COOKIE).and_then(|cookies| cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix("lang=")));
-    chosen.and_then(Language::from_tag).or_else(|| text(header::ACCEPT_LANGUAGE).and_then(Language::from_tag)).unwrap_or(site)
+    let chosen = text(header::COOKIE)
+        .and_then(|cookies| cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix("lang=")));
+    chosen
+        .and_then(Language::from_tag)
+        .or_else(|| text(header::ACCEPT_LANGUAGE).and_then(Language::from_tag))
+        .unwrap_or(site)
 }
 
 /// A verdict as the contract writes it.
-#[must_use]
-pub fn verdict_json(verdict: &Verdict, language: Language) -> Value {
-    let text = verdict_text(verdict, language);
-    let outcome = verdict.outcome();
-    let mut answer = json!({
-        "scan_id": verdict.scan_id,
-        "seq": verdict.seq,
-        "code": verdict.code.as_str(),
-        "accepted": outcome.is_accepted(),
-        "severity": verdict.code.severity(),
-        "title": text.title,
-        "detail": text.detail,
-        "hint": text.hint,
-        "expected": verdict.expected,
-        "got": verdict.got,
-        "order": verdict.order,
-        "pick_list": verdict.pick_list,
-        "line": verdict.line,
-        "slot": verdict.slot,
-        "picked": verdict.counts.map(|counts| counts.picked),
-        "packed": verdict.counts.map(|counts| counts.packed),
-        "demanded": verdict.counts.map(|counts| counts.demanded),
-        "missing": verdict.missing,
-        "candidates": verdict.candidates,
-    });
-    if let Some(first) = verdict.first_code {
-        answer["first_code"] = first.as_str().into();
-    }
-    if verdict.shadow {
-        answer["shadow"] = true.into();
-    }
-    answer
+#[derive(Serialize)]
+struct VerdictBody<'v> {
+    scan_id: &'v ScanId,
+    seq: Option<u64>,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_code: Option<&'static str>,
+    accepted: bool,
+    severity: Severity,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    shadow: bool,
+    title: String,
+    detail: String,
+    hint: String,
+    expected: &'v Facts,
+    got: &'v Facts,
+    order: Option<&'v OrderId>,
+    pick_list: Option<&'v PickListId>,
+    line: Option<u32>,
+    slot: Option<&'v str>,
+    picked: Option<u32>,
+    packed: Option<u32>,
+    demanded: Option<u32>,
+    missing: &'v [Missing],
+    candidates: &'v [String],
 }
 
-pub(super) async fn scan<B: Backend>(State(backend): State<B>, Extension(peer): Extension<Peer>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+impl<'v> VerdictBody<'v> {
+    fn new(verdict: &'v Verdict, language: Language) -> Self {
+        let text = verdict_text(verdict, language);
+        VerdictBody {
+            scan_id: &verdict.scan_id,
+            seq: verdict.seq,
+            code: verdict.code.as_str(),
+            first_code: verdict.first_code.map(Code::as_str),
+            accepted: verdict.outcome().is_accepted(),
+            severity: verdict.code.severity(),
+            shadow: verdict.shadow,
+            title: text.title,
+            detail: text.detail,
+            hint: text.hint,
+            expected: &verdict.expected,
+            got: &verdict.got,
+            order: verdict.order.as_ref(),
+            pick_list: verdict.pick_list.as_ref(),
+            line: verdict.line,
+            slot: verdict.slot.as_deref(),
+            picked: verdict.counts.map(|counts| counts.picked),
+            packed: verdict.counts.map(|counts| counts.packed),
+            demanded: verdict.counts.map(|counts| counts.demanded),
+            missing: &verdict.missing,
+            candidates: &verdict.candidates,
+        }
+    }
+}
+
+/// A verdict as the contract writes it, as a value among others.
+#[must_use]
+pub fn verdict_json(verdict: &Verdict, language: Language) -> Value {
+    serde_json::to_value(VerdictBody::new(verdict, language)).unwrap_or_default()
+}
+
+pub(super) async fn scan<B: Backend>(
+    State(backend): State<B>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     let scan = body.json::<ScanBody>()?.scan()?;
     let language = language_of(&headers, backend.language());
     let verdict = backend.scan(scan, peer.to_string()).await.map_err(|unknown| {
-        Problem::new(StatusCode::NOT_FOUND, "not_found", unknown.to_string()).hint("GET / lists the stations; add it to the configuration")
+        Problem::new(StatusCode::NOT_FOUND, "not_found", unknown.to_string())
+            .hint("GET / lists the stations; add it to the configuration")
     })?;
     let status = match verdict.code {
         Code::NotConfirmed | Code::NotRecorded => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
     };
-    Ok((status, Json(verdict_json(&verdict, language))).into_response())
+    Ok((status, Json(VerdictBody::new(&verdict, language))).into_response())
 }

@@ -12,10 +12,18 @@ use crate::web::backend::{Backend, LedgerHealth};
 use crate::web::pages::station_view;
 use crate::web::problem::Problem;
 
-pub(super) async fn station<B: Backend>(State(backend): State<B>, Path(id): Path<String>, headers: HeaderMap) -> Result<Json<Value>, Problem> {
+pub(super) async fn station<B: Backend>(
+    State(backend): State<B>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
     let language = language_of(&headers, backend.language());
     let stations = backend.stations();
-    let rules = stations.iter().find(|rules| rules.id.as_str() == id).cloned().ok_or_else(|| Problem::missing("station", &id))?;
+    let rules = stations
+        .iter()
+        .find(|rules| rules.id.as_str() == id)
+        .cloned()
+        .ok_or_else(|| Problem::missing("station", &id))?;
     let station = StationId::new(&id).map_err(|_| Problem::missing("station", &id))?;
     let shown = backend.shown(&station);
     let view = backend.look(move |view| station_view(view, &rules)).await?;
@@ -40,7 +48,9 @@ pub(super) async fn healthz() -> &'static str {
 pub(super) async fn readyz<B: Backend>(State(backend): State<B>) -> Response {
     match backend.health() {
         LedgerHealth::Good => "ready\n".into_response(),
-        LedgerHealth::Stopped(why) | LedgerHealth::Recovery(why) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ledger", why).into_response(),
+        LedgerHealth::Stopped(why) | LedgerHealth::Recovery(why) => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ledger", why).into_response()
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Upserts: products, orders, pick lists, waybills, operators; one object or an array of up to a thousand.
 
+use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -13,7 +13,9 @@ use crate::barcode::codes::{CodeKind, SiteKey};
 use crate::domain::ids::{CarrierCode, IdError, OperatorId, OrderId, PickListId, Sku, WaybillNo};
 use crate::domain::order::{Component, Consignee, LineSpec, Note, OrderSpec, QUANTITY_MAX, ShipPolicy, Stage};
 use crate::domain::product::{Barcode, RevisionPattern, Tracking};
-use crate::domain::upstream::{ListContent, ListLineSpec, ListSpec, OperatorSpec, Outcome, ProductSpec, Thing, WaybillSpec};
+use crate::domain::upstream::{
+    ListContent, ListLineSpec, ListSpec, OperatorSpec, Outcome, ProductSpec, Thing, WaybillSpec,
+};
 use crate::domain::view::View;
 use crate::domain::work::{Role, WaybillLabel};
 use crate::web::backend::{Backend, Caller};
@@ -196,7 +198,11 @@ pub type Parsed = Result<Thing, Refused>;
 ///
 /// # Errors
 /// The body is malformed, has an unknown field, or too many objects.
-pub fn things_from_json(kind: Kind, value: Value, fresh_badge: &dyn Fn() -> String) -> Result<(Vec<Parsed>, bool), Problem> {
+pub fn things_from_json(
+    kind: Kind,
+    value: Value,
+    fresh_badge: &dyn Fn() -> String,
+) -> Result<(Vec<Parsed>, bool), Problem> {
     let (objects, many) = match value {
         Value::Array(objects) => (objects, true),
         object => (vec![object], false),
@@ -278,13 +284,27 @@ fn product(body: ProductBody) -> Parsed {
         Barcode { text, quantity: check.quantity("barcode quantity", barcode.quantity) }
     });
     let barcodes: Vec<Barcode> = barcodes.filter(|barcode| !barcode.text.is_empty()).collect();
-    let part_numbers = body.part_numbers.unwrap_or_default().into_iter().filter_map(|number| check.text("part_number", Some(number))).collect();
+    let part_numbers = body
+        .part_numbers
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|number| check.text("part_number", Some(number)))
+        .collect();
     let name = check.text("name", body.name).unwrap_or_default();
     let mut tracking = body.tracking.unwrap_or_default();
     tracking.sort_unstable();
     tracking.dedup();
-    let revision_pattern = body.revision_pattern.map(|pattern| RevisionPattern { after: pattern.after, length: pattern.length });
-    let spec = sku.map(|sku| ProductSpec { sku, version: body.version, name, barcodes, part_numbers, tracking, revision_pattern });
+    let revision_pattern =
+        body.revision_pattern.map(|pattern| RevisionPattern { after: pattern.after, length: pattern.length });
+    let spec = sku.map(|sku| ProductSpec {
+        sku,
+        version: body.version,
+        name,
+        barcodes,
+        part_numbers,
+        tracking,
+        revision_pattern,
+    });
     check.finish(spec.map(Thing::Product))
 }
 
@@ -353,7 +373,12 @@ fn order_line(body: LineBody, check: &mut Checker) -> Option<LineSpec> {
         Some(Component { sku, quantity: check.quantity(&format!("{place} component quantity"), component.quantity) })
     });
     let components = components.collect();
-    let substitutes: Vec<Option<Sku>> = body.substitutes.unwrap_or_default().iter().map(|sku| check.id(&format!("{place} substitute"), sku, Sku::new)).collect();
+    let substitutes: Vec<Option<Sku>> = body
+        .substitutes
+        .unwrap_or_default()
+        .iter()
+        .map(|sku| check.id(&format!("{place} substitute"), sku, Sku::new))
+        .collect();
     let sku = check.id(&format!("{place} sku"), &body.sku, Sku::new)?;
     Some(LineSpec {
         line: body.line,
@@ -379,7 +404,9 @@ fn list(body: ListBody) -> Parsed {
             let ids: Vec<OrderId> = orders.iter().filter_map(|order| check.id("order", order, OrderId::new)).collect();
             Some(ListContent::Orders(ids))
         }
-        (None, Some(lines)) => Some(ListContent::Lines(lines.into_iter().filter_map(|line| list_line(line, &mut check)).collect())),
+        (None, Some(lines)) => {
+            Some(ListContent::Lines(lines.into_iter().filter_map(|line| list_line(line, &mut check)).collect()))
+        }
         _ => {
             check.fault("a pick list has either orders or lines".into());
             None
@@ -414,7 +441,15 @@ fn waybill(body: WaybillBody) -> Parsed {
             check.fault("label.data_base64 is no base64".into());
         }
     }
-    let spec = number.zip(carrier).map(|(number, carrier)| WaybillSpec { number, version: body.version, carrier, orders, parent, replaces, label });
+    let spec = number.zip(carrier).map(|(number, carrier)| WaybillSpec {
+        number,
+        version: body.version,
+        carrier,
+        orders,
+        parent,
+        replaces,
+        label,
+    });
     check.finish(spec.map(Thing::Waybill))
 }
 
@@ -458,7 +493,13 @@ pub(super) fn outcome_words(outcome: &Outcome) -> (&'static str, Option<String>)
     }
 }
 
-async fn upsert<B: Backend>(backend: B, peer: Peer, kind: Kind, call: &'static str, body: Body) -> Result<Response, Problem> {
+async fn upsert<B: Backend>(
+    backend: B,
+    peer: Peer,
+    kind: Kind,
+    call: &'static str,
+    body: Body,
+) -> Result<Response, Problem> {
     let (parsed, many) = things_from_json(kind, body.json()?, &|| backend.fresh_badge())?;
     let mut results: Vec<Value> = Vec::with_capacity(parsed.len());
     let mut things = Vec::with_capacity(parsed.len());
@@ -470,13 +511,16 @@ async fn upsert<B: Backend>(backend: B, peer: Peer, kind: Kind, call: &'static s
                 places.push((index, id_of(&thing)));
                 things.push(thing);
             }
-            Err((id, reason)) => results[index] = json!({"id": id, "result": "refused", "reason": reason, "scan_code": null}),
+            Err((id, reason)) => {
+                results[index] = json!({"id": id, "result": "refused", "reason": reason, "scan_code": null})
+            }
         }
     }
     let caller = Caller { peer: peer.to_string(), call };
     let outcomes = backend.intake(caller, things).await?;
     let (key, ids) = (backend.key(), places.iter().map(|(_, id)| id.clone()).collect::<Vec<_>>());
-    let codes = backend.look(move |view| ids.iter().map(|id| scan_code(view, kind, id, &key)).collect::<Vec<_>>()).await?;
+    let codes =
+        backend.look(move |view| ids.iter().map(|id| scan_code(view, kind, id, &key)).collect::<Vec<_>>()).await?;
     for (((index, id), outcome), scan_code) in places.into_iter().zip(outcomes).zip(codes) {
         let (result, reason) = outcome_words(&outcome);
         results[index] = json!({"id": id, "result": result, "reason": reason, "scan_code": scan_code});

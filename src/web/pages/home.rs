@@ -24,7 +24,8 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, headers: HeaderMa
     let newest = backend.newest_orders(ORDERS_SHOWN).await?;
     let (views, orders) = backend
         .look(move |view| {
-            let views: Vec<(StationRules, StationView)> = rules.iter().map(|rules| (rules.clone(), station_view(view, rules))).collect();
+            let views: Vec<(StationRules, StationView)> =
+                rules.iter().map(|rules| (rules.clone(), station_view(view, rules))).collect();
             let orders: Vec<_> = newest.iter().filter_map(|id| view.order(id)).collect();
             (views, orders)
         })
@@ -99,7 +100,11 @@ pub(super) struct SearchQuery {
     q: String,
 }
 
-pub(super) async fn search<B: Backend>(State(backend): State<B>, Query(query): Query<SearchQuery>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn search<B: Backend>(
+    State(backend): State<B>,
+    Query(query): Query<SearchQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let language = language_of(&headers, backend.language());
     let hits = crate::web::api::find(&backend, query.q.trim()).await?;
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();

@@ -35,7 +35,12 @@ fn form<B: Backend>(backend: &B, headers: &HeaderMap, wrong: bool) -> Response {
 
 pub(super) async fn enter<B: Backend>(State(backend): State<B>, headers: HeaderMap, body: Body) -> Response {
     // tokens are hexadecimal: nothing in them is percent-encoded
-    let token = std::str::from_utf8(&body.0).ok().and_then(|text| text.strip_prefix("token=")).unwrap_or_default().trim().to_owned();
+    let token = std::str::from_utf8(&body.0)
+        .ok()
+        .and_then(|text| text.strip_prefix("token="))
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
     let clean = token.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if clean && backend.knows_token(&hash(&token)) {
         let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000");

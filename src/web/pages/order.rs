@@ -14,17 +14,26 @@ use crate::web::api::language_of;
 use crate::web::backend::{Backend, FeedItem};
 use crate::web::problem::Problem;
 
-pub(super) async fn page<B: Backend>(State(backend): State<B>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn page<B: Backend>(
+    State(backend): State<B>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let language = language_of(&headers, backend.language());
     let wanted = OrderId::new(&id).map_err(|_| Problem::missing("order", &id))?;
     let story = backend.history(wanted.clone()).await?;
-    let found = backend.look(move |view| view.order(wanted.as_str()).map(|order| (gate::missing(view, &order), order))).await?;
+    let found =
+        backend.look(move |view| view.order(wanted.as_str()).map(|order| (gate::missing(view, &order), order))).await?;
     let (missing, order) = found.ok_or_else(|| Problem::missing("order", &id))?;
     let say = |name| phrase(name, language);
     let content = html! {
         main.overview {
             h1 { (say(Phrase::Order)) " " (id) }
-            p { (order_stage(order.stage, language)) " · " (order.spec.carrier) @if order.cancelled { strong.bad { " · " (say(Phrase::Cancelled)) } } @for hold in &order.holds { strong.bad { " · " (say(Phrase::Held)) " " (hold.note.as_deref().unwrap_or("")) } } }
+            p {
+                (order_stage(order.stage, language)) " · " (order.spec.carrier)
+                @if order.cancelled { strong.bad { " · " (say(Phrase::Cancelled)) } }
+                @for hold in &order.holds { strong.bad { " · " (say(Phrase::Held)) " " (hold.note.as_deref().unwrap_or("")) } }
+            }
             @if missing.is_empty() && !order.cancelled { p.good { "✓ " (say(Phrase::Complete)) } }
             ul { @for entry in &missing { li.bad { @if let Some(line) = entry.line { (say(Phrase::Line)) " " (line) " " } (missing_why(entry.why, language)) } } }
             table.orders {

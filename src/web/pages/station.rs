@@ -26,10 +26,19 @@ use crate::web::problem::Problem;
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 fn rules_of<B: Backend>(backend: &B, id: &str) -> Result<StationRules, Problem> {
-    backend.stations().iter().find(|rules| rules.id.as_str() == id).cloned().ok_or_else(|| Problem::missing("station", id))
+    backend
+        .stations()
+        .iter()
+        .find(|rules| rules.id.as_str() == id)
+        .cloned()
+        .ok_or_else(|| Problem::missing("station", id))
 }
 
-pub(super) async fn page<B: Backend>(State(backend): State<B>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn page<B: Backend>(
+    State(backend): State<B>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let language = language_of(&headers, backend.language());
     let rules = rules_of(&backend, &id)?;
     let view = fragment(&backend, &rules, language).await?;
@@ -42,7 +51,11 @@ pub(super) async fn page<B: Backend>(State(backend): State<B>, Path(id): Path<St
 }
 
 /// Keeps the page up to date: each event is the whole view again, rendered by the same code.
-pub(super) async fn live<B: Backend>(State(backend): State<B>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn live<B: Backend>(
+    State(backend): State<B>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let language = language_of(&headers, backend.language());
     let rules = rules_of(&backend, &id)?;
     let station = rules.id.clone();
@@ -78,7 +91,14 @@ async fn fragment<B: Backend>(backend: &B, rules: &StationRules, language: Langu
     Ok(render(&rules.id, &view, shown.as_ref(), &devices, &backend.health(), language))
 }
 
-fn render(id: &StationId, view: &StationView, shown: Option<&Shown>, devices: &[DeviceView], health: &LedgerHealth, language: Language) -> Markup {
+fn render(
+    id: &StationId,
+    view: &StationView,
+    shown: Option<&Shown>,
+    devices: &[DeviceView],
+    health: &LedgerHealth,
+    language: Language,
+) -> Markup {
     let say = |name| phrase(name, language);
     let verdict = view.latched.as_ref().or(shown.map(|shown| &shown.verdict));
     html! {
@@ -129,7 +149,9 @@ fn band(verdict: Option<&Verdict>, view: &StationView, health: &LedgerHealth, la
     let counts = verdict.counts.filter(|_| verdict.code.is_accepted());
     let key = format!("{}-{}", verdict.scan_id, verdict.code.as_str());
     html! {
-        section #band class={ "band " (class) @if latched { " latched" } } data-severity=(class) data-code=(verdict.code.as_str()) data-key=(key) data-latched=(latched) data-say=[verdict.slot.as_deref()] role=(if class == "stop" { "alert" } else { "status" }) {
+        section #band class={ "band " (class) @if latched { " latched" } }
+            data-severity=(class) data-code=(verdict.code.as_str()) data-key=(key) data-latched=(latched) data-say=[verdict.slot.as_deref()]
+            role=(if class == "stop" { "alert" } else { "status" }) {
             div.shape aria-hidden="true" { (shape) }
             div.words {
                 h1 { (text.title) }
@@ -196,16 +218,32 @@ fn fact_rows(expected: &Facts, got: &Facts, language: Language) -> Vec<FactRow> 
     let same = expected.sku == got.sku;
     let expected_name = expected.name.clone().or_else(|| got.name.clone().filter(|_| same));
     let rows: [FactRow; 11] = [
-        (phrase(Phrase::Sku, language), expected.sku.as_ref().map(ToString::to_string), got.sku.as_ref().map(ToString::to_string)),
+        (
+            phrase(Phrase::Sku, language),
+            expected.sku.as_ref().map(ToString::to_string),
+            got.sku.as_ref().map(ToString::to_string),
+        ),
         (phrase(Phrase::Name, language), expected_name, text(&got.name)),
         (phrase(Phrase::Lot, language), text(&expected.lot), text(&got.lot)),
         (phrase(Phrase::Serial, language), text(&expected.serial), text(&got.serial)),
-        (phrase(Phrase::Expiry, language), expected.expiry.map(|date| date.to_string()), got.expiry.map(|date| date.to_string())),
+        (
+            phrase(Phrase::Expiry, language),
+            expected.expiry.map(|date| date.to_string()),
+            got.expiry.map(|date| date.to_string()),
+        ),
         (phrase(Phrase::Revision, language), text(&expected.revision), text(&got.revision)),
-        (phrase(Phrase::Quantity, language), expected.quantity.map(|quantity| quantity.to_string()), got.quantity.map(|quantity| quantity.to_string())),
+        (
+            phrase(Phrase::Quantity, language),
+            expected.quantity.map(|quantity| quantity.to_string()),
+            got.quantity.map(|quantity| quantity.to_string()),
+        ),
         (phrase(Phrase::Location, language), text(&expected.location), text(&got.location)),
         (phrase(Phrase::Slot, language), text(&expected.slot), text(&got.slot)),
-        (phrase(Phrase::Waybill, language), expected.waybill.as_ref().map(ToString::to_string), got.waybill.as_ref().map(ToString::to_string)),
+        (
+            phrase(Phrase::Waybill, language),
+            expected.waybill.as_ref().map(ToString::to_string),
+            got.waybill.as_ref().map(ToString::to_string),
+        ),
         (phrase(Phrase::Code, language), text(&expected.text), text(&got.text)),
     ];
     rows.into_iter().filter(|(_, expected, got)| expected.is_some() || got.is_some()).collect()
@@ -239,7 +277,9 @@ fn work(view: &StationView, verdict: Option<&Verdict>, language: Language) -> Ma
         "put_back" => Phrase::PuttingBack,
         _ => Phrase::Order,
     };
-    let touched = |line: &LineView| verdict.is_some_and(|verdict| verdict.order.as_ref() == Some(&line.order) && verdict.line == Some(line.line));
+    let touched = |line: &LineView| {
+        verdict.is_some_and(|verdict| verdict.order.as_ref() == Some(&line.order) && verdict.line == Some(line.line))
+    };
     html! {
         (unbound(view, language))
         section.work {
@@ -276,7 +316,13 @@ fn unbound(view: &StationView, language: Language) -> Markup {
 }
 
 /// Who and what is there: grey when fine.
-fn rim(id: &StationId, view: &StationView, devices: &[DeviceView], health: &LedgerHealth, language: Language) -> Markup {
+fn rim(
+    id: &StationId,
+    view: &StationView,
+    devices: &[DeviceView],
+    health: &LedgerHealth,
+    language: Language,
+) -> Markup {
     let say = |name| phrase(name, language);
     let mode = match view.rules.mode {
         Mode::Pick => Phrase::ModePick,

@@ -69,19 +69,27 @@ pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules) -> Sta
     let (open, done): (Vec<LineView>, Vec<LineView>) = all.into_iter().partition(|line| line.open || line.to_put_back);
     let orders = work.iter().flat_map(|work| &work.orders).filter_map(|id| view.order(id.as_str()));
     let packs = matches!(rules.mode, Mode::Pack | Mode::Bench);
-    let notes = orders.filter(|order| packs && order.awaits_confirmation()).flat_map(|order| order.spec.notes.iter().filter(|note| note.must_confirm).map(|note| note.text.clone()).collect::<Vec<_>>());
+    let notes = orders.filter(|order| packs && order.awaits_confirmation()).flat_map(|order| {
+        order.spec.notes.iter().filter(|note| note.must_confirm).map(|note| note.text.clone()).collect::<Vec<_>>()
+    });
     let notes = notes.collect();
     let unbound = station.unbound.iter().filter_map(|id| view.parcel(id.as_str()));
     StationView {
         rules: RulesView { mode: rules.mode },
-        operator: station.session.as_ref().and_then(|session| view.operator(session.operator.as_str())).map(|operator| operator.name.clone()),
+        operator: station
+            .session
+            .as_ref()
+            .and_then(|session| view.operator(session.operator.as_str()))
+            .map(|operator| operator.name.clone()),
         work,
         lines: open,
         done: done.len(),
         notes,
         latched: station.latch.as_deref().cloned(),
         awaiting: station.awaits.as_ref().map(|awaits| awaited_name(&awaits.what)),
-        unbound: unbound.map(|parcel| UnboundView { parcel: parcel.id.to_string(), order: parcel.order.clone() }).collect(),
+        unbound: unbound
+            .map(|parcel| UnboundView { parcel: parcel.id.to_string(), order: parcel.order.clone() })
+            .collect(),
         can_undo: !station.counts.is_empty(),
     }
 }
@@ -103,10 +111,18 @@ fn awaited_name(what: &Awaited) -> &'static str {
 
 fn work_view(view: &dyn View, work: &Work) -> WorkView {
     match work {
-        Work::List(id) => WorkView { kind: "pick_list", id: id.to_string(), orders: view.list(id.as_str()).map(|list| list_orders(&list)).unwrap_or_default() },
+        Work::List(id) => WorkView {
+            kind: "pick_list",
+            id: id.to_string(),
+            orders: view.list(id.as_str()).map(|list| list_orders(&list)).unwrap_or_default(),
+        },
         Work::Order(id) => WorkView { kind: "order", id: id.to_string(), orders: vec![id.clone()] },
         Work::PutBack(id) => WorkView { kind: "put_back", id: id.to_string(), orders: vec![id.clone()] },
-        Work::Waybill(id) => WorkView { kind: "waybill", id: id.to_string(), orders: view.waybill(id.as_str()).map(|waybill| waybill.orders.clone()).unwrap_or_default() },
+        Work::Waybill(id) => WorkView {
+            kind: "waybill",
+            id: id.to_string(),
+            orders: view.waybill(id.as_str()).map(|waybill| waybill.orders.clone()).unwrap_or_default(),
+        },
     }
 }
 
@@ -125,7 +141,9 @@ fn lines(view: &dyn View, work: &Work, mode: Mode) -> Vec<LineView> {
         }
         _ => {
             let orders = work_view(view, work).orders;
-            let of_order = |order: &Order| order.lines.iter().filter_map(|line| line_view(view, order, line.spec.line, mode)).collect::<Vec<_>>();
+            let of_order = |order: &Order| {
+                order.lines.iter().filter_map(|line| line_view(view, order, line.spec.line, mode)).collect::<Vec<_>>()
+            };
             orders.iter().filter_map(|id| view.order(id.as_str())).flat_map(|order| of_order(&order)).collect()
         }
     }
@@ -133,7 +151,8 @@ fn lines(view: &dyn View, work: &Work, mode: Mode) -> Vec<LineView> {
 
 fn line_view(view: &dyn View, order: &Order, number: u32, mode: Mode) -> Option<LineView> {
     let line = order.line(number)?;
-    let name = line.spec.name.clone().or_else(|| view.product(line.spec.sku.as_str()).map(|product| product.name.clone()));
+    let name =
+        line.spec.name.clone().or_else(|| view.product(line.spec.sku.as_str()).map(|product| product.name.clone()));
     let done = if mode == Mode::Pick { line.is_picked() } else { line.is_packed() };
     Some(LineView {
         order: order.id().clone(),

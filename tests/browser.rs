@@ -1,0 +1,181 @@
+//! The station page in a real browser: verdict, alarm, acknowledgement, a wedge's typing, the service's restart.
+//!
+//! Needs Debian's chromium-driver, which `tests/run` installs.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use fantoccini::key::Key;
+use fantoccini::{Client as Browser, ClientBuilder, Locator};
+use serde_json::json;
+use support::served::{PATIENCE, Served, eventually, free_address, program};
+
+struct Driver {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Driver {
+    fn start() -> Driver {
+        let address = free_address();
+        let child = Command::new("chromedriver")
+            .arg(format!("--port={}", address.port()))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let child = child.expect("chromedriver is installed by tests/run (Debian: chromium-driver)");
+        eventually("chromedriver", || std::net::TcpStream::connect(address).ok());
+        Driver { child, address }
+    }
+
+    async fn browser(&self, profile: &Path, size: &str) -> Browser {
+        let flags = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--hide-scrollbars",
+            "--lang=zh-CN",
+            &format!("--window-size={size}"),
+            &format!("--user-data-dir={}", profile.display()),
+        ]
+        .map(str::to_owned);
+        let capabilities = json!({"goog:chromeOptions": {"args": flags, "prefs": {"intl.accept_languages": "zh-CN"}}})
+            .as_object()
+            .unwrap()
+            .clone();
+        ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://{}", self.address))
+            .await
+            .unwrap()
+    }
+}
+
+async fn band(browser: &Browser, code: &str) {
+    let selector = format!("#band[data-code='{code}']");
+    let found = browser.wait().at_most(PATIENCE).for_element(Locator::Css(&selector)).await;
+    assert!(found.is_ok(), "the band does not show {code}: {}", browser.source().await.unwrap());
+}
+
+async fn picture(browser: &Browser, name: &str) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(name), browser.screenshot().await.unwrap()).unwrap();
+}
+
+/// Types as a keyboard-wedge scanner does: no field has the focus, Enter at the end.
+async fn wedge(browser: &Browser, code: &str) {
+    browser
+        .find(Locator::Css("body"))
+        .await
+        .unwrap()
+        .send_keys(&format!("{code}{}", char::from(Key::Enter)))
+        .await
+        .unwrap();
+}
+
+const CONFIG: &str = "language = \"zh-CN\"\n[[station]]\nid = \"bench-01\"\nmode = \"bench\"\n";
+
+fn work(client: &mut support::served::Client) {
+    client.must("/api/v1/products", &json!([{"sku": "PAD-118", "name": "刹车片", "tracking": ["lot"], "barcodes": [{"text": "9506000134352"}]}, {"sku": "FLT-204", "name": "滤清器", "barcodes": [{"text": "6901234567892"}]}]));
+    client.must("/api/v1/orders", &json!({"id": "SO-1001", "carrier": "ZTO", "consignee": {}, "notes": [{"text": "木箱包装", "must_confirm": true}], "lines": [
+        {"line": 1, "sku": "FLT-204", "quantity": 12}, {"line": 2, "sku": "PAD-118", "quantity": 2, "lot": "A1"}]}));
+}
+
+#[tokio::test]
+async fn a_packer_sees_the_verdict_the_alarm_and_the_lost_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let driver = Driver::start();
+    let mut served = Served::start(folder.path(), CONFIG);
+    let mut client = served.client();
+    work(&mut client);
+    let browser = driver.browser(&folder.path().join("profile"), "1280,800").await;
+    let page = format!("http://{}/station/bench-01", served.address);
+    browser.goto(&page).await.unwrap();
+    let idle = browser.find(Locator::Css("#band h1")).await.unwrap().text().await.unwrap();
+    assert_eq!(idle, "请扫拣货单、订单或面单");
+
+    wedge(&browser, "SO-1001").await;
+    band(&browser, "opened").await;
+    for _ in 0..3 {
+        wedge(&browser, "6901234567892").await;
+    }
+    let counted = browser
+        .wait()
+        .at_most(PATIENCE)
+        .for_element(Locator::XPath("//p[@class='count'][contains(., '3 / 12')]"))
+        .await;
+    assert!(counted.is_ok(), "three scans are counted, each once");
+    picture(&browser, "accepted.png").await;
+
+    // group separators come as Ctrl+] from a wedge
+    client.scan("gs", "bench-01", "]C1010950600013435210B7");
+    band(&browser, "wrong_lot").await;
+    let alarm = browser.find(Locator::Css(".comparison")).await.unwrap().text().await.unwrap();
+    assert!(
+        alarm.contains("A1") && alarm.contains("B7") && alarm.contains("应为") && alarm.contains("扫到"),
+        "{alarm}"
+    );
+    picture(&browser, "alarm.png").await;
+    let before = client.get("/api/v1/orders/SO-1001")["lines"][0]["packed"].clone();
+    wedge(&browser, "6901234567892").await;
+    eventually("the latched answer", || {
+        (client.get("/api/v1/stations/bench-01")["verdict"]["code"] == "alarm_latched").then_some(())
+    });
+    assert_eq!(client.get("/api/v1/orders/SO-1001")["lines"][0]["packed"], before, "nothing counts under an alarm");
+    browser.find(Locator::Css(".acknowledge")).await.unwrap().click().await.unwrap();
+    band(&browser, "acknowledged").await;
+
+    // the service is killed: the page says so at once, and comes back by itself with the same work
+    let address = served.address;
+    served.kill();
+    let lost = browser.wait().at_most(PATIENCE).for_element(Locator::Css("#lost:not([hidden])")).await;
+    assert!(lost.unwrap().text().await.unwrap().contains("不记录"));
+    picture(&browser, "lost.png").await;
+    let mut again = Command::new(program());
+    again
+        .args(["serve", "--config"])
+        .arg(folder.path().join("waybind.toml"))
+        .arg("--data")
+        .arg(&served.data)
+        .arg("--listen")
+        .arg(address.to_string());
+    served.child = again.env("RUST_LOG", "off").stderr(Stdio::null()).spawn().unwrap();
+    let back = browser.wait().at_most(PATIENCE).for_element(Locator::Css("#lost[hidden]")).await;
+    assert!(back.is_ok(), "the page comes back");
+    eventually("the service", || support::served::Client::try_connect(address)?.try_call("GET", "/healthz", None));
+    wedge(&browser, "6901234567892").await;
+    band(&browser, "accepted").await;
+
+    // the other language, and a narrow screen
+    browser.goto(&format!("http://{address}/language/en")).await.unwrap();
+    browser.goto(&page).await.unwrap();
+    assert!(browser.source().await.unwrap().contains("Order SO-1001"));
+    browser.set_window_size(320, 640).await.unwrap();
+    let wide = browser
+        .execute("return document.documentElement.scrollWidth > document.documentElement.clientWidth", vec![])
+        .await
+        .unwrap();
+    assert_eq!(wide, json!(false), "nothing sticks out on a 320 px screen");
+    picture(&browser, "narrow.png").await;
+    browser.goto(&format!("http://{address}/")).await.unwrap();
+    assert!(browser.source().await.unwrap().contains("SO-1001"));
+    browser.close().await.unwrap();
+}
