@@ -2,7 +2,7 @@
 
 use super::event::{Event, Memory, list_orders};
 use super::ids::{OrderId, ParcelId, StationId, WaybillNo};
-use super::order::{Order, Stage};
+use super::order::{Order, ShortDecision, Stage};
 use super::progress::Sign;
 use super::station::{Count, Session, UNDO_MAX, Work};
 use super::view::State;
@@ -140,16 +140,36 @@ impl Fold<'_> {
                 order.stage = order.stage.max(*stage);
             }
             Event::OrderReturned { order, .. } => self.order_mut(order)?.partially_completed = true,
-            Event::ShortRecorded { order, line, short } => {
+            Event::ShortRecorded { order, line, short, list } => {
                 let lost = self.lost("line", format_args!("{order}/{line}"));
-                self.order_mut(order)?.line_mut(*line).ok_or(lost)?.short = Some(*short);
+                let before = self.order_mut(order)?.line_mut(*line).ok_or(lost)?.short.replace(*short);
+                let more = short.quantity.saturating_sub(before.map_or(0, |before| before.quantity));
+                if let Some((list, index)) = list {
+                    let lost = self.lost("pick list", list);
+                    let line = self.state.list_mut(list).and_then(|list| list.lines.get_mut(*index)).ok_or(lost)?;
+                    line.short = line.short.saturating_add(more);
+                }
             }
-            Event::ShortDecided { order, line, decision } => {
-                let lost = self.lost("line", format_args!("{order}/{line}"));
-                self.order_mut(order)?.line_mut(*line).ok_or(lost)?.decide_short(decision);
-            }
+            Event::ShortDecided { order, line, decision } => return self.decide_short(order, *line, decision),
             Event::NotesConfirmed { order } => self.order_mut(order)?.notes_confirmed = true,
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// What is looked for again is looked for on its lists, too.
+    fn decide_short(&mut self, order: &OrderId, line: u32, decision: &ShortDecision) -> Done {
+        let lost = self.lost("line", format_args!("{order}/{line}"));
+        let changed = self.order_mut(order)?;
+        changed.line_mut(line).ok_or(lost)?.decide_short(decision);
+        if !matches!(decision, ShortDecision::Wait | ShortDecision::Substitute(_)) {
+            return Ok(());
+        }
+        for list in changed.lists.clone() {
+            let lines = self.state.list_mut(&list).map(|list| list.lines.iter_mut()).into_iter().flatten();
+            for entry in lines.filter(|entry| entry.order == *order && entry.line == line) {
+                entry.short = 0;
+            }
         }
         Ok(())
     }
@@ -206,13 +226,28 @@ impl Fold<'_> {
             let lost = self.lost("parcel", parcel);
             self.state.parcel_mut(parcel).ok_or(lost)?.count(count.line, &count.parts, sign);
         }
-        if let Some(serial) =
-            count.identity.serial.as_deref().filter(|_| count.parts.iter().any(|part| part.picked > 0))
-        {
-            let holder = (sign == Sign::Plus).then(|| (count.order.clone(), count.line));
-            self.state.set_serial(&count.sku, serial, holder);
+        if let Some(serial) = count.identity.serial.as_deref() {
+            self.serial(count, serial);
         }
         Ok(())
+    }
+
+    /// A serial belongs to the line that has a unit with it, and to none once that is gone.
+    fn serial(&mut self, count: &Count, serial: &str) {
+        let holder = (count.order.clone(), count.line);
+        let order = self.state.view().order(count.order.as_str());
+        let units = order
+            .as_ref()
+            .and_then(|order| order.line(count.line))
+            .map(|line| line.units.as_slice())
+            .unwrap_or_default();
+        let there = units.iter().any(|unit| unit.sku == count.sku && unit.identity.serial.as_deref() == Some(serial));
+        drop(order);
+        if there {
+            self.state.set_serial(&count.sku, serial, Some(holder));
+        } else if self.state.view().serial(&count.sku, serial) == Some(holder) {
+            self.state.set_serial(&count.sku, serial, None);
+        }
     }
 
     fn boxes(&mut self) -> Done {
@@ -270,8 +305,9 @@ impl Fold<'_> {
         for parcel in std::mem::take(&mut voided.parcels) {
             let Some(bound) = self.state.parcel_mut(&parcel) else { continue };
             bound.waybill = None;
-            if bound.state != ParcelState::Open {
-                let station = bound.station.clone();
+            let (sealed, station, order) =
+                (bound.state != ParcelState::Open, bound.station.clone(), bound.order.clone());
+            if sealed && self.state.view().order(order.as_str()).is_some_and(|order| !order.cancelled) {
                 self.state.station_mut(&station).unbound.push(parcel);
             }
         }
@@ -290,7 +326,10 @@ impl Fold<'_> {
             Event::WorkTakenOver { station, from, work } => {
                 self.leave(from, work);
                 self.set_work(work, Some(station))?;
-                self.state.station_mut(station).work = Some(work.clone());
+                let station = self.state.station_mut(station);
+                station.work = Some(work.clone());
+                station.counts.clear();
+                station.location = None;
             }
             Event::WorkParked { station, work } => {
                 self.set_work(work, None)?;
@@ -346,6 +385,7 @@ impl Fold<'_> {
             Memory::Awaits(awaits) => station.awaits = awaits.as_deref().cloned(),
             Memory::Quantity(quantity) => station.quantity = *quantity,
             Memory::Location(location) => station.location.clone_from(location),
+            Memory::CountGone => drop(station.counts.pop()),
             Memory::Latch(latch) => station.latch.clone_from(latch),
             Memory::Refusal(refusal) => station.refusal = refusal.as_deref().cloned(),
             Memory::ToldCancelled(order) => station.told_cancelled = Some(order.clone()),

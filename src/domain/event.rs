@@ -51,7 +51,7 @@ pub enum Event {
     /// Goods went back to the shelf.
     PutBack { count: Count },
     /// A line is short.
-    ShortRecorded { order: OrderId, line: u32, short: Short },
+    ShortRecorded { order: OrderId, line: u32, short: Short, list: Option<(PickListId, usize)> },
     /// A box was begun.
     ParcelOpened { parcel: Box<Parcel>, station: StationId },
     /// A box was closed.
@@ -103,6 +103,8 @@ pub enum Memory {
     Quantity(Option<u32>),
     /// The shelf.
     Location(Option<String>),
+    /// What the last count counted is no longer there: there is nothing to undo about it.
+    CountGone,
     /// The alarm, or its acknowledgement.
     Latch(Option<Box<Verdict>>),
     /// A refusal that could be overridden.

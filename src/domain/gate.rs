@@ -60,8 +60,13 @@ pub fn missing_on(view: &dyn View, waybill: &Waybill) -> Vec<Missing> {
         let sealed = own.iter().all(|parcel| parcel.state != ParcelState::Open);
         match order.spec.ship_policy {
             ShipPolicy::Complete => all.extend(missing(view, &order)),
-            ShipPolicy::MaySplit if !sealed => all.push(whole(MissingWhy::NotSealed)),
-            ShipPolicy::MaySplit => {}
+            ShipPolicy::MaySplit => {
+                let put_back = order.lines.iter().filter_map(|line| missing_line(order.id(), line));
+                all.extend(put_back.filter(|missing| missing.why == MissingWhy::ToPutBack));
+                if !sealed {
+                    all.push(whole(MissingWhy::NotSealed));
+                }
+            }
         }
         if own.is_empty() && all.last().is_none_or(|last| last.order != *order.id()) {
             all.push(whole(MissingWhy::NoParcel));
@@ -104,10 +109,9 @@ pub fn seal(view: &dyn View, order: &Order, parcel: &Parcel) -> Vec<Event> {
 /// The one valid waybill that upstream assigned to an order; several are no assignment.
 #[must_use]
 pub fn assigned_waybill(view: &dyn View, order: &Order) -> Option<WaybillNo> {
-    let mut valid = order
-        .waybills
-        .iter()
-        .filter(|number| view.waybill(number.as_str()).is_some_and(|waybill| waybill.void.is_none()));
+    let mut valid = order.waybills.iter().filter(|number| {
+        view.waybill(number.as_str()).is_some_and(|waybill| waybill.void.is_none() && !waybill.loaded)
+    });
     valid.next().filter(|_| valid.next().is_none()).cloned()
 }
 

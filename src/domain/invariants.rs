@@ -32,7 +32,11 @@ pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violati
     if let Event::Counted { count, .. } = event {
         let line = after.order(count.order.as_str()).and_then(|order| order.line(count.line).cloned());
         let over = line.is_some_and(|line| {
-            line.parts.iter().any(|part| part.picked > line.demanded() * part.per_set || part.packed > part.picked)
+            count.parts.iter().any(|change| {
+                let Some(part) = line.parts.get(change.part) else { return true };
+                let most = line.demanded().saturating_mul(part.per_set);
+                (change.picked > 0 && part.picked > most) || (change.packed > 0 && part.packed > most.min(part.picked))
+            })
         });
         if over {
             broken.push(format!("a count takes line {} of {} above what it demands", count.line, count.order));

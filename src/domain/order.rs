@@ -330,7 +330,7 @@ impl OrderLine {
     /// Base units of a part that were picked beyond what is demanded now.
     #[must_use]
     pub fn to_put_back(&self, part: usize) -> u32 {
-        self.parts.get(part).map_or(0, |part| part.picked.saturating_sub(self.demanded() * part.per_set))
+        self.parts.get(part).map_or(0, |part| part.picked.saturating_sub(self.demanded().saturating_mul(part.per_set)))
     }
 
     /// Whether goods of this line must be put back.
@@ -348,20 +348,23 @@ impl OrderLine {
     /// Whether everything wanted was picked.
     #[must_use]
     pub fn is_picked(&self) -> bool {
-        self.parts.iter().all(|part| part.picked >= self.wanted() * part.per_set)
+        self.parts.iter().all(|part| part.picked >= self.wanted().saturating_mul(part.per_set))
     }
 
     /// Whether everything wanted was packed.
     #[must_use]
     pub fn is_packed(&self) -> bool {
-        self.parts.iter().all(|part| part.packed >= self.wanted() * part.per_set)
+        self.parts.iter().all(|part| part.packed >= self.wanted().saturating_mul(part.per_set))
     }
 
     /// Whether exactly what is demanded is in the box.
     #[must_use]
     pub fn is_satisfied(&self) -> bool {
         self.short.is_none()
-            && self.parts.iter().all(|part| part.packed == self.demanded() * part.per_set && part.picked == part.packed)
+            && self
+                .parts
+                .iter()
+                .all(|part| part.packed == self.demanded().saturating_mul(part.per_set) && part.picked == part.packed)
     }
 }
 

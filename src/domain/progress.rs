@@ -35,6 +35,27 @@ impl Order {
         }
     }
 
+    /// Whether a count is still there to be reversed: its parts, its units, and nothing packed that would not be picked.
+    #[must_use]
+    pub(super) fn can_take_back(&self, count: &Count) -> bool {
+        let Some(line) = self.line(count.line) else { return false };
+        let parts = count.parts.iter().all(|change| {
+            line.parts.get(change.part).is_some_and(|part| {
+                part.picked >= change.picked
+                    && part.packed >= change.packed
+                    && part.picked - change.picked >= part.packed - change.packed
+            })
+        });
+        let unit = || line.units.iter().find(|unit| unit.sku == count.sku && unit.identity == count.identity);
+        let units = count.parts.first().is_none_or(|change| {
+            let (picked, packed) = (change.picked.min(count.quantity), change.packed.min(count.quantity));
+            unit().is_some_and(|unit| {
+                unit.picked >= picked && unit.packed >= packed && unit.picked - picked >= unit.packed - packed
+            })
+        });
+        parts && (!count.identity.is_captured() || units)
+    }
+
     /// Takes upstream's new word; what happened here stays.
     #[must_use]
     pub(super) fn merge(mut self, mut spec: OrderSpec) -> Order {
@@ -65,9 +86,10 @@ impl OrderLine {
                 self.units.len() - 1
             });
         let unit = &mut self.units[at];
-        for change in parts {
-            sign.change(&mut unit.picked, change.picked);
-            sign.change(&mut unit.packed, change.packed);
+        // the units of a whole kit are its sets: the first part speaks for all
+        if let Some(change) = parts.first() {
+            sign.change(&mut unit.picked, change.picked.min(count.quantity));
+            sign.change(&mut unit.packed, change.packed.min(count.quantity));
         }
         if unit.picked == 0 && unit.packed == 0 {
             self.units.remove(at);

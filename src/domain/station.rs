@@ -251,6 +251,28 @@ pub struct Item {
     pub quantity: u32,
     /// What is known of the unit.
     pub identity: Identity,
+    /// The refusal that somebody lets pass for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub waiver: Option<Waiver>,
+}
+
+/// A refusal that somebody lets pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiver {
+    /// Which.
+    pub code: Code,
+    /// Who.
+    pub by: OperatorId,
+    /// Why.
+    pub reason: String,
+}
+
+impl Item {
+    /// Whether a refusal is let pass for it.
+    #[must_use]
+    pub fn waives(&self, code: Code) -> bool {
+        self.waiver.as_ref().is_some_and(|waiver| waiver.code == code)
+    }
 }
 
 /// Units that were counted, with all that is needed to reverse it.

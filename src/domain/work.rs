@@ -49,6 +49,9 @@ pub struct PickLine {
     pub location: Option<String>,
     /// The put-wall slot (播种格) of the order.
     pub slot: Option<String>,
+    /// Sets or base units of it that were not found.
+    #[serde(default)]
+    pub short: u32,
     /// Base units picked through this list, for each part of the order line.
     pub picked: Vec<u32>,
     /// Base units packed through this list, for each part of the order line.

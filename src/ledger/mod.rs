@@ -78,6 +78,17 @@ pub enum LedgerError {
     /// SQLite is older than the WAL fix.
     #[error("SQLite {0} has the WAL-reset bug; at least 3.51.3 is needed")]
     OldSqlite(&'static str),
+    /// A bug of ours.
+    #[error("waybind failed while it judged; nothing of it was kept")]
+    Panicked,
+    /// A reader keeps the write-ahead log from being moved into the database.
+    #[error("only {moved} of {pages} pages of the write-ahead log could be moved into the database")]
+    Unsettled {
+        /// Pages in the log.
+        pages: i64,
+        /// Pages that were moved.
+        moved: i64,
+    },
     /// A fact does not fit the state.
     #[error("a fact does not fit the state")]
     Apply(#[source] crate::domain::ApplyError),
@@ -106,6 +117,8 @@ impl LedgerError {
     pub fn hint(&self) -> &'static str {
         match self {
             LedgerError::InUse { .. } => "stop the other waybind, or give this one another --data folder",
+            LedgerError::Unsettled { .. } => "it is tried again by itself",
+            LedgerError::Panicked => "send the log to waybind's developers",
             LedgerError::Io { .. } => "check that the folder exists, is writable and has space",
             LedgerError::Newer { .. } => "nothing was changed",
             LedgerError::OldSqlite(_) => "build waybind with its bundled SQLite",

@@ -67,7 +67,7 @@ impl<'c> WriteTransaction<'c> {
         let mut written = self.insert(&record, scan.as_ref());
         if scan.is_none() {
             // what upstream says is looked up by its columns in this very transaction; scans change documents only
-            written = written.and_then(|()| write_changed(self.tables.conn, self.tables.cache.get_mut()));
+            written = written.and_then(|()| write_changed(self.tables.conn, self.tables.cache.get_mut(), Found::Anew));
         }
         if let Err(error) = written {
             self.tables.fail(error);
@@ -130,6 +130,11 @@ impl<'c> WriteTransaction<'c> {
         }
     }
 
+    /// After a panic in the middle of something: nothing of it may be kept.
+    pub(super) fn spoil(&self) {
+        self.tables.fail(LedgerError::Panicked);
+    }
+
     pub(super) fn has_failed(&self) -> bool {
         self.tables.has_failed()
     }
@@ -140,7 +145,7 @@ impl<'c> WriteTransaction<'c> {
             return Err(failure);
         }
         let mut cache = self.tables.cache.into_inner();
-        write_changed(self.tables.conn, &mut cache)?;
+        write_changed(self.tables.conn, &mut cache, Found::AsBefore)?;
         cache.trim();
         Ok((self.head, self.last_wall, cache))
     }
@@ -156,13 +161,13 @@ fn public_parts(record: &Record) -> Vec<(i64, &'static str, Option<&OrderId>)> {
     parts
 }
 
-fn write_changed(conn: &Connection, cache: &mut Cache) -> Result<(), LedgerError> {
+fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) -> Result<(), LedgerError> {
     let mut write = || -> Result<(), WriteFault> {
         for product in cache.products.take_changed() {
             write_product(conn, &product)?;
         }
         for order in cache.orders.take_changed() {
-            write_order(conn, &order)?;
+            write_order(conn, &order, found)?;
         }
         for list in cache.lists.take_changed() {
             let sql = "INSERT INTO lists (number, id, tote, doc) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (number) DO UPDATE SET tote = ?3, doc = ?4";
@@ -201,6 +206,13 @@ fn write_changed(conn: &Connection, cache: &mut Cache) -> Result<(), LedgerError
     })
 }
 
+/// Whether the rows by which an order waits for a product may have changed: scans don't change them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Anew,
+    AsBefore,
+}
+
 enum WriteFault {
     Sqlite(rusqlite::Error),
     Json(serde_json::Error),
@@ -231,7 +243,7 @@ fn write_product(conn: &Connection, product: &Product) -> Result<(), WriteFault>
     Ok(())
 }
 
-fn write_order(conn: &Connection, order: &Order) -> Result<(), WriteFault> {
+fn write_order(conn: &Connection, order: &Order, found: Found) -> Result<(), WriteFault> {
     let id = order.id().as_str();
     let phone: String = order.spec.consignee.phone.chars().filter(char::is_ascii_digit).collect();
     let phone = Some(phone).filter(|phone| !phone.is_empty());
@@ -254,7 +266,7 @@ fn write_order(conn: &Connection, order: &Order) -> Result<(), WriteFault> {
             ])?;
         }
     }
-    if untouched {
+    if found == Found::Anew {
         conn.prepare_cached("DELETE FROM waiting WHERE order_id = ?1")?.execute([id])?;
         if order.holds.iter().any(|hold| hold.reason == HoldReason::MasterData) {
             let mut insert = conn.prepare_cached("INSERT OR IGNORE INTO waiting (sku, order_id) VALUES (?1, ?2)")?;

@@ -1,5 +1,6 @@
 //! The one writer: its own thread, whatever waits goes into one transaction, one commit, then everybody is answered.
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,14 +139,11 @@ impl Store {
         Ok(Store { conn, anchor, head, last_wall, cache: Cache::default(), box_id, damage })
     }
 
-    /// Runs a group of jobs in one transaction and answers them.
-    fn group(&mut self, jobs: Vec<Job>) -> Result<(), WriteError> {
+    /// Runs a group of jobs in one transaction. The answers are given by the caller, who first says how the writer is.
+    fn group(&mut self, jobs: Vec<Job>) -> (Result<(), WriteError>, Vec<Answer>) {
         let mut answers = Vec::with_capacity(jobs.len());
         let outcome = self.transact(jobs, &mut answers);
-        for answer in answers {
-            answer(outcome.clone());
-        }
-        outcome
+        (outcome, answers)
     }
 
     fn transact(&mut self, jobs: Vec<Job>, answers: &mut Vec<Answer>) -> Result<(), WriteError> {
@@ -159,7 +157,11 @@ impl Store {
         let cache = std::mem::take(&mut self.cache);
         let mut transaction = WriteTransaction::new(&self.conn, cache, self.head, self.last_wall, &self.box_id);
         for job in jobs.by_ref() {
-            answers.push(job(Ok(&mut transaction)));
+            // a panic is a bug of ours: its transaction is thrown away, and the writer lives on
+            match std::panic::catch_unwind(AssertUnwindSafe(|| job(Ok(&mut transaction)))) {
+                Ok(answer) => answers.push(answer),
+                Err(_) => transaction.spoil(),
+            }
             if transaction.has_failed() {
                 break;
             }
@@ -218,9 +220,16 @@ impl Main {
                     Err(_) => break,
                 }
             }
-            if let Err(error) = store.group(group) {
+            let (outcome, answers) = store.group(group);
+            if let Err(error) = &outcome {
+                self.health.send_replace(Health::Stopped(error.to_string()));
+            }
+            for answer in answers {
+                answer(outcome.clone());
+            }
+            if let Err(error) = outcome {
                 tracing::error!(%error, "The ledger can't be written; nothing is recorded until it can.");
-                match self.reopen(store, &mut jobs, &error) {
+                match self.reopen(store, &mut jobs) {
                     Some(opened) => store = opened,
                     None => return,
                 }
@@ -230,8 +239,7 @@ impl Main {
 
     /// After a failure nothing is trusted: the database is closed, opened again, and what it holds is synced. While
     /// that can't be done every job is refused.
-    fn reopen(&self, store: Store, jobs: &mut mpsc::Receiver<Job>, error: &WriteError) -> Option<Store> {
-        self.health.send_replace(Health::Stopped(error.to_string()));
+    fn reopen(&self, store: Store, jobs: &mut mpsc::Receiver<Job>) -> Option<Store> {
         drop(store);
         loop {
             match Store::open(&self.folder).and_then(probed) {
@@ -300,13 +308,10 @@ fn probed(store: Store) -> Result<Store, LedgerError> {
 
 /// Syncs the WAL and moves it into the database: what is read after this is on disk.
 fn settle(conn: &Connection) -> Result<(), LedgerError> {
-    let busy: i64 = conn
-        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(0))
-        .map_err(LedgerError::sqlite("the write-ahead log can't be synced"))?;
-    if busy != 0 {
-        tracing::warn!("A reader kept the write-ahead log from being moved into the database.");
-    }
-    Ok(())
+    let moved =
+        conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)));
+    let (pages, moved) = moved.map_err(LedgerError::sqlite("the write-ahead log can't be synced"))?;
+    if pages == moved { Ok(()) } else { Err(LedgerError::Unsettled { pages, moved }) }
 }
 
 pub(super) fn read_head(conn: &Connection) -> Result<Head, LedgerError> {

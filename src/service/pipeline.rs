@@ -6,10 +6,10 @@ use super::{Core, held};
 use crate::barcode::{Content, Reading};
 use crate::domain::clock::Now;
 use crate::domain::decide::{Decision, Site, UnknownStation, decide, fingerprint};
-use crate::domain::ids::StationId;
+use crate::domain::ids::{ScanId, StationId};
 use crate::domain::scan::Scan;
 use crate::domain::verdict::{Code, Verdict, Why};
-use crate::ledger::{Cause, WriteError, WriteTransaction};
+use crate::ledger::{Cause, Health, WriteError, WriteTransaction};
 use crate::web::backend::{ReadingSummary, Shown};
 
 /// What the writer's transaction made of a scan.
@@ -25,15 +25,29 @@ impl Core {
     pub(super) async fn judge(&self, scan: Scan, peer: Option<String>) -> Result<Verdict, UnknownStation> {
         let arrived = Instant::now();
         let now = self.parts.clock.now();
+        if let Some(open) = self.unresolved_at(&scan) {
+            // until it is known what became of that scan, this station takes no other
+            let why = Why::Storage(format!("it is not yet known whether scan {open} was recorded"));
+            return Ok(Verdict { why: Some(why), ..Verdict::new(scan.id, Code::NotConfirmed) });
+        }
         let (site, kept) = (self.parts.site.clone(), scan.clone());
         let written = self.parts.writer.submit(move |transaction| record(transaction, &site, &scan, peer, now)).await;
         let judged = match written {
             Ok(judged) => judged?,
             Err(error) => self.unwritten(&kept, error),
         };
+        if judged.verdict.seq.is_some() {
+            held(&self.parts.unresolved).retain(|(_, id)| *id != kept.id);
+        }
         self.show(&kept, &judged, now);
         self.parts.metrics.verdict(judged.verdict.code, arrived.elapsed());
         Ok(judged.verdict)
+    }
+
+    /// A scan of the same station, under another id, whose outcome is not known yet.
+    fn unresolved_at(&self, scan: &Scan) -> Option<ScanId> {
+        let unresolved = held(&self.parts.unresolved);
+        unresolved.iter().find(|(station, id)| *station == scan.station && *id != scan.id).map(|(_, id)| id.clone())
     }
 
     /// No green, and no red either: what is not durable did not happen, or nobody knows yet.
@@ -42,6 +56,10 @@ impl Core {
             WriteError::NotRecorded(reason) => (Code::NotRecorded, reason),
             WriteError::NotConfirmed(reason) => {
                 held(&self.parts.unresolved).push((scan.station.clone(), scan.id.clone()));
+                // the writer may have found out before this scan was on the list
+                if *self.parts.writer.health().borrow() == Health::Good {
+                    self.resolve();
+                }
                 (Code::NotConfirmed, reason)
             }
         };

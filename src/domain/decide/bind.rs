@@ -29,6 +29,9 @@ impl Desk<'_> {
         if waybill.void.is_some() {
             return draft.with_code(Code::WaybillVoid).expected(replacement(&waybill));
         }
+        if waybill.loaded {
+            return draft.with_code(Code::WaybillAlreadyLoaded);
+        }
         let packed = order.lines.iter().all(OrderLine::is_satisfied);
         draft.events(gate::bind(self.view, &order, &parcel, number, packed))
     }

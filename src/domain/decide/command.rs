@@ -72,6 +72,10 @@ impl Desk<'_> {
         let Some(order) = self.view.order(count.order.as_str()) else {
             return Draft::new(Code::WrongStep).why(Why::NothingToUndo);
         };
+        if !order.can_take_back(count) {
+            // the goods went another way since: put back, or undone from elsewhere
+            return Draft::new(Code::WrongStep).why(Why::NothingToUndo).remember(&self.rules.id, Memory::CountGone);
+        }
         let mut draft = Draft::new(Code::Undone);
         if let Some(parcel) = count.parcel.as_ref().and_then(|id| self.view.parcel(id.as_str())) {
             match parcel.state {
@@ -92,6 +96,7 @@ impl Desk<'_> {
             sku: count.sku.clone(),
             quantity: count.quantity,
             identity: count.identity.clone(),
+            waiver: None,
         };
         draft
             .got(self.item_facts(&item))

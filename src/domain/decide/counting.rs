@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Desk;
 use super::draft::Draft;
+use super::item::{Takes, waiting_units};
 use crate::domain::event::Event;
 use crate::domain::gate;
 use crate::domain::ids::{OrderId, ParcelId, PickListId};
@@ -40,7 +41,7 @@ impl Claim {
     pub(super) fn remaining(&self, part: usize, mode: Mode) -> u32 {
         let Some(line) = self.order_line() else { return 0 };
         let Some(progress) = line.parts.get(part) else { return 0 };
-        let wanted = line.wanted() * progress.per_set;
+        let wanted = line.wanted().saturating_mul(progress.per_set);
         let of_order = match mode {
             Mode::Pick => wanted.saturating_sub(progress.picked),
             Mode::Pack => wanted.min(progress.picked).saturating_sub(progress.packed),
@@ -48,7 +49,8 @@ impl Claim {
         };
         let Some(pick_line) = &self.pick_line else { return of_order };
         let counted = if mode == Mode::Pick { &pick_line.picked } else { &pick_line.packed };
-        let of_list = (pick_line.quantity * progress.per_set).saturating_sub(counted.get(part).copied().unwrap_or(0));
+        let of_list = (pick_line.quantity.saturating_sub(pick_line.short).saturating_mul(progress.per_set))
+            .saturating_sub(counted.get(part).copied().unwrap_or(0));
         of_order.min(of_list)
     }
 
@@ -107,25 +109,29 @@ impl Desk<'_> {
     }
 
     /// What an item adds to the parts of a line that take it.
-    fn part_counts(&self, line: &OrderLine, takes: &[usize], item: &Item) -> Vec<PartCount> {
+    pub(super) fn part_counts(&self, line: &OrderLine, takes: &Takes, item: &Item) -> Vec<PartCount> {
+        let waiting = waiting_units(line, item);
         let of_part = |part: &usize| {
-            let progress = &line.parts[*part];
-            let quantity = if takes.len() > 1 { item.quantity * progress.per_set } else { item.quantity };
+            let quantity = takes.units(line, *part, item);
             match self.rules.mode {
                 Mode::Pick => PartCount { part: *part, picked: quantity, packed: 0 },
                 Mode::Pack => PartCount { part: *part, picked: 0, packed: quantity },
-                // what was picked before is only packed here
+                // what was picked before, this very unit where units are told apart, is only packed here
                 _ => {
-                    let on_the_bench = progress.picked.saturating_sub(progress.packed);
+                    let progress = &line.parts[*part];
+                    let on_the_bench = progress
+                        .picked
+                        .saturating_sub(progress.packed)
+                        .min(if item.identity.is_captured() { waiting } else { u32::MAX });
                     PartCount { part: *part, picked: quantity.saturating_sub(on_the_bench), packed: quantity }
                 }
             }
         };
-        takes.iter().map(of_part).collect()
+        takes.parts.iter().map(of_part).collect()
     }
 
     /// Counts an item on a line that can take it.
-    pub(super) fn count(&self, claim: &Claim, takes: &[usize], item: &Item) -> Draft {
+    pub(super) fn count(&self, claim: &Claim, takes: &Takes, item: &Item) -> Draft {
         let Some(line) = claim.order_line() else { return Draft::new(Code::NotOnList) };
         let mut events = Vec::new();
         let packs = self.rules.mode != Mode::Pick;
@@ -149,6 +155,16 @@ impl Desk<'_> {
             events.extend(gate::seal_if_packed(self.view, &after, &parcel));
         }
         let changed = after.line(claim.line).unwrap_or(line);
+        let waived = item.waiver.as_ref().map(|waiver| Event::Overridden {
+            station: self.rules.id.clone(),
+            order: claim.order.id().clone(),
+            line: claim.line,
+            code: waiver.code,
+            by: waiver.by.clone(),
+            reason: waiver.reason.clone(),
+        });
+        let code = if waived.is_some() { Code::Overridden } else { code };
+        events.extend(waived);
         Draft::new(code)
             .line(&after, changed)
             .slot(claim.slot())

@@ -129,14 +129,6 @@ impl Draft {
         draft
     }
 
-    /// The order line that it counts on.
-    pub(super) fn counted(&self) -> Option<(OrderId, u32)> {
-        self.events.iter().find_map(|event| match event {
-            Event::Counted { count, .. } | Event::PutBack { count } => Some((count.order.clone(), count.line)),
-            _ => None,
-        })
-    }
-
     pub(super) fn remember(self, station: &StationId, memory: Memory) -> Self {
         self.event(Event::Remembered { station: station.clone(), memory })
     }

@@ -1,15 +1,18 @@
 //! An item: which line takes it, or why none does.
 
 use super::Desk;
+use std::sync::Arc;
+
 use super::counting::Claim;
 use super::draft::Draft;
 use super::meaning::Meaning;
 use crate::barcode::codes::ShortReason;
 use crate::domain::event::{Event, Memory};
-use crate::domain::order::{Order, OrderLine, Short};
+use crate::domain::order::{Identity, Order, OrderLine, Part, Short, Unit};
 use crate::domain::product::Tracking;
 use crate::domain::station::{Await, Awaited, Count, Item, Mode, PartCount, Refusal, Trait, Work};
 use crate::domain::verdict::{Code, Facts, Why};
+use crate::domain::work::{Parcel, ParcelState};
 
 /// Why a line does not take an item.
 struct Objection {
@@ -17,20 +20,34 @@ struct Objection {
     expected: Facts,
 }
 
-/// The parts of a line that an item is for: all of them where it is the whole kit.
-fn parts_for(line: &OrderLine, item: &Item) -> Vec<usize> {
-    let is_kit = !line.spec.components.is_empty();
-    if is_kit && line.spec.sku == item.sku {
-        return (0..line.parts.len()).collect();
-    }
-    let substitute = !is_kit && line.spec.substitutes.contains(&item.sku);
-    let fits = |part: &crate::domain::order::Part| part.sku == item.sku || substitute;
-    line.parts.iter().position(fits).into_iter().collect()
+/// The parts of a line that an item is for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Takes {
+    pub parts: Vec<usize>,
+    /// Whether the item is the whole kit, and so so many units of each part a set.
+    whole: bool,
 }
 
-/// How many base units of each part an item stands for.
-fn units_of(line: &OrderLine, takes: &[usize], part: usize, item: &Item) -> u32 {
-    if takes.len() > 1 { item.quantity.saturating_mul(line.parts[part].per_set) } else { item.quantity }
+impl Takes {
+    /// What an item is for on a line.
+    pub(super) fn of(line: &OrderLine, item: &Item) -> Takes {
+        let is_kit = !line.spec.components.is_empty();
+        if is_kit && line.spec.sku == item.sku {
+            return Takes { parts: (0..line.parts.len()).collect(), whole: true };
+        }
+        let substitute = !is_kit && line.spec.substitutes.contains(&item.sku);
+        let fits = |part: &Part| part.sku == item.sku || substitute;
+        Takes { parts: line.parts.iter().position(fits).into_iter().collect(), whole: false }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// How many base units of a part an item stands for.
+    pub(super) fn units(&self, line: &OrderLine, part: usize, item: &Item) -> u32 {
+        if self.whole { item.quantity.saturating_mul(line.parts[part].per_set) } else { item.quantity }
+    }
 }
 
 impl Desk<'_> {
@@ -46,7 +63,7 @@ impl Desk<'_> {
             (_, []) => Draft::new(Code::UnknownCode),
             (None, [item]) if self.rules.item_first => self.open_for(item),
             (None, [item, ..]) => Draft::new(Code::WrongStep).why(Why::NothingOpen).got(self.item_facts(item)),
-            (Some(_), [item]) => self.item(item, None),
+            (Some(_), [item]) => self.item(item),
             (Some(_), several) => self.one_of(several),
         };
         self.forget_quantity(draft)
@@ -63,7 +80,7 @@ impl Desk<'_> {
     fn one_of(&self, several: &[Item]) -> Draft {
         let claims = self.claims();
         let listed =
-            |item: &&Item| claims.iter().filter_map(Claim::order_line).any(|line| !parts_for(line, item).is_empty());
+            |item: &&Item| claims.iter().filter_map(Claim::order_line).any(|line| !Takes::of(line, item).is_empty());
         let on_list: Vec<Item> = several.iter().filter(listed).cloned().collect();
         let names = several.iter().map(|item| item.sku.to_string());
         if on_list.is_empty() {
@@ -80,20 +97,23 @@ impl Desk<'_> {
     }
 
     /// One product: it goes whole to the first line that can take it, else the verdict says what stands against it.
-    /// `waived` is a refusal that somebody lets pass.
-    pub(super) fn item(&self, item: &Item, waived: Option<Code>) -> Draft {
+    pub(super) fn item(&self, item: &Item) -> Draft {
         let claims = self.claims();
         let product = self.view.product(item.sku.as_str());
         let serial_tracked = product.as_ref().is_some_and(|product| product.tracks(Tracking::Serial));
         let mut objections = Vec::new();
         for claim in &claims {
             let Some(line) = claim.order_line() else { continue };
-            let takes = parts_for(line, item);
+            let takes = Takes::of(line, item);
             if takes.is_empty() {
                 continue;
             }
-            match self.objection(claim, line, &takes, item, waived) {
-                None if item.quantity > 1 && (serial_tracked || !line.spec.serials.is_empty()) => {
+            let by_serial = serial_tracked || !line.spec.serials.is_empty();
+            // a carton's code may carry a serial of the carton: it says nothing of goods that have none
+            let plain = Item { identity: Identity { serial: None, ..item.identity.clone() }, ..item.clone() };
+            let item = if by_serial { item } else { &plain };
+            match self.objection(claim, line, &takes, item) {
+                None if item.quantity > 1 && by_serial => {
                     return Draft::new(Code::WrongStep).why(Why::OneByOne).got(self.item_facts(item));
                 }
                 None => return self.take(claim, line, &takes, item),
@@ -104,7 +124,7 @@ impl Desk<'_> {
     }
 
     /// A line that can take it: ask for what is still missing, else count.
-    fn take(&self, claim: &Claim, line: &OrderLine, takes: &[usize], item: &Item) -> Draft {
+    fn take(&self, claim: &Claim, line: &OrderLine, takes: &Takes, item: &Item) -> Draft {
         let facts = |code| {
             Draft::new(code)
                 .line(&claim.order, line)
@@ -121,14 +141,12 @@ impl Desk<'_> {
             };
             return self.awaiting(facts(wanted.code()).expected(expected), Awaited::Trait(item.clone(), wanted));
         }
-        let slot_open = !matches!(self.station.awaits.as_ref().map(|awaits| &awaits.what), Some(Awaited::Slot(..)));
-        match claim.slot().filter(|_| self.rules.confirm_slot && slot_open) {
+        let confirmed = |slot: &&str| self.confirmed_slot.as_deref() == Some(*slot) || item.waives(Code::WrongSlot);
+        match claim.slot().filter(|slot| self.rules.confirm_slot && !confirmed(slot)) {
             Some(slot) => {
                 let expected = Facts { slot: Some(slot.to_owned()), ..Facts::default() };
-                self.awaiting(
-                    facts(Code::AwaitingSlot).expected(expected),
-                    Awaited::Slot(item.clone(), slot.to_owned()),
-                )
+                let draft = facts(Code::AwaitingSlot).expected(expected);
+                self.awaiting(draft, Awaited::Slot(item.clone(), slot.to_owned()))
             }
             None => self.count(claim, takes, item),
         }
@@ -149,14 +167,7 @@ impl Desk<'_> {
     }
 
     /// The first thing that stands against a line taking an item, in the order of the verdict codes.
-    fn objection(
-        &self,
-        claim: &Claim,
-        line: &OrderLine,
-        takes: &[usize],
-        item: &Item,
-        waived: Option<Code>,
-    ) -> Option<Objection> {
+    fn objection(&self, claim: &Claim, line: &OrderLine, takes: &Takes, item: &Item) -> Option<Objection> {
         let expected = Facts { sku: Some(item.sku.clone()), ..Facts::default() };
         let plain = |code| Objection { code, expected: expected.clone() };
         if let Some(code) = Desk::objection_to(&claim.order) {
@@ -168,21 +179,28 @@ impl Desk<'_> {
         let here = self.station.location.as_deref();
         if let (Some(here), Some(there)) = (here, claim.location())
             && here != there
-            && waived != Some(Code::WrongLocation)
+            && !item.waives(Code::WrongLocation)
         {
             return Some(Objection {
                 code: Code::WrongLocation,
                 expected: Facts { location: Some(there.to_owned()), ..expected },
             });
         }
-        let unit = self.wrong_unit(line, item).filter(|objection| waived != Some(objection.code));
+        let unit = self.wrong_unit(line, item).filter(|objection| !item.waives(objection.code));
         if unit.is_some() {
             return unit;
         }
-        let room =
-            takes.iter().all(|part| claim.remaining(*part, self.rules.mode) >= units_of(line, takes, *part, item));
+        let fits = |part: &usize| claim.remaining(*part, self.rules.mode) >= takes.units(line, *part, item);
+        // at a bench a unit that was not the one picked is taken from the shelf as well
+        let taken = self.part_counts(line, takes, item);
+        let demanded = |change: &PartCount| {
+            let part = &line.parts[change.part];
+            change.picked == 0
+                || part.picked.saturating_add(change.picked) <= line.wanted().saturating_mul(part.per_set)
+        };
+        let room = takes.parts.iter().all(fits) && taken.iter().all(demanded);
         (!room).then(|| {
-            let left = takes.iter().map(|part| claim.remaining(*part, self.rules.mode)).min().unwrap_or(0);
+            let left = takes.parts.iter().map(|part| claim.remaining(*part, self.rules.mode)).min().unwrap_or(0);
             Objection { code: Code::OverQuantity, expected: Facts { quantity: Some(left), ..expected } }
         })
     }
@@ -229,13 +247,17 @@ impl Desk<'_> {
         expired.then_some(Objection { code: Code::Expired, expected: Facts { expiry: Some(earliest), ..expected } })
     }
 
-    /// When packing: the lot or serial must be one that was picked and is not yet packed.
+    /// When packing, and at a bench where everything was picked before: the lot or serial must be one that was picked and
+    /// is not yet packed.
     fn not_what_was_picked(&self, line: &OrderLine, item: &Item) -> Option<Objection> {
-        if self.rules.mode != Mode::Pack {
+        let part = line.parts.iter().find(|part| part.sku == item.sku).or(line.parts.first())?;
+        let new = item.quantity.saturating_sub(waiting_units(line, item));
+        let room = part.picked.saturating_add(new) <= line.wanted().saturating_mul(part.per_set);
+        if self.rules.mode == Mode::Pick || (self.rules.mode == Mode::Bench && (new == 0 || room)) {
             return None;
         }
         let waiting = || line.units.iter().filter(|unit| unit.sku == item.sku && unit.packed < unit.picked);
-        let names = |trait_of: fn(&crate::domain::order::Identity) -> Option<String>| {
+        let names = |trait_of: fn(&Identity) -> Option<String>| {
             let mut names: Vec<String> = waiting().filter_map(|unit| trait_of(&unit.identity)).collect();
             names.sort_unstable();
             names.dedup();
@@ -260,13 +282,13 @@ impl Desk<'_> {
     }
 
     /// No line takes it: cancelled and held orders first, then goods that go back, then the first objection.
-    fn refuse(&self, objections: Vec<(&Claim, Vec<usize>, Objection)>, item: &Item) -> Draft {
+    fn refuse(&self, objections: Vec<(&Claim, Takes, Objection)>, item: &Item) -> Draft {
         let could_have = |code: Code| {
             objections.iter().find(|(claim, takes, objection)| {
                 objection.code == code
-                    && claim
-                        .order_line()
-                        .is_some_and(|line| takes.iter().all(|part| could_take(&claim.order, line, takes, *part, item)))
+                    && claim.order_line().is_some_and(|line| {
+                        takes.parts.iter().all(|part| could_take(&claim.order, line, takes, *part, item))
+                    })
             })
         };
         // a cancelled order alarms once; what is scanned after that goes back to the shelf
@@ -328,38 +350,49 @@ impl Desk<'_> {
         &self,
         line: Option<&OrderLine>,
         order: &Order,
-        takes: &[usize],
+        takes: &Takes,
         item: &Item,
         list: Option<(crate::domain::ids::PickListId, usize)>,
     ) -> Draft {
         let Some(line) = line else { return Draft::new(Code::NotOnList) };
-        let mut events = Vec::new();
-        let packed = |part: usize| {
-            line.parts[part]
-                .packed
-                .saturating_sub(line.parts[part].picked.saturating_sub(units_of(line, takes, part, item)))
+        let identity = match self.unit_to_put_back(line, item) {
+            Ok(identity) => identity,
+            Err(draft) => return draft.line(order, line).got(self.item_facts(item)),
         };
-        let holding = order.parcels.iter().filter_map(|id| self.view.parcel(id.as_str())).find(|parcel| {
-            parcel.contents.iter().any(|content| content.line == line.spec.line && takes.contains(&content.part))
-        });
-        let unpacks = takes.iter().any(|part| packed(*part) > 0);
-        let parcel = holding.filter(|_| unpacks);
-        if let Some(parcel) = &parcel {
-            match parcel.state {
-                crate::domain::work::ParcelState::Loaded => {
-                    return Draft::new(Code::WrongStep).why(Why::AlreadyLoaded).line(order, line);
-                }
-                crate::domain::work::ParcelState::Sealed => events.push(Event::ParcelReopened {
-                    parcel: parcel.id.clone(),
-                    order: order.id().clone(),
-                    station: self.rules.id.clone(),
-                }),
-                crate::domain::work::ParcelState::Open => {}
+        let mut events = Vec::new();
+        let unpacked = |part: usize| {
+            let on_the_bench = line.parts[part].picked.saturating_sub(line.parts[part].packed);
+            takes.units(line, part, item).saturating_sub(on_the_bench).min(line.parts[part].packed)
+        };
+        let unpacks = takes.parts.iter().any(|part| unpacked(*part) > 0);
+        let holds = |parcel: &Arc<Parcel>| {
+            takes.parts.iter().all(|part| {
+                let held =
+                    parcel.contents.iter().find(|content| content.line == line.spec.line && content.part == *part);
+                held.map_or(0, |content| content.quantity) >= unpacked(*part)
+            })
+        };
+        let mut boxes: Vec<Arc<Parcel>> =
+            order.parcels.iter().filter_map(|id| self.view.parcel(id.as_str())).filter(holds).collect();
+        boxes.sort_by_key(|parcel| parcel.state == ParcelState::Loaded);
+        let parcel = boxes.into_iter().next().filter(|_| unpacks);
+        match parcel.as_ref().map(|parcel| parcel.state) {
+            None if unpacks => {
+                // one box does not hold so many: they come back one by one
+                return Draft::new(Code::WrongStep).why(Why::OneByOne).line(order, line).got(self.item_facts(item));
             }
+            Some(ParcelState::Loaded) => return Draft::new(Code::WrongStep).why(Why::AlreadyLoaded).line(order, line),
+            Some(ParcelState::Sealed) => events.extend(parcel.as_ref().map(|parcel| Event::ParcelReopened {
+                parcel: parcel.id.clone(),
+                order: order.id().clone(),
+                station: self.rules.id.clone(),
+            })),
+            Some(ParcelState::Open) | None => {}
         }
         let parts = takes
+            .parts
             .iter()
-            .map(|part| PartCount { part: *part, picked: units_of(line, takes, *part, item), packed: packed(*part) })
+            .map(|part| PartCount { part: *part, picked: takes.units(line, *part, item), packed: unpacked(*part) })
             .collect();
         let count = Count {
             order: order.id().clone(),
@@ -367,12 +400,7 @@ impl Desk<'_> {
             list,
             sku: item.sku.clone(),
             quantity: item.quantity,
-            identity: line
-                .units
-                .iter()
-                .find(|unit| unit.sku == item.sku && same_unit(&unit.identity, item))
-                .map(|unit| unit.identity.clone())
-                .unwrap_or_default(),
+            identity,
             parts,
             parcel: parcel.as_ref().map(|parcel| parcel.id.clone()),
         };
@@ -386,12 +414,55 @@ impl Desk<'_> {
         Draft::new(Code::PutBack).line(&after, changed).got(self.item_facts(item)).events(events)
     }
 
+    /// Which captured unit goes back: the one that was scanned, or the only one there is.
+    fn unit_to_put_back(&self, line: &OrderLine, item: &Item) -> Result<Identity, Draft> {
+        let units: Vec<&Unit> = line.units.iter().filter(|unit| unit.sku == item.sku).collect();
+        let fitting: Vec<&&Unit> =
+            units.iter().filter(|unit| same_unit(&unit.identity, item) && unit.picked >= item.quantity).collect();
+        let names = |trait_of: fn(&Identity) -> Option<&String>| {
+            let names: Vec<&str> =
+                units.iter().filter_map(|unit| trait_of(&unit.identity)).map(String::as_str).collect();
+            Some(names.join(", ")).filter(|names| !names.is_empty())
+        };
+        let expected = || Facts {
+            sku: Some(item.sku.clone()),
+            lot: names(|identity| identity.lot.as_ref()),
+            serial: names(|identity| identity.serial.as_ref()),
+            ..Facts::default()
+        };
+        match fitting.as_slice() {
+            _ if units.is_empty() => Ok(Identity::default()),
+            [unit] => Ok(unit.identity.clone()),
+            [] => {
+                let code = if item.identity.serial.is_some() { Code::WrongSerial } else { Code::WrongLot };
+                Err(Draft::new(code).expected(expected()))
+            }
+            [unit, ..] => {
+                let wanted = if unit.identity.serial.is_some() && item.identity.serial.is_none() {
+                    Trait::Serial
+                } else {
+                    Trait::Lot
+                };
+                let draft = Draft::new(wanted.code()).expected(expected());
+                Err(self.awaiting(draft, Awaited::Trait(item.clone(), wanted)))
+            }
+        }
+    }
+
+    /// An item of a sequence that is whole now, for whatever is open.
+    pub(super) fn settle(&self, item: &Item) -> Draft {
+        match &self.station.work {
+            Some(Work::PutBack(_)) => self.put_back_item(item),
+            _ => self.item(item),
+        }
+    }
+
     /// Goods of an order that is open for putting back.
     pub(super) fn put_back_item(&self, item: &Item) -> Draft {
         let claims = self.claims();
         let fitting = claims.iter().find_map(|claim| {
             let line = claim.order_line()?;
-            let takes = parts_for(line, item);
+            let takes = Takes::of(line, item);
             put_back_fits(claim, &takes, item).then_some((claim, takes))
         });
         match fitting {
@@ -405,7 +476,7 @@ impl Desk<'_> {
         let claims = self.claims();
         let open = |claim: &&Claim| claim.is_open(self.rules.mode) && claim.order.is_active();
         let claim = claims.iter().filter(open).find(|claim| {
-            claim.order_line().is_some_and(|line| items.iter().any(|item| !parts_for(line, item).is_empty()))
+            claim.order_line().is_some_and(|line| items.iter().any(|item| !Takes::of(line, item).is_empty()))
         })?;
         Some(self.record_short(claim, reason))
     }
@@ -414,29 +485,29 @@ impl Desk<'_> {
     pub(super) fn short_line(&self, text: &str, reason: ShortReason) -> Option<Draft> {
         let number: u32 = text.trim().parse().ok()?;
         let claims = self.claims();
-        let open: Vec<&Claim> =
-            claims.iter().filter(|claim| claim.line == number && claim.is_open(self.rules.mode)).collect();
+        let open: Vec<&Claim> = claims
+            .iter()
+            .filter(|claim| claim.line == number && claim.is_open(self.rules.mode) && claim.order.is_active())
+            .collect();
         match open.as_slice() {
             [claim] => Some(self.record_short(claim, reason)),
             _ => None,
         }
     }
 
+    /// What this list, or the order by itself, still looked for is short; other lists go on with their share.
     fn record_short(&self, claim: &Claim, reason: ShortReason) -> Draft {
         let Some(line) = claim.order_line() else { return Draft::new(Code::NotOnList) };
-        let counted = if self.rules.mode == Mode::Pick {
-            line.picked()
-        } else {
-            line.packed().max(if self.rules.mode == Mode::Pack { line.packed() } else { line.picked() })
-        };
-        let short = Short { quantity: line.demanded().saturating_sub(counted), reason };
-        let event = Event::ShortRecorded { order: claim.order.id().clone(), line: claim.line, short };
-        let got = Facts { sku: Some(line.spec.sku.clone()), quantity: Some(short.quantity), ..Facts::default() };
-        Draft::new(Code::ShortRecorded)
-            .line(&claim.order, line)
-            .got(got)
-            .event(event)
-            .pick_list(claim.list.as_ref().map(|(list, _)| list))
+        let mode = if self.rules.mode == Mode::Pack { Mode::Bench } else { self.rules.mode };
+        let sets =
+            (0..line.parts.len()).map(|part| claim.remaining(part, mode).div_ceil(line.parts[part].per_set)).max();
+        let before = line.short.map_or(0, |short| short.quantity);
+        let short = Short { quantity: before.saturating_add(sets.unwrap_or(0)), reason };
+        let event =
+            Event::ShortRecorded { order: claim.order.id().clone(), line: claim.line, short, list: claim.list.clone() };
+        let got = Facts { sku: Some(line.spec.sku.clone()), quantity: sets, ..Facts::default() };
+        let list = claim.list.as_ref().map(|(list, _)| list);
+        Draft::new(Code::ShortRecorded).line(&claim.order, line).got(got).event(event).pick_list(list)
     }
 
     /// With nothing open, an item may open the single-line order that waits for it.
@@ -454,7 +525,7 @@ impl Desk<'_> {
         let work = Work::Order(order.id().clone());
         let opened = Event::WorkOpened { station: self.rules.id.clone(), work: work.clone() };
         let desk = self.with_work(work);
-        let draft = desk.item(item, None);
+        let draft = desk.item(item);
         if draft.code().is_accepted() || draft.code().severity() == crate::domain::verdict::Severity::More {
             return Draft::first(opened, draft);
         }
@@ -462,20 +533,34 @@ impl Desk<'_> {
     }
 }
 
-fn same_unit(identity: &crate::domain::order::Identity, item: &Item) -> bool {
+/// Units of the scanned identity that were picked and wait to be packed.
+pub(super) fn waiting_units(line: &OrderLine, item: &Item) -> u32 {
+    if !item.identity.is_captured() {
+        return line
+            .parts
+            .iter()
+            .find(|part| part.sku == item.sku)
+            .or(line.parts.first())
+            .map_or(0, |part| part.picked.saturating_sub(part.packed));
+    }
+    let same = line.units.iter().filter(|unit| unit.sku == item.sku && unit.identity == item.identity);
+    same.map(|unit| unit.picked.saturating_sub(unit.packed)).sum()
+}
+
+fn same_unit(identity: &Identity, item: &Item) -> bool {
     let fits = |scanned: &Option<String>, known: &Option<String>| scanned.is_none() || scanned == known;
     fits(&item.identity.serial, &identity.serial) && fits(&item.identity.lot, &identity.lot)
 }
 
 /// Whether a line would have room if its order were not cancelled or held.
-fn could_take(order: &Order, line: &OrderLine, takes: &[usize], part: usize, item: &Item) -> bool {
+fn could_take(order: &Order, line: &OrderLine, takes: &Takes, part: usize, item: &Item) -> bool {
     let demanded = if order.cancelled { line.spec.quantity.saturating_sub(line.shipped_short) } else { line.wanted() };
     let progress = &line.parts[part];
-    (demanded * progress.per_set).saturating_sub(progress.picked.max(progress.packed))
-        >= units_of(line, takes, part, item)
+    (demanded.saturating_mul(progress.per_set)).saturating_sub(progress.picked.max(progress.packed))
+        >= takes.units(line, part, item)
 }
 
-fn put_back_fits(claim: &Claim, takes: &[usize], item: &Item) -> bool {
+fn put_back_fits(claim: &Claim, takes: &Takes, item: &Item) -> bool {
     let Some(line) = claim.order_line() else { return false };
-    !takes.is_empty() && takes.iter().all(|part| line.to_put_back(*part) >= units_of(line, takes, *part, item))
+    !takes.is_empty() && takes.parts.iter().all(|part| line.to_put_back(*part) >= takes.units(line, *part, item))
 }

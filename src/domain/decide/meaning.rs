@@ -82,7 +82,12 @@ impl Desk<'_> {
 
     /// Products that bear the code.
     pub(super) fn products(&self, reading: &Reading) -> Vec<Item> {
-        let item = |sku: Sku, quantity: u32, identity: &Identity| Item { quantity, identity: identity.clone(), sku };
+        let item = |sku: Sku, quantity: u32, identity: &Identity| Item {
+            sku,
+            quantity,
+            identity: identity.clone(),
+            waiver: None,
+        };
         let plain = Identity::default();
         match &reading.content {
             Content::Gs1(elements) | Content::DigitalLink(elements) => {

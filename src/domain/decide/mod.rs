@@ -121,6 +121,8 @@ struct Desk<'a> {
     now: Now,
     station: Arc<Station>,
     operator: Option<Arc<Operator>>,
+    /// The slot that was scanned just now.
+    confirmed_slot: Option<String>,
     /// Facts that hold whatever the verdict: an idle session ended, a wait lapsed.
     aside: Vec<Event>,
 }
@@ -128,7 +130,8 @@ struct Desk<'a> {
 impl<'a> Desk<'a> {
     fn new(view: &'a dyn View, site: &'a Site, rules: &'a StationRules, scan: &'a Scan, now: Now) -> Self {
         let station = view.station(&scan.station);
-        let mut desk = Desk { view, site, rules, scan, now, station, operator: None, aside: Vec::new() };
+        let mut desk =
+            Desk { view, site, rules, scan, now, station, operator: None, confirmed_slot: None, aside: Vec::new() };
         desk.meet_operator();
         desk
     }
@@ -138,7 +141,13 @@ impl<'a> Desk<'a> {
         let mut station = (*self.station).clone();
         station.work = Some(work);
         station.location = None;
-        Desk { station: station.into(), operator: self.operator.clone(), aside: Vec::new(), ..*self }
+        Desk {
+            station: station.into(),
+            operator: self.operator.clone(),
+            confirmed_slot: None,
+            aside: Vec::new(),
+            ..*self
+        }
     }
 
     /// The scan's way: what needs no reading, the reading, who scans, what it means here.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Desk;
+use super::bind::replacement;
 use super::draft::Draft;
 use super::meaning::describe;
 use crate::domain::clock::Moment;
@@ -26,6 +27,12 @@ impl Desk<'_> {
         }
         if self.station.work.is_some() && self.has_open_lines() {
             return draft.with_code(Code::WrongStep).why(Why::WorkOpen).expected(self.open_work());
+        }
+        if let Work::Waybill(number) = work {
+            let void = self.view.waybill(number.as_str()).filter(|waybill| waybill.void.is_some());
+            if let Some(waybill) = void {
+                return draft.with_code(Code::WaybillVoid).expected(replacement(&waybill));
+            }
         }
         if let Some(elsewhere) = self.open_elsewhere(work) {
             return self.take_over(draft, work, elsewhere);
@@ -75,14 +82,23 @@ impl Desk<'_> {
             ListState::Open(station) => Some(station.clone()),
             _ => None,
         };
-        let station = match work {
-            Work::List(list) => list_station(list.as_str()),
-            _ => self.orders_of(work).iter().find_map(|order| {
-                let of_lists = order.lists.iter().find_map(|list| list_station(list.as_str()));
-                order.open_at.clone().or(of_lists)
-            }),
-        };
-        station.filter(|station| station != here)
+        let elsewhere = |station: Option<StationId>| station.filter(|station| station != here);
+        if let Work::List(list) = work {
+            if let Some(station) = elsewhere(list_station(list.as_str())) {
+                return Some(station);
+            }
+        }
+        self.orders_of(work).iter().find_map(|order| {
+            let by_itself = elsewhere(order.open_at.clone());
+            let of_lists = || {
+                order
+                    .lists
+                    .iter()
+                    .filter(|_| !matches!(work, Work::List(_)))
+                    .find_map(|list| elsewhere(list_station(list.as_str())))
+            };
+            by_itself.or_else(of_lists)
+        })
     }
 
     /// A lead who scans it again within ten seconds takes it over; the other station loses it.
@@ -96,8 +112,17 @@ impl Desk<'_> {
         // only the work that is open there under this very name can change hands
         let same_work = self.view.station(&from).work.as_ref() == Some(work);
         if asked.is_some() && may && same_work {
+            let parked = self
+                .station
+                .work
+                .clone()
+                .map(|before| Event::WorkParked { station: self.rules.id.clone(), work: before });
             let event = Event::WorkTakenOver { station: self.rules.id.clone(), from, work: work.clone() };
-            return self.opened(draft, work).event(event).remember(&self.rules.id, Memory::TakeOver(None));
+            return self
+                .opened(draft, work)
+                .events(parked)
+                .event(event)
+                .remember(&self.rules.id, Memory::TakeOver(None));
         }
         let at: Moment = self.now.at;
         let expected = Facts { text: Some(from.to_string()), ..Facts::default() };

@@ -3,9 +3,9 @@
 use super::Desk;
 use super::draft::Draft;
 use super::meaning::Meaning;
-use crate::domain::event::{Event, Memory};
+use crate::domain::event::Memory;
 use crate::domain::ids::OperatorId;
-use crate::domain::station::{Awaited, Item};
+use crate::domain::station::{Awaited, Item, Waiver};
 use crate::domain::verdict::{Code, Why};
 
 impl Desk<'_> {
@@ -36,20 +36,9 @@ impl Desk<'_> {
         }
     }
 
+    /// The item is judged again, and carries the waiver through whatever must still be scanned for it.
     fn let_pass(&self, item: &Item, code: Code, by: &OperatorId, reason: &str) -> Draft {
-        let draft = self.item(item, Some(code)).remember(&self.rules.id, Memory::Refusal(None));
-        if !draft.code().is_accepted() {
-            return draft;
-        }
-        let Some((order, line)) = draft.counted() else { return draft };
-        let event = Event::Overridden {
-            station: self.rules.id.clone(),
-            order,
-            line,
-            code,
-            by: by.clone(),
-            reason: reason.to_owned(),
-        };
-        draft.event(event).with_code(Code::Overridden)
+        let waiver = Some(Waiver { code, by: by.clone(), reason: reason.to_owned() });
+        self.item(&Item { waiver, ..item.clone() }).remember(&self.rules.id, Memory::Refusal(None))
     }
 }

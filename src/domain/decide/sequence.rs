@@ -4,6 +4,7 @@
 use super::Desk;
 use super::draft::Draft;
 use super::meaning::{Meaning, identity_of};
+use crate::barcode::codes::{CodeCheck, CodeKind, OwnCode};
 use crate::barcode::{Content, Reading, dates};
 use crate::domain::event::{Event, Memory};
 use crate::domain::order::Identity;
@@ -11,7 +12,7 @@ use crate::domain::station::{Awaited, Item, Trait, Work};
 use crate::domain::verdict::{Code, Facts, Why};
 
 /// After this time a wait lapses, in milliseconds.
-const LAPSE_MS: u64 = 60_000;
+pub(super) const LAPSE_MS: u64 = 60_000;
 
 impl Desk<'_> {
     /// Forgets what was awaited.
@@ -27,7 +28,6 @@ impl Desk<'_> {
     /// What the scan is to what was awaited; none if it is something else, and the wait has lapsed.
     pub(super) fn awaited(&mut self, reading: &Reading) -> Option<Draft> {
         let awaits = self.station.awaits.clone()?;
-        let before = self.station.clone();
         self.lapse();
         if self.now.at.is_past(&awaits.since, LAPSE_MS) {
             return None;
@@ -38,8 +38,7 @@ impl Desk<'_> {
             Awaited::Trait(item, wanted) => self.trait_of(item, wanted, reading, &meaning),
             Awaited::Sku(items) => self.sku_of(&items, reading, &meaning),
             Awaited::Slot(item, slot) => {
-                // the item was asked for its slot already: counting must not ask again
-                self.station = before;
+                self.confirmed_slot = Some(slot_text(reading).to_owned());
                 self.slot_of(&item, &slot, reading, &meaning)
             }
             Awaited::Short(reason) => {
@@ -82,7 +81,7 @@ impl Desk<'_> {
                 identity
             }
         };
-        Some(self.item(&Item { identity, ..item }, None))
+        Some(self.settle(&Item { identity, ..item }))
     }
 
     /// A second GS1 code of the same unit, with what the first one left out.
@@ -114,17 +113,17 @@ impl Desk<'_> {
         let skus: Vec<_> = on_shelf.filter_map(|claim| claim.order_line().map(|line| line.spec.sku.clone())).collect();
         let mut by_shelf = items.iter().filter(|item| skus.contains(&item.sku));
         let chosen = by_label.or_else(|| by_shelf.next().filter(|_| by_shelf.next().is_none()))?;
-        Some(self.item(chosen, None))
+        Some(self.settle(chosen))
     }
 
     fn slot_of(&self, item: &Item, slot: &str, reading: &Reading, meaning: &Meaning) -> Option<Draft> {
-        if reading.text == slot {
-            return Some(self.item(item, None));
+        if slot_text(reading) == slot {
+            return Some(self.item(item));
         }
-        let is_slot = self.claims().iter().any(|claim| claim.slot() == Some(reading.text.as_str()));
+        let is_slot = self.claims().iter().any(|claim| claim.slot() == Some(slot_text(reading)));
         if is_slot {
             let expected = Facts { slot: Some(slot.to_owned()), sku: Some(item.sku.clone()), ..Facts::default() };
-            let got = Facts { slot: Some(reading.text.clone()), ..self.item_facts(item) };
+            let got = Facts { slot: Some(slot_text(reading).to_owned()), ..self.item_facts(item) };
             let draft = Draft::new(Code::WrongSlot).expected(expected).got(got).slot(Some(slot));
             return Some(self.overridable(draft, Some(item)));
         }
@@ -148,5 +147,13 @@ impl Desk<'_> {
             [item] if self.station.work.is_some() => self.put_back_item(item),
             _ => Draft::new(Code::WrongStep).why(Why::NothingToPutBack),
         }
+    }
+}
+
+/// What a scanned slot is called: its own name, or the one in our code on it.
+fn slot_text(reading: &Reading) -> &str {
+    match &reading.content {
+        Content::Own(OwnCode::Thing { kind: CodeKind::Place, id, check: CodeCheck::Ok }) => id,
+        _ => &reading.text,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Desk;
 use super::draft::Draft;
+use super::sequence::LAPSE_MS;
 use crate::barcode::codes::{CodeCheck, CodeKind, OwnCode};
 use crate::barcode::{Content, Reading};
 use crate::domain::clock::Moment;
@@ -30,7 +31,7 @@ impl Desk<'_> {
             self.station = station.into();
             return;
         }
-        self.operator = self.view.operator(session.operator.as_str());
+        self.operator = self.view.operator(session.operator.as_str()).filter(|operator| operator.active);
     }
 
     /// A badge signs in, or answers an override's question.
@@ -38,7 +39,9 @@ impl Desk<'_> {
         let Content::Own(OwnCode::Thing { kind: CodeKind::Badge, id, check: CodeCheck::Ok }) = &reading.content else {
             return None;
         };
-        let asked = matches!(self.station.awaits.as_ref().map(|awaits| &awaits.what), Some(Awaited::OverrideBadge));
+        let asked = self.station.awaits.as_ref().is_some_and(|awaits| {
+            awaits.what == Awaited::OverrideBadge && !self.now.at.is_past(&awaits.since, LAPSE_MS)
+        });
         self.lapse();
         let Some(person) = self.view.operator_by_badge(id) else {
             return Some(Draft::new(Code::UnknownCode));

@@ -89,7 +89,7 @@ fn address(view: &dyn View, order: &Order, consignee: Consignee) -> Result<Outco
     if consignee == order.spec.consignee {
         return Ok(Outcome::Unchanged);
     }
-    let mut events = if consignee.same_as(&order.spec.consignee) { Vec::new() } else { readdressed(view, order)? };
+    let mut events = readdressed(view, order, &consignee)?;
     events.push(Event::OrderReaddressed { order: order.id().clone(), consignee: Box::new(consignee) });
     Ok(Outcome::Updated(events))
 }

@@ -7,7 +7,7 @@ use crate::domain::apply::is_local_stage;
 use crate::domain::event::Event;
 use crate::domain::gate;
 use crate::domain::ids::{OrderId, Sku, WaybillNo};
-use crate::domain::order::{Hold, HoldReason, Order, OrderLine, OrderSpec, Stage};
+use crate::domain::order::{Consignee, Hold, HoldReason, Order, OrderLine, OrderSpec, QUANTITY_MAX, Stage};
 use crate::domain::product::Product;
 use crate::domain::view::{Numbered, View};
 use crate::domain::work::{ListState, Operator, ParcelState, PickLine, PickList, VoidReason, Waybill};
@@ -96,6 +96,10 @@ fn check_lines(spec: &OrderSpec) -> Result<(), Refusal> {
         if spec.lines[..index].iter().any(|earlier| earlier.line == line.line) {
             return Err(Refusal::LineTwice(line.line));
         }
+        let too_many = |units: u32| u64::from(units) * u64::from(line.quantity) > u64::from(QUANTITY_MAX);
+        if line.components.iter().any(|component| too_many(component.quantity)) {
+            return Err(Refusal::KitTooLarge(line.line));
+        }
         let other = |gift_of: u32| gift_of != line.line && spec.lines.iter().any(|other| other.line == gift_of);
         if let Some(gift_of) = line.gift_of.filter(|gift_of| !other(*gift_of)) {
             return Err(Refusal::GiftToNothing(line.line, gift_of));
@@ -125,18 +129,24 @@ fn change(view: &dyn View, known: &Order, spec: &OrderSpec) -> Result<Vec<Event>
     {
         return Err(Refusal::CarrierFixed(waybill.number.clone(), waybill.carrier.clone()));
     }
-    if spec.consignee.same_as(&known.spec.consignee) { Ok(Vec::new()) } else { readdressed(view, known) }
+    readdressed(view, known, &spec.consignee)
 }
 
-/// Voids the waybills of an order whose consignee changes.
-pub(super) fn readdressed(view: &dyn View, order: &Order) -> Result<Vec<Event>, Refusal> {
+/// Voids the waybills of an order that can't cover its new consignee: those issued for another, and those that would
+/// come to cover two.
+pub(super) fn readdressed(view: &dyn View, order: &Order, new: &Consignee) -> Result<Vec<Event>, Refusal> {
     let mut events = Vec::new();
+    let same = new.same_as(&order.spec.consignee);
     for waybill in order
         .waybills
         .iter()
         .filter_map(|number| view.waybill(number.as_str()))
         .filter(|waybill| waybill.void.is_none())
     {
+        let mut others = waybill.orders.iter().filter(|id| *id != order.id()).filter_map(|id| view.order(id.as_str()));
+        if same && others.all(|other| new.same_as(&other.spec.consignee)) {
+            continue;
+        }
         if waybill.loaded {
             return Err(Refusal::Loaded(waybill.number.clone()));
         }
@@ -203,7 +213,7 @@ fn list(view: &dyn View, spec: ListSpec) -> Result<Outcome, Refusal> {
 }
 
 fn pick_line(order: OrderId, line: u32, quantity: u32, location: Option<String>, slot: Option<String>) -> PickLine {
-    PickLine { order, line, quantity, location, slot, picked: Vec::new(), packed: Vec::new() }
+    PickLine { order, line, quantity, location, slot, short: 0, picked: Vec::new(), packed: Vec::new() }
 }
 
 /// A line without its progress.
@@ -351,33 +361,31 @@ fn waybill(view: &dyn View, spec: WaybillSpec) -> Result<Outcome, Refusal> {
 
 /// Every order is there, not cancelled, with this carrier, and all go to one consignee.
 fn check_orders(view: &dyn View, waybill: &Waybill) -> Result<(), Refusal> {
-    let mut first: Option<std::sync::Arc<Order>> = None;
+    let mut seen: Vec<std::sync::Arc<Order>> = Vec::new();
     for id in &waybill.orders {
         let order = view.order(id.as_str()).ok_or_else(|| Refusal::UnknownOrder(id.clone()))?;
         if order.cancelled {
             return Err(Refusal::Cancelled(id.clone()));
         }
         if order.spec.carrier != waybill.carrier {
-            return Err(Refusal::WrongCarrier {
-                order: id.clone(),
-                wanted: order.spec.carrier.clone(),
-                got: waybill.carrier.clone(),
-            });
+            let (wanted, got) = (order.spec.carrier.clone(), waybill.carrier.clone());
+            return Err(Refusal::WrongCarrier { order: id.clone(), wanted, got });
         }
-        match &first {
-            Some(first) if !first.spec.consignee.same_as(&order.spec.consignee) => {
-                return Err(Refusal::TwoConsignees(first.id().clone(), id.clone()));
-            }
-            Some(_) => {}
-            None => first = Some(order),
+        // "the same consignee" is not transitive: every pair must agree
+        if let Some(other) = seen.iter().find(|other| !other.spec.consignee.same_as(&order.spec.consignee)) {
+            return Err(Refusal::TwoConsignees(other.id().clone(), id.clone()));
         }
+        seen.push(order);
     }
-    if first.is_none() { Err(Refusal::NoOrders) } else { Ok(()) }
+    if seen.is_empty() { Err(Refusal::NoOrders) } else { Ok(()) }
 }
 
 /// Sealed parcels that take their order's waybill as soon as there is one.
 fn bind_waiting(view: &dyn View, waybill: &Waybill) -> Vec<Event> {
     let mut events = Vec::new();
+    if waybill.loaded {
+        return events;
+    }
     for order in waybill.orders.iter().filter_map(|id| view.order(id.as_str())) {
         let replaced = |number: &WaybillNo| waybill.replaces.as_ref() == Some(number);
         let has_other =

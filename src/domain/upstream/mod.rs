@@ -227,6 +227,9 @@ pub enum Refusal {
     /// The same line number twice.
     #[error("line {0} stands twice")]
     LineTwice(u32),
+    /// More units of a component than any line may demand.
+    #[error("line {0}: its sets hold more than 1,000,000 units of a component")]
+    KitTooLarge(u32),
     /// A gift to a line that isn't there.
     #[error("line {0} is a gift to line {1}, which is not another line of this order")]
     GiftToNothing(u32, u32),

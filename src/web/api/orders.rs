@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -170,6 +170,11 @@ fn action_of(action: &str, body: &Body) -> Result<OrderAction, Problem> {
     Ok(match action {
         "hold" => {
             let HoldBody { reason, note } = body.json()?;
+            if reason == HoldReason::MasterData {
+                return Err(Problem::malformed(
+                    "reason is one of address_change, risk, refund, other; waybind itself holds for master_data",
+                ));
+            }
             OrderAction::Hold { reason, note }
         }
         "release" => OrderAction::Release { reason: body.json::<ReleaseBody>()?.reason },
@@ -221,11 +226,11 @@ pub(super) async fn act<B: Backend>(
     Ok(match backend.act(caller, order, parsed, key).await? {
         Acted::Now(outcome) => {
             let (status, body) = acted_json(&id, &outcome);
-            (status, Json(body)).into_response()
+            answered(status, body.to_string())
         }
         Acted::Before(status, body) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-            (status, [(axum::http::header::CONTENT_TYPE, "application/json")], body).into_response()
+            answered(status, body)
         }
         Acted::KeyConflict => {
             Problem::new(StatusCode::CONFLICT, "idempotency_key", "this Idempotency-Key was used for another call")
@@ -243,7 +248,26 @@ pub fn acted_json(id: &str, outcome: &Outcome) -> (StatusCode, Value) {
         Outcome::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::OK,
     };
-    (status, json!({"id": id, "result": result, "reason": reason}))
+    let mut body = json!({"id": id, "result": result, "reason": reason});
+    if status != StatusCode::OK {
+        problem_members(&mut body, status, "refused", reason.as_deref().unwrap_or_default());
+    }
+    (status, body)
+}
+
+/// Makes an answer a problem of RFC 9457 too.
+pub(super) fn problem_members(body: &mut Value, status: StatusCode, kind: &str, detail: &str) {
+    body["type"] = format!("urn:waybind:problem:{kind}").into();
+    body["title"] = status.canonical_reason().unwrap_or_default().into();
+    body["status"] = status.as_u16().into();
+    body["detail"] = detail.into();
+    body["hint"] = "nothing was changed; correct what the detail names and send it again".into();
+}
+
+/// An answer with the media type that its status asks for.
+pub(super) fn answered(status: StatusCode, body: String) -> Response {
+    let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
+    (status, [(header::CONTENT_TYPE, kind)], body).into_response()
 }
 
 pub(super) async fn void<B: Backend>(
@@ -254,5 +278,5 @@ pub(super) async fn void<B: Backend>(
     let waybill = WaybillNo::new(&number).map_err(|_| Problem::missing("waybill", &number))?;
     let caller = Caller { peer: peer.to_string(), call: "waybill void" };
     let (status, body) = acted_json(&number, &backend.void(caller, waybill).await?);
-    Ok((status, Json(body)).into_response())
+    Ok(answered(status, body.to_string()))
 }

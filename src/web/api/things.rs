@@ -1,14 +1,14 @@
 //! Upserts: products, orders, pick lists, waybills, operators; one object or an array of up to a thousand.
 
-use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::orders::{answered, problem_members};
 use crate::barcode::codes::{CodeKind, SiteKey};
 use crate::domain::ids::{CarrierCode, IdError, OperatorId, OrderId, PickListId, Sku, WaybillNo};
 use crate::domain::order::{Component, Consignee, LineSpec, Note, OrderSpec, QUANTITY_MAX, ShipPolicy, Stage};
@@ -529,13 +529,10 @@ async fn upsert<B: Backend>(
     let status = if refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let mut answer = json!({ "results": results });
     if refused {
-        let reason = answer["results"][0]["reason"].clone();
-        answer["title"] = "Refused".into();
-        answer["type"] = "urn:waybind:problem:refused".into();
-        answer["status"] = status.as_u16().into();
-        answer["detail"] = reason;
+        let reason = answer["results"][0]["reason"].as_str().unwrap_or_default().to_owned();
+        problem_members(&mut answer, status, "refused", &reason);
     }
-    Ok((status, Json(answer)).into_response())
+    Ok(answered(status, answer.to_string()))
 }
 
 macro_rules! upserts {
