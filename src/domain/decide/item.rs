@@ -415,7 +415,7 @@ impl Desk<'_> {
     }
 
     /// Which captured unit goes back: the one that was scanned, or the only one there is.
-    fn unit_to_put_back(&self, line: &OrderLine, item: &Item) -> Result<Identity, Draft> {
+    fn unit_to_put_back(&self, line: &OrderLine, item: &Item) -> Result<Identity, Box<Draft>> {
         let units: Vec<&Unit> = line.units.iter().filter(|unit| unit.sku == item.sku).collect();
         let fitting: Vec<&&Unit> =
             units.iter().filter(|unit| same_unit(&unit.identity, item) && unit.picked >= item.quantity).collect();
@@ -435,7 +435,7 @@ impl Desk<'_> {
             [unit] => Ok(unit.identity.clone()),
             [] => {
                 let code = if item.identity.serial.is_some() { Code::WrongSerial } else { Code::WrongLot };
-                Err(Draft::new(code).expected(expected()))
+                Err(Box::new(Draft::new(code).expected(expected())))
             }
             [unit, ..] => {
                 let wanted = if unit.identity.serial.is_some() && item.identity.serial.is_none() {
@@ -444,7 +444,7 @@ impl Desk<'_> {
                     Trait::Lot
                 };
                 let draft = Draft::new(wanted.code()).expected(expected());
-                Err(self.awaiting(draft, Awaited::Trait(item.clone(), wanted)))
+                Err(Box::new(self.awaiting(draft, Awaited::Trait(item.clone(), wanted))))
             }
         }
     }

@@ -83,10 +83,10 @@ impl Desk<'_> {
             _ => None,
         };
         let elsewhere = |station: Option<StationId>| station.filter(|station| station != here);
-        if let Work::List(list) = work {
-            if let Some(station) = elsewhere(list_station(list.as_str())) {
-                return Some(station);
-            }
+        if let Work::List(list) = work
+            && let Some(station) = elsewhere(list_station(list.as_str()))
+        {
+            return Some(station);
         }
         self.orders_of(work).iter().find_map(|order| {
             let by_itself = elsewhere(order.open_at.clone());

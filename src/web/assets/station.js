@@ -7,6 +7,7 @@ const view = document.querySelector("#view");
 const lost = document.querySelector("#lost");
 const station = view.dataset.station;
 let shownKey = view.querySelector("#band")?.dataset.key;
+let shownHtml = null;
 let alarm = null;
 let heard = performance.now();
 let connected = true;
@@ -48,6 +49,8 @@ function announce() {
 }
 
 function show(html) {
+  if (html === shownHtml) return;
+  shownHtml = html;
   const field = view.querySelector("[data-typed]");
   const kept = document.activeElement === field ? field.value : null;
   view.innerHTML = html;
