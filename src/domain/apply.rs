@@ -25,9 +25,6 @@ pub fn apply(event: &Event, state: &mut dyn State) -> Result<(), ApplyError> {
     Fold { event, state }.apply()
 }
 
-/// Failures beyond these say nothing new: the lock looks at fewer.
-const PIN_FAILURES_MAX: usize = 10;
-
 struct Fold<'a> {
     event: &'a Event,
     state: &'a mut dyn State,
@@ -57,7 +54,6 @@ impl Fold<'_> {
             | Event::WorkClosed { .. }
             | Event::SignedIn { .. }
             | Event::SignedOut { .. }
-            | Event::PinRefused { .. }
             | Event::Remembered { .. } => self.station(),
             _ => self.order(),
         }
@@ -410,7 +406,6 @@ impl Fold<'_> {
                 let lost = self.lost("operator", operator);
                 let person = self.state.operator_mut(operator).ok_or(lost)?;
                 person.station = Some(station.clone());
-                person.pin_failures.clear();
                 let here = self.state.station_mut(station);
                 here.session = Some(Session { operator: operator.clone(), since: *at, last: *at });
                 here.counts.clear();
@@ -422,15 +417,6 @@ impl Fold<'_> {
                 if let Some(person) = self.state.operator_mut(operator) {
                     person.station = None;
                 }
-            }
-            Event::PinRefused { operator, at, station } => {
-                self.state.station_mut(station).awaits = None;
-                let lost = self.lost("operator", operator);
-                let failures = &mut self.state.operator_mut(operator).ok_or(lost)?.pin_failures;
-                if failures.len() == PIN_FAILURES_MAX {
-                    failures.remove(0);
-                }
-                failures.push(*at);
             }
             _ => {}
         }

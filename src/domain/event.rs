@@ -87,8 +87,6 @@ pub enum Event {
     },
     /// An operator signed out, or was for want of scans.
     SignedOut { station: StationId, operator: OperatorId, idle: bool },
-    /// A PIN was refused.
-    PinRefused { operator: OperatorId, station: StationId, at: Moment },
     /// A station remembers something for its next scan.
     Remembered { station: StationId, memory: Memory },
 }
@@ -154,7 +152,6 @@ impl Event {
             Event::WorkClosed { .. } => "work_closed",
             Event::SignedIn { .. } => "signed_in",
             Event::SignedOut { .. } => "signed_out",
-            Event::PinRefused { .. } => "pin_refused",
             Event::Remembered { .. } => "remembered",
         }
     }

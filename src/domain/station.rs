@@ -32,8 +32,6 @@ pub enum SignIn {
     None,
     /// By their badge.
     Badge,
-    /// By their badge and a PIN.
-    BadgePin,
 }
 
 /// Who seals a parcel.
@@ -211,8 +209,6 @@ pub enum Awaited {
     OverrideReason(OperatorId),
     /// The product of the unreadable label.
     OverrideItem(OperatorId, String),
-    /// The operator's PIN; it never comes as a scan.
-    Pin(OperatorId),
 }
 
 /// A trait of a unit that can be awaited.

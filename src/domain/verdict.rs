@@ -312,8 +312,6 @@ pub enum Why {
     OverrideReason,
     /// Scan or type the product that the unreadable label belongs to.
     OverrideItem,
-    /// Enter the PIN.
-    PinWanted,
     /// The operator no longer works here.
     Inactive,
     /// The role does not reach.

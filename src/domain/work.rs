@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::clock::Moment;
 use super::ids::{CarrierCode, OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
 
 /// Where a pick list stands.
@@ -180,12 +179,8 @@ pub struct Operator {
     pub role: Role,
     /// The secret on their badge.
     pub badge: String,
-    /// Argon2 hash of their PIN.
-    pub pin: Option<String>,
     /// Whether they still work here.
     pub active: bool,
     /// Where they are signed in.
     pub station: Option<StationId>,
-    /// When they last failed with their PIN, oldest first.
-    pub pin_failures: Vec<Moment>,
 }

@@ -48,7 +48,6 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::OverrideBadge => (("申请放行", "override"), ("组长或主管扫工牌", "A lead or supervisor scans their badge")),
         Why::OverrideReason => (("放行原因", "reason for the override"), ("扫描或输入原因", "Scan or type the reason")),
         Why::OverrideItem => (("人工确认", "confirmation by hand"), ("输入或扫描该商品编号", "Scan or type the product's number")),
-        Why::PinWanted => (("需要 PIN", "PIN wanted"), ("在屏幕上输入 PIN", "Enter your PIN on the screen")),
         Why::Inactive => (("该人员已停用", "this person no longer works here"), ("", "")),
         Why::RoleTooLow => (("权限不足", "the role does not reach"), ("请组长或主管扫工牌", "Ask a lead or supervisor to scan their badge")),
         Why::SlotFirst => (("没有商品等待放入播种格", "no item waits for a slot"), ("先扫商品", "Scan the item first")),

@@ -124,7 +124,6 @@ fn station(text: &str) -> Option<StationRules> {
             "latch" => rules.latch = true,
             "shadow" => rules.shadow = true,
             "badge" => rules.sign_in = SignIn::Badge,
-            "badge-pin" => rules.sign_in = SignIn::BadgePin,
             "manual-seal" => rules.seal = Seal::Manual,
             "assigned" => rules.bind = Bind::Assigned,
             "confirm-slot" => rules.confirm_slot = true,
@@ -281,7 +280,6 @@ fn operator(text: &str) -> Option<OperatorSpec> {
         role,
         active,
         fresh_badge: badge(id),
-        pin: None,
     })
 }
 

@@ -8,7 +8,7 @@ use crate::barcode::{Content, Reading};
 use crate::domain::clock::Moment;
 use crate::domain::event::Event;
 use crate::domain::ids::StationId;
-use crate::domain::station::{Awaited, SignIn};
+use crate::domain::station::Awaited;
 use crate::domain::verdict::{Code, Why};
 use crate::domain::view::View;
 use crate::domain::work::{Operator, Role};
@@ -56,12 +56,10 @@ impl Desk<'_> {
             });
         }
         let known_here = self.operator.as_ref().is_some_and(|operator| operator.id == person.id);
-        Some(match self.rules.sign_in {
-            _ if known_here => Draft::new(Code::SignedIn),
-            SignIn::BadgePin => self.ask(Why::PinWanted, Awaited::Pin(person.id.clone())),
-            SignIn::Badge | SignIn::None => {
-                Draft::new(Code::SignedIn).event(sign_in(self.view, &self.rules.id, &person, self.now.at))
-            }
+        let draft = Draft::new(Code::SignedIn);
+        Some(match known_here {
+            true => draft,
+            false => draft.event(sign_in(self.view, &self.rules.id, &person, self.now.at)),
         })
     }
 
@@ -81,7 +79,7 @@ impl Desk<'_> {
 }
 
 /// An operator takes a station over, with the work that is open there, and leaves the one before.
-pub(crate) fn sign_in(view: &dyn View, station: &StationId, person: &Operator, at: Moment) -> Event {
+fn sign_in(view: &dyn View, station: &StationId, person: &Operator, at: Moment) -> Event {
     Event::SignedIn {
         station: station.clone(),
         operator: person.id.clone(),

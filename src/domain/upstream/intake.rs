@@ -409,18 +409,14 @@ fn operator(view: &dyn View, spec: OperatorSpec) -> Outcome {
         name: spec.name,
         role: spec.role,
         badge: spec.fresh_badge,
-        pin: spec.pin,
         active: spec.active,
         station: None,
-        pin_failures: Vec::new(),
     };
     let Some(known) = known else {
         return Outcome::Created(vec![Event::OperatorPut { operator: Box::new(operator) }]);
     };
     operator.badge.clone_from(&known.badge);
-    operator.pin = operator.pin.or_else(|| known.pin.clone());
     operator.station.clone_from(&known.station);
-    operator.pin_failures.clone_from(&known.pin_failures);
     if is_old(known.version, operator.version) || *known == operator {
         return Outcome::Unchanged;
     }

@@ -119,8 +119,6 @@ pub struct OperatorSpec {
     pub active: bool,
     /// A fresh badge secret; one who has a badge keeps it.
     pub fresh_badge: String,
-    /// Argon2 hash of a new PIN.
-    pub pin: Option<String>,
 }
 
 /// A word about an order.

@@ -458,7 +458,7 @@ fn operator(body: OperatorBody, fresh_badge: String) -> Parsed {
     let id = check.id("id", &body.id, OperatorId::new);
     let name = check.text("name", body.name).unwrap_or_else(|| body.id.clone());
     let (role, active) = (body.role.unwrap_or_default(), body.active.unwrap_or(true));
-    let spec = id.map(|id| OperatorSpec { id, version: body.version, name, role, active, fresh_badge, pin: None });
+    let spec = id.map(|id| OperatorSpec { id, version: body.version, name, role, active, fresh_badge });
     check.finish(spec.map(Thing::Operator))
 }
 

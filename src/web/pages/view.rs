@@ -105,7 +105,6 @@ fn awaited_name(what: &Awaited) -> &'static str {
         Awaited::OverrideBadge => "override_badge",
         Awaited::OverrideReason(_) => "override_reason",
         Awaited::OverrideItem(..) => "override_item",
-        Awaited::Pin(_) => "pin",
     }
 }
 
