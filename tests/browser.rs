@@ -7,6 +7,7 @@
 mod support;
 
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -21,8 +22,10 @@ struct Driver {
 }
 
 impl Drop for Driver {
+    /// Ends the driver and the browsers that it started, which share its process group, also when the test failed.
     fn drop(&mut self) {
-        drop(self.child.kill());
+        let group = format!("kill -s KILL -- -{}", self.child.id());
+        drop(Command::new("sh").args(["-c", &group]).status());
         drop(self.child.wait());
     }
 }
@@ -34,6 +37,7 @@ impl Driver {
             .arg(format!("--port={}", address.port()))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn();
         let child = child.expect("chromedriver is installed by tests/run (Debian: chromium-driver)");
         eventually("chromedriver", || std::net::TcpStream::connect(address).ok());
