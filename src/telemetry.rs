@@ -1,5 +1,6 @@
 //! Logs, and counters for Prometheus.
 
+use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -10,7 +11,11 @@ use crate::domain::verdict::Code;
 /// Starts logging to standard error; `filter` as `RUST_LOG` writes it. Only the first call has an effect.
 pub fn start_logging(filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let started = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .try_init();
     if started.is_err() {
         tracing::debug!("Logging was started before.");
     }

@@ -156,7 +156,9 @@ fn check_device(device: &DeviceSettings, stations: &HashSet<&str>, library: &Lib
     }
     let known = stations.contains(device.station.as_str())
         || (stations.is_empty() && without_configuration().iter().any(|station| station.id == device.station));
-    if !known {
+    if device.station.is_empty() {
+        reader.problem(device.line, format!("device \"{name}\" has no station"), "write station = \"pack-01\"");
+    } else if !known {
         reader.problem(
             device.line,
             format!("device \"{name}\" belongs to station \"{}\", which is not there", device.station),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "the demo tells its story on the terminal")]
 
+use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -333,11 +334,9 @@ fn print_verdict(station: &str, data: &str, verdict: &Verdict, expected: Option<
         .filter(|_| verdict.code.is_accepted())
         .map(|counts| format!("  {}/{} picked, {} packed", counts.picked, counts.demanded, counts.packed));
     let counts = counts.unwrap_or_default();
-    println!(
-        "  {station:9} {visible:36} \x1b[{colour}m{shape} {:22}\x1b[0m {}{counts}",
-        verdict.code.as_str(),
-        text.detail
-    );
+    let code = format!("{shape} {:22}", verdict.code.as_str());
+    let code = if std::io::stdout().is_terminal() { format!("\x1b[{colour}m{code}\x1b[0m") } else { code };
+    println!("  {station:9} {visible:36} {code} {}{counts}", text.detail);
     if let Some(expected) = expected {
         println!("            expected {expected}");
     }

@@ -210,7 +210,9 @@ pub fn things_from_json(
     if objects.len() > OBJECTS_MAX {
         return Err(Problem::malformed(format!("{} objects; up to {OBJECTS_MAX} a request are taken", objects.len())));
     }
+    let count = objects.len();
     let parse = |(index, object): (usize, Value)| {
+        let named = object["id"].as_str().or(object["sku"].as_str()).map(|id| format!(" ({id})")).unwrap_or_default();
         let parsed = match kind {
             Kind::Products => read(object).map(product),
             Kind::Orders => read(object).map(order),
@@ -218,7 +220,11 @@ pub fn things_from_json(
             Kind::Waybills => read(object).map(waybill),
             Kind::Operators => read(object).map(|body| operator(body, fresh_badge())),
         };
-        let place = if many { format!("object {index}: ") } else { String::new() };
+        let place = if many {
+            format!("nothing of the request was taken; object {}{named} of {count}: ", index + 1)
+        } else {
+            String::new()
+        };
         parsed.map_err(|error| Problem::malformed(format!("{place}{error}")))
     };
     let things: Result<Vec<Parsed>, Problem> = objects.into_iter().enumerate().map(parse).collect();
