@@ -173,6 +173,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn devices(&self) -> Vec<DeviceView>;
     /// The stations, in the order of the configuration.
     fn stations(&self) -> Arc<Vec<StationRules>>;
+    /// The station with this id.
+    fn station(&self, id: &str) -> Option<StationRules> {
+        self.stations().iter().find(|rules| rules.id.as_str() == id).cloned()
+    }
     /// How the ledger is.
     fn health(&self) -> LedgerHealth;
     /// Counters in Prometheus' format.

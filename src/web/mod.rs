@@ -11,6 +11,7 @@ mod guard;
 mod pages;
 mod problem;
 mod server;
+mod spoken;
 
 use axum::Router;
 use axum::extract::Request;

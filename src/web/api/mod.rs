@@ -13,7 +13,6 @@ use super::backend::Backend;
 
 pub(super) use self::events::find;
 pub use self::orders::acted_json;
-pub(super) use self::scans::language_of;
 pub use self::scans::verdict_json;
 pub use self::things::{Kind, things_from_json};
 

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,6 +16,7 @@ use crate::web::backend::Backend;
 use crate::web::body::Body;
 use crate::web::guard::Peer;
 use crate::web::problem::Problem;
+use crate::web::spoken::Spoken;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,17 +56,6 @@ impl ScanBody {
             bounced: false,
         })
     }
-}
-
-/// The language that a caller asks for, else the site's.
-pub(in crate::web) fn language_of(headers: &HeaderMap, site: Language) -> Language {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let chosen = text(header::COOKIE)
-        .and_then(|cookies| cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix("lang=")));
-    chosen
-        .and_then(Language::from_tag)
-        .or_else(|| text(header::ACCEPT_LANGUAGE).and_then(Language::from_tag))
-        .unwrap_or(site)
 }
 
 /// A verdict as the contract writes it.
@@ -134,11 +124,10 @@ pub fn verdict_json(verdict: &Verdict, language: Language) -> Value {
 pub(super) async fn scan<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    headers: HeaderMap,
+    Spoken(language): Spoken,
     body: Body,
 ) -> Result<Response, Problem> {
     let scan = body.json::<ScanBody>()?.scan()?;
-    let language = language_of(&headers, backend.language());
     let verdict = backend.scan(scan, peer.to_string()).await.map_err(|unknown| {
         Problem::new(StatusCode::NOT_FOUND, "not_found", unknown.to_string())
             .hint("GET / lists the stations; add it to the configuration")

@@ -2,29 +2,23 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::scans::{language_of, verdict_json};
-use crate::domain::ids::StationId;
+use super::scans::verdict_json;
 use crate::web::backend::{Backend, LedgerHealth};
 use crate::web::pages::station_view;
 use crate::web::problem::Problem;
+use crate::web::spoken::Spoken;
 
 pub(super) async fn station<B: Backend>(
     State(backend): State<B>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    Spoken(language): Spoken,
 ) -> Result<Json<Value>, Problem> {
-    let language = language_of(&headers, backend.language());
-    let stations = backend.stations();
-    let rules = stations
-        .iter()
-        .find(|rules| rules.id.as_str() == id)
-        .cloned()
-        .ok_or_else(|| Problem::missing("station", &id))?;
-    let station = StationId::new(&id).map_err(|_| Problem::missing("station", &id))?;
+    let rules = backend.station(&id).ok_or_else(|| Problem::missing("station", &id))?;
+    let station = rules.id.clone();
     let shown = backend.shown(&station);
     let view = backend.look(move |view| station_view(view, &rules)).await?;
     let devices: Vec<_> = backend.devices().into_iter().filter(|device| device.station == station).collect();

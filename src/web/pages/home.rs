@@ -1,7 +1,6 @@
 //! The overview: stations with their open work, scanners, the newest orders, one search box.
 
 use axum::extract::{Query, State};
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -12,14 +11,13 @@ use super::view::{StationView, station_view};
 use crate::domain::order::Order;
 use crate::domain::station::StationRules;
 use crate::message::{Language, Phrase, order_stage, phrase};
-use crate::web::api::language_of;
 use crate::web::backend::{Backend, DeviceView, LedgerHealth};
 use crate::web::problem::Problem;
+use crate::web::spoken::Spoken;
 
 const ORDERS_SHOWN: usize = 30;
 
-pub(super) async fn home<B: Backend>(State(backend): State<B>, headers: HeaderMap) -> Result<Response, Problem> {
-    let language = language_of(&headers, backend.language());
+pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language): Spoken) -> Result<Response, Problem> {
     let rules = backend.stations();
     let newest = backend.newest_orders(ORDERS_SHOWN).await?;
     let (views, orders) = backend
@@ -103,9 +101,8 @@ pub(super) struct SearchQuery {
 pub(super) async fn search<B: Backend>(
     State(backend): State<B>,
     Query(query): Query<SearchQuery>,
-    headers: HeaderMap,
+    Spoken(language): Spoken,
 ) -> Result<Response, Problem> {
-    let language = language_of(&headers, backend.language());
     let hits = crate::web::api::find(&backend, query.q.trim()).await?;
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let content = html! {

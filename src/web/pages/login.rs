@@ -1,24 +1,23 @@
 //! The token, once for each browser beyond this machine.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
 
 use super::Page;
 use super::layout::layout;
-use crate::message::{Phrase, phrase};
-use crate::web::api::language_of;
+use crate::message::{Language, Phrase, phrase};
 use crate::web::backend::Backend;
 use crate::web::body::Body;
 use crate::web::guard::{COOKIE, hash};
+use crate::web::spoken::Spoken;
 
-pub(super) async fn page<B: Backend>(State(backend): State<B>, headers: HeaderMap) -> Response {
-    form(&backend, &headers, false)
+pub(super) async fn page(Spoken(language): Spoken) -> Response {
+    form(language, false)
 }
 
-fn form<B: Backend>(backend: &B, headers: &HeaderMap, wrong: bool) -> Response {
-    let language = language_of(headers, backend.language());
+fn form(language: Language, wrong: bool) -> Response {
     let content = html! {
         main.overview {
             h1 { "waybind" }
@@ -33,7 +32,7 @@ fn form<B: Backend>(backend: &B, headers: &HeaderMap, wrong: bool) -> Response {
     (status, Page(layout("waybind", language, "home", None, &content))).into_response()
 }
 
-pub(super) async fn enter<B: Backend>(State(backend): State<B>, headers: HeaderMap, body: Body) -> Response {
+pub(super) async fn enter<B: Backend>(State(backend): State<B>, Spoken(language): Spoken, body: Body) -> Response {
     // tokens are hexadecimal: nothing in them is percent-encoded
     let token = std::str::from_utf8(&body.0)
         .ok()
@@ -46,5 +45,5 @@ pub(super) async fn enter<B: Backend>(State(backend): State<B>, headers: HeaderM
         let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000");
         return ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response();
     }
-    form(&backend, &headers, true)
+    form(language, true)
 }

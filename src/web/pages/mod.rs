@@ -43,7 +43,7 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/station/{id}/live", get(station::live::<B>))
         .route("/order/{id}", get(order::page::<B>))
         .route("/search", get(home::search::<B>))
-        .route("/login", get(login::page::<B>).post(login::enter::<B>))
+        .route("/login", get(login::page).post(login::enter::<B>))
         .route("/language/{tag}", get(language))
         .route("/assets/{name}", get(asset))
 }

@@ -1,7 +1,6 @@
 //! An order's page: where it stands, and its whole story.
 
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
@@ -10,16 +9,15 @@ use super::layout::layout;
 use crate::domain::gate;
 use crate::domain::ids::OrderId;
 use crate::message::{Phrase, missing_why, order_stage, phrase};
-use crate::web::api::language_of;
 use crate::web::backend::{Backend, FeedItem};
 use crate::web::problem::Problem;
+use crate::web::spoken::Spoken;
 
 pub(super) async fn page<B: Backend>(
     State(backend): State<B>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    Spoken(language): Spoken,
 ) -> Result<Response, Problem> {
-    let language = language_of(&headers, backend.language());
     let wanted = OrderId::new(&id).map_err(|_| Problem::missing("order", &id))?;
     let story = backend.history(wanted.clone()).await?;
     let found =

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Response, Sse};
 use futures_util::stream;
@@ -18,29 +17,19 @@ use crate::domain::ids::StationId;
 use crate::domain::station::{Mode, StationRules};
 use crate::domain::verdict::{Code, Facts, Severity, Verdict};
 use crate::message::{Language, Phrase, phrase, verdict_text};
-use crate::web::api::language_of;
 use crate::web::backend::{Backend, DeviceView, LedgerHealth, Shown};
 use crate::web::problem::Problem;
+use crate::web::spoken::Spoken;
 
 /// A comment is sent after this long; the page covers itself when it misses two.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
-fn rules_of<B: Backend>(backend: &B, id: &str) -> Result<StationRules, Problem> {
-    backend
-        .stations()
-        .iter()
-        .find(|rules| rules.id.as_str() == id)
-        .cloned()
-        .ok_or_else(|| Problem::missing("station", id))
-}
-
 pub(super) async fn page<B: Backend>(
     State(backend): State<B>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    Spoken(language): Spoken,
 ) -> Result<Response, Problem> {
-    let language = language_of(&headers, backend.language());
-    let rules = rules_of(&backend, &id)?;
+    let rules = backend.station(&id).ok_or_else(|| Problem::missing("station", &id))?;
     let view = fragment(&backend, &rules, language).await?;
     let content = html! {
         main #view data-station=(id) data-language=(language.tag()) { (view) }
@@ -54,10 +43,9 @@ pub(super) async fn page<B: Backend>(
 pub(super) async fn live<B: Backend>(
     State(backend): State<B>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    Spoken(language): Spoken,
 ) -> Result<Response, Problem> {
-    let language = language_of(&headers, backend.language());
-    let rules = rules_of(&backend, &id)?;
+    let rules = backend.station(&id).ok_or_else(|| Problem::missing("station", &id))?;
     let station = rules.id.clone();
     let (updates, stop) = (backend.updates(), backend.stopping());
     let state = (backend, rules, station, updates, stop, true);
