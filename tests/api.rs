@@ -322,6 +322,52 @@ fn the_live_feed_resumes_where_it_was_left() {
 }
 
 #[test]
+fn a_badge_and_a_pin_sign_in_and_the_pin_stands_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[[station]]\nid = \"pin-01\"\nmode = \"bench\"\nsign_in = \"badge-pin\"\n";
+    let served = Served::start(folder.path(), config);
+    let mut client = served.client();
+    let refused = client.post("/api/v1/operators", &json!({"id": "li", "pin": "12a4"}));
+    assert_eq!(refused.0, 422, "{:?}", refused.1);
+    let li = json!({"id": "li", "name": "李雷", "pin": "47114711"});
+    let badge = client.must("/api/v1/operators", &li)["results"][0]["scan_code"].as_str().unwrap().to_owned();
+    assert_eq!(client.must("/api/v1/operators", &li)["results"][0]["result"], "unchanged", "the same PIN again");
+
+    let enter = |client: &mut Client, pin: &str| client.post("/api/v1/stations/pin-01/pin", &json!({"pin": pin}));
+    assert_eq!(enter(&mut client, "47114711").0, 409, "no badge was shown");
+    assert_eq!(client.scan("a", "pin-01", &badge), "info");
+    assert_eq!(client.get("/api/v1/stations/pin-01")["awaiting"], "pin");
+    let wrong = enter(&mut client, "00000000");
+    assert_eq!(wrong.0, 422);
+    assert!(wrong.1["detail"].as_str().unwrap().contains("4 tries"), "{:?}", wrong.1);
+    assert_eq!(client.scan("b", "pin-01", "SO-1"), "not_signed_in");
+    let right = enter(&mut client, "47114711");
+    assert_eq!((right.0, &right.1["operator"]), (200, &json!("li")));
+    assert_eq!(client.get("/api/v1/stations/pin-01")["operator"], "李雷");
+    assert_eq!(client.scan("c", "pin-01", "SO-1"), "unknown_code");
+
+    let feed = client.get("/api/v1/events?after=0&limit=100").to_string();
+    assert!(feed.contains("pin_refused") && feed.contains("signed_in"), "{feed}");
+    assert!(!feed.contains("argon2") && !feed.contains(&badge[5..20]), "no secret goes out: {feed}");
+    let data = served.data.clone();
+    assert!(served.terminate().success());
+    for entry in std::fs::read_dir(&data).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap_or_default();
+        assert!(!bytes.windows(8).any(|window| window == b"47114711"), "the PIN is on the disk");
+    }
+    assert_clean(&data);
+}
+
+#[test]
+fn an_order_with_an_unknown_product_is_taken_and_says_that_it_is_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_served, mut client) = started(&folder);
+    let strange = json!({"id": "SO-9", "carrier": "ZTO", "consignee": {}, "lines": [{"line": 1, "sku": "NOWHERE", "quantity": 1}]});
+    let result = &client.must("/api/v1/orders", &strange)["results"][0];
+    assert_eq!((&result["result"], &result["held"]), (&json!("created"), &json!(["master_data"])));
+}
+
+#[test]
 fn commands_reach_the_running_service_and_work_without_it() {
     let folder = tempfile::tempdir().unwrap();
     let (served, mut client) = started(&folder);
@@ -353,6 +399,8 @@ fn commands_reach_the_running_service_and_work_without_it() {
         (vec!["check-config", "/nonexistent"], 2),
         (vec!["ledger", "stats", "--data", "/nonexistent"], 1),
         (vec!["dance"], 2),
+        (vec!["serve", "--listen", "rubbish"], 2),
+        (vec!["import", "/nonexistent.json"], 1),
         (vec!["--help"], 0),
     ] {
         assert_eq!(

@@ -114,8 +114,7 @@ async fn a_packer_sees_the_verdict_the_alarm_and_the_lost_connection() {
     let folder = tempfile::tempdir().unwrap();
     let driver = Driver::start();
     let mut served = Served::start(folder.path(), CONFIG);
-    let mut client = served.client();
-    work(&mut client);
+    work(&mut served.client());
     let browser = driver.browser(&folder.path().join("profile"), "1280,800").await;
     let page = format!("http://{}/station/bench-01", served.address);
     browser.goto(&page).await.unwrap();
@@ -136,7 +135,7 @@ async fn a_packer_sees_the_verdict_the_alarm_and_the_lost_connection() {
     picture(&browser, "accepted.png").await;
 
     // group separators come as Ctrl+] from a wedge
-    client.scan("gs", "bench-01", "]C1010950600013435210B7");
+    served.client().scan("gs", "bench-01", "]C1010950600013435210B7");
     band(&browser, "wrong_lot").await;
     let alarm = text(&browser, ".comparison").await;
     assert!(
@@ -144,12 +143,16 @@ async fn a_packer_sees_the_verdict_the_alarm_and_the_lost_connection() {
         "{alarm}"
     );
     picture(&browser, "alarm.png").await;
-    let before = client.get("/api/v1/orders/SO-1001")["lines"][0]["packed"].clone();
+    let before = served.client().get("/api/v1/orders/SO-1001")["lines"][0]["packed"].clone();
     wedge(&browser, "6901234567892").await;
     eventually("the latched answer", || {
-        (client.get("/api/v1/stations/bench-01")["verdict"]["code"] == "alarm_latched").then_some(())
+        (served.client().get("/api/v1/stations/bench-01")["verdict"]["code"] == "alarm_latched").then_some(())
     });
-    assert_eq!(client.get("/api/v1/orders/SO-1001")["lines"][0]["packed"], before, "nothing counts under an alarm");
+    assert_eq!(
+        served.client().get("/api/v1/orders/SO-1001")["lines"][0]["packed"],
+        before,
+        "nothing counts under an alarm"
+    );
     // a touch anywhere at the bottom
     browser.execute("document.elementFromPoint(innerWidth / 3, innerHeight - 20).click()", vec![]).await.unwrap();
     band(&browser, "acknowledged").await;
@@ -188,5 +191,30 @@ async fn a_packer_sees_the_verdict_the_alarm_and_the_lost_connection() {
     picture(&browser, "narrow.png").await;
     browser.goto(&format!("http://{address}/")).await.unwrap();
     assert!(browser.source().await.unwrap().contains("SO-1001"));
+    browser.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pin_is_typed_on_the_page_after_the_badge() {
+    let folder = tempfile::tempdir().unwrap();
+    let driver = Driver::start();
+    let config = "[[station]]\nid = \"pin-01\"\nmode = \"bench\"\nsign_in = \"badge-pin\"\n";
+    let served = Served::start(folder.path(), config);
+    let mut client = served.client();
+    let put = client.must("/api/v1/operators", &json!({"id": "li", "name": "李雷", "pin": "4711"}));
+    let badge = put["results"][0]["scan_code"].as_str().unwrap().to_owned();
+    let browser = driver.browser(&folder.path().join("profile"), "1280,800").await;
+    browser.goto(&format!("http://{}/station/pin-01", served.address)).await.unwrap();
+    wedge(&browser, &badge).await;
+    for (pin, code) in [("0000", "not_allowed"), ("4711", "signed_in")] {
+        let field = browser.wait().at_most(PATIENCE).for_element(Locator::Css("[data-pin] input:focus")).await;
+        let field = field.expect("the field for the PIN has the focus");
+        field.send_keys(pin).await.unwrap();
+        picture(&browser, &format!("pin-{code}.png")).await;
+        field.send_keys(&Key::Enter.to_string()).await.unwrap();
+        band(&browser, code).await;
+    }
+    assert!(text(&browser, "body").await.contains("李雷"));
+    assert!(browser.find(Locator::Css("[data-pin]")).await.is_err(), "nothing is asked any more");
     browser.close().await.unwrap();
 }

@@ -28,6 +28,12 @@ fn every_scenario_plays_as_written() {
                     check(&step.place, &outcome, expected, &mut failures);
                 }
                 Action::Void(number) => drop(warehouse.void(&number)),
+                Action::Pin(station, is_right, expected) => {
+                    let got = warehouse.pin(&station, is_right);
+                    if Some(&got) != expected.as_ref() {
+                        failures.push(format!("{}\n    {got}", step.place));
+                    }
+                }
                 Action::Wait(span) => warehouse.clock_ms += span,
                 Action::Scan { station, data, code, expect, twist } => {
                     scans += 1;

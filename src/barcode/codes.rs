@@ -160,6 +160,15 @@ impl SiteKey {
         format!("WB:{}:{id}:{}", kind.letter(), self.check(kind, id))
     }
 
+    /// A salt for a secret of this person: the same at every box of the site, and known to nobody without its key.
+    #[must_use]
+    pub fn salt(&self, id: &str) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        mac.update(b"salt:");
+        mac.update(id.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
     /// A badge's secret from random bytes, in the codes' alphabet.
     #[must_use]
     pub fn secret(random: [u8; 16]) -> String {

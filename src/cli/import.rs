@@ -22,6 +22,7 @@ const CHUNK: usize = 500;
 
 pub(super) fn import(files: &[PathBuf], target: &Target) -> Result<(), Failure> {
     let config = target.load()?;
+    let is_new = !config.data.exists();
     let contents: Vec<(&PathBuf, Map<String, Value>)> =
         files.iter().map(|file| Ok((file, read(file)?))).collect::<Result<_, Failure>>()?;
     let refused = runtime()?.block_on(async {
@@ -37,12 +38,18 @@ pub(super) fn import(files: &[PathBuf], target: &Target) -> Result<(), Failure> 
         }
         Ok::<usize, Failure>(refused)
     })?;
+    if is_new {
+        eprintln!("waybind: the data folder {} was made", config.data.display());
+    }
     if refused > 0 { Err(Failure::Failed(format!("{refused} object(s) were refused"))) } else { Ok(()) }
 }
 
 fn read(file: &Path) -> Result<Map<String, Value>, Failure> {
     let failed = |message: String| Failure::Failed(format!("{}: {message}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    let text = std::fs::read_to_string(file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => failed("there is no such file".into()),
+        _ => failed(format!("can't be read: {error}")),
+    })?;
     let value: Value = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
     let known: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
     let Value::Object(object) = value else {

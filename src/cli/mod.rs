@@ -39,13 +39,13 @@ enum Command {
         #[arg(long)]
         data: Option<PathBuf>,
         /// Where to serve pages and API.
-        #[arg(long)]
+        #[arg(long, value_parser = address)]
         listen: Option<SocketAddr>,
     },
     /// Play a shift of a truck-parts dealer on simulated scanners.
     Demo {
         /// Where to serve pages and API.
-        #[arg(long, default_value = "127.0.0.1:8080")]
+        #[arg(long, value_parser = address, default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
         /// The data folder; without one, a fresh one that is removed at the end.
         #[arg(long)]
@@ -124,6 +124,11 @@ enum Command {
     },
     /// Measure the running service against this disk.
     Bench(bench::Settings),
+}
+
+/// Reads an address to listen on.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an address and a port, for example 127.0.0.1:8080 or 0.0.0.0:8080".into())
 }
 
 /// Where a command works: on the running service that holds the data folder, else on the folder itself.

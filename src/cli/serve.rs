@@ -13,6 +13,11 @@ use crate::sim::demo::{self, Demo};
 pub(super) fn serve(config: &Config) -> Result<(), Failure> {
     let ready = |running: &service::Running| {
         eprintln!("waybind: http://{}  data in {}", running.address, config.data.display());
+        if !running.address.ip().is_loopback() && config.token.is_empty() {
+            eprintln!(
+                "waybind: nothing beyond this machine may call the API: no token is configured; `waybind token` makes one"
+            );
+        }
         if let Health::Recovery(damage) = &*running.core.health_changes().borrow() {
             eprintln!("waybind: RECOVERY MODE, nothing is recorded: {}", damage.what);
             eprintln!(

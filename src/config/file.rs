@@ -19,8 +19,15 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn whole(message: String) -> Self {
-        Problem { line: None, message, hint: String::new() }
+    pub(super) fn unreadable(error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::NotFound => Problem {
+                line: None,
+                message: "there is no such file".into(),
+                hint: "name the configuration, for example waybind.toml".into(),
+            },
+            _ => Problem { line: None, message: format!("can't be read: {error}"), hint: String::new() },
+        }
     }
 }
 
@@ -94,12 +101,20 @@ impl<'t> Reader<'t> {
         self.problems.push(Problem { line, message: message.into(), hint: hint.into() });
     }
 
-    pub(super) fn unknown(&mut self, key: &Spanned<std::borrow::Cow<'_, str>>, known: &[&str]) {
+    pub(super) fn unknown(&mut self, key: &Spanned<std::borrow::Cow<'_, str>>, known: &[&'static str]) {
         let name = key.get_ref();
-        let nearest = known
-            .iter()
-            .max_by(|one, other| strsim::jaro_winkler(name, one).total_cmp(&strsim::jaro_winkler(name, other)));
-        let hint = nearest.map(|nearest| format!("the nearest is \"{nearest}\"")).unwrap_or_default();
+        let likeness = |known: &str| strsim::jaro_winkler(name, known);
+        let nearest =
+            |keys: &[&'static str]| keys.iter().copied().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+        let elsewhere = super::SECTIONS.iter().filter_map(|(section, keys)| Some((section, nearest(keys)?)));
+        let elsewhere = elsewhere.max_by(|one, other| likeness(one.1).total_cmp(&likeness(other.1)));
+        let hint = match (nearest(known), elsewhere) {
+            (Some(here), Some((section, there))) if likeness(there) > likeness(here) => {
+                format!("\"{there}\" belongs to a [[{section}]]")
+            }
+            (Some(here), _) => format!("the nearest is \"{here}\""),
+            (None, _) => String::new(),
+        };
         self.problem(Some(self.line(key.span().start)), format!("there is no key \"{name}\""), hint);
     }
 

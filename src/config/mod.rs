@@ -75,8 +75,7 @@ impl Config {
     /// Every mistake, with its line and what to do.
     pub fn load(path: &std::path::Path, environment: &BTreeMap<String, String>) -> Result<Config, ConfigError> {
         let failed = |problems| ConfigError { path: path.to_owned(), problems };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| failed(vec![Problem::whole(format!("can't be read: {error}"))]))?;
+        let text = std::fs::read_to_string(path).map_err(|error| failed(vec![Problem::unreadable(&error)]))?;
         Config::parse(&text, environment).map_err(failed)
     }
 
@@ -176,6 +175,10 @@ impl Config {
     }
 }
 
+/// The tables of the file with their keys.
+const SECTIONS: &[(&str, &[&str])] =
+    &[("station", StationSettings::KEYS), ("device", DeviceSettings::KEYS), ("token", TokenSettings::KEYS)];
+
 /// A station's mode, or what it is without one.
 pub(super) const MODE_DEFAULT: Mode = Mode::Bench;
 
@@ -201,6 +204,7 @@ mod tests {
         let text = [
             "listen = \"nowhere\"",
             "languge = \"en\"",
+            "signin = \"badge\"",
             "",
             "[[station]]",
             "id = \"pack-01\"",
@@ -221,17 +225,19 @@ mod tests {
         let expected = [
             "line 1: listen",
             "line 2: there is no key \"languge\"",
-            "line 6: mode",
-            "line 7: there is no key \"latsch\"",
-            "line 9: station \"pack-01\" stands twice",
-            "line 12: device \"gun\" needs a path",
-            "line 12: device \"gun\" belongs to station \"pack-02\"",
-            "line 12: device \"gun\" speaks \"zebra/ssl\"",
+            "line 3: there is no key \"signin\"",
+            "line 7: mode",
+            "line 8: there is no key \"latsch\"",
+            "line 10: station \"pack-01\" stands twice",
+            "line 13: device \"gun\" needs a path",
+            "line 13: device \"gun\" belongs to station \"pack-02\"",
+            "line 13: device \"gun\" speaks \"zebra/ssl\"",
         ];
         for start in expected {
             assert!(told.iter().any(|line| line.starts_with(start)), "{start} is not among {told:#?}");
         }
         assert!(told.iter().any(|line| line.contains("language")), "the nearest name is offered");
+        assert!(told.iter().any(|line| line.contains("\"sign_in\" belongs to a [[station]]")), "{told:#?}");
         assert_eq!(told.len(), expected.len(), "{told:#?}");
     }
 

@@ -46,7 +46,7 @@ section! {
         /// At which station it is used.
         station: String = String::new();
         /// How it is connected.
-        kind: DeviceKind = DeviceKind::Serial;
+        kind: Option<DeviceKind> = None;
         /// The serial device, best a link under /dev/serial/by-id.
         path: Option<PathBuf> = None;
         /// For TCP: where to connect to.
@@ -177,12 +177,17 @@ fn check_device(device: &DeviceSettings, stations: &HashSet<&str>, library: &Lib
         );
     }
     match device.kind {
-        DeviceKind::Serial if device.path.is_none() => reader.problem(
+        None => reader.problem(
+            device.line,
+            format!("device \"{name}\" does not say what kind it is"),
+            "write kind = \"serial\" or kind = \"tcp\"",
+        ),
+        Some(DeviceKind::Serial) if device.path.is_none() => reader.problem(
             device.line,
             format!("device \"{name}\" needs a path"),
             "ls /dev/serial/by-id shows what is plugged in",
         ),
-        DeviceKind::Tcp if device.address.is_none() == device.listen.is_none() => {
+        Some(DeviceKind::Tcp) if device.address.is_none() == device.listen.is_none() => {
             reader.problem(
                 device.line,
                 format!("device \"{name}\" needs either an address to connect to or a listen address"),

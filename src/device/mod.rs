@@ -33,6 +33,16 @@ pub enum Connection {
     TcpListener(SocketAddr),
 }
 
+impl std::fmt::Display for Connection {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Connection::Serial(path, _) => write!(out, "{}", path.display()),
+            Connection::TcpClient(address) => out.write_str(address),
+            Connection::TcpListener(address) => write!(out, "{address} (listening)"),
+        }
+    }
+}
+
 /// A scanner.
 #[derive(Clone, Debug)]
 pub struct Scanner {

@@ -63,7 +63,7 @@ impl<S: Sink> Life<S> {
         self.state.connected = false;
         self.state.last_error = Some(why);
         if news {
-            tracing::warn!(device = %self.scanner.id, error = self.state.last_error, "The scanner is not there.");
+            tracing::warn!(device = %self.scanner.id, at = %self.scanner.connection, error = self.state.last_error, "The scanner is not there.");
             self.tell();
         }
     }

@@ -6,7 +6,7 @@ use super::order::{Order, ShortDecision, Stage};
 use super::progress::Sign;
 use super::station::{Count, Session, UNDO_MAX, Work};
 use super::view::State;
-use super::work::{ListState, ParcelState, PickList, VoidReason, Waybill};
+use super::work::{ListState, ParcelState, PickList, VoidReason, Waybill, WrongPins};
 
 /// A fact that names something that is not there: the ledger is damaged, or the program wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +54,7 @@ impl Fold<'_> {
             | Event::WorkClosed { .. }
             | Event::SignedIn { .. }
             | Event::SignedOut { .. }
+            | Event::PinRefused { .. }
             | Event::Remembered { .. } => self.station(),
             _ => self.order(),
         }
@@ -406,6 +407,7 @@ impl Fold<'_> {
                 let lost = self.lost("operator", operator);
                 let person = self.state.operator_mut(operator).ok_or(lost)?;
                 person.station = Some(station.clone());
+                person.wrong_pins = WrongPins::default();
                 let here = self.state.station_mut(station);
                 here.session = Some(Session { operator: operator.clone(), since: *at, last: *at });
                 here.counts.clear();
@@ -417,6 +419,11 @@ impl Fold<'_> {
                 if let Some(person) = self.state.operator_mut(operator) {
                     person.station = None;
                 }
+            }
+            Event::PinRefused { operator, at, .. } => {
+                let lost = self.lost("operator", operator);
+                let wrong = &mut self.state.operator_mut(operator).ok_or(lost)?.wrong_pins;
+                *wrong = WrongPins { count: wrong.count.saturating_add(1), last: Some(*at) };
             }
             _ => {}
         }

@@ -87,6 +87,8 @@ pub enum Event {
     },
     /// An operator signed out, or was for want of scans.
     SignedOut { station: StationId, operator: OperatorId, idle: bool },
+    /// A PIN was wrong.
+    PinRefused { station: StationId, operator: OperatorId, at: Moment },
     /// A station remembers something for its next scan.
     Remembered { station: StationId, memory: Memory },
 }
@@ -152,6 +154,7 @@ impl Event {
             Event::WorkClosed { .. } => "work_closed",
             Event::SignedIn { .. } => "signed_in",
             Event::SignedOut { .. } => "signed_out",
+            Event::PinRefused { .. } => "pin_refused",
             Event::Remembered { .. } => "remembered",
         }
     }

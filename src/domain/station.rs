@@ -32,6 +32,8 @@ pub enum SignIn {
     None,
     /// By their badge.
     Badge,
+    /// By their badge, then a PIN that is typed and never scanned.
+    BadgePin,
 }
 
 /// Who seals a parcel.
@@ -209,6 +211,8 @@ pub enum Awaited {
     OverrideReason(OperatorId),
     /// The product of the unreadable label.
     OverrideItem(OperatorId, String),
+    /// The PIN of whoever showed a badge; it never comes as a scan.
+    Pin(OperatorId),
 }
 
 /// A trait of a unit that can be awaited.

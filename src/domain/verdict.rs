@@ -312,6 +312,14 @@ pub enum Why {
     OverrideReason,
     /// Scan or type the product that the unreadable label belongs to.
     OverrideItem,
+    /// Type the PIN.
+    PinWanted,
+    /// A PIN is wanted and this person has none.
+    NoPin,
+    /// The PIN was wrong.
+    PinWrong,
+    /// Too many wrong PINs: none is taken for some minutes.
+    PinLocked,
     /// The operator no longer works here.
     Inactive,
     /// The role does not reach.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::Moment;
 use super::ids::{CarrierCode, OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
 
 /// Where a pick list stands.
@@ -183,4 +184,36 @@ pub struct Operator {
     pub active: bool,
     /// Where they are signed in.
     pub station: Option<StationId>,
+    /// The PIN, if they have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<PinHash>,
+    /// Wrong PINs since the last right one.
+    #[serde(default, skip_serializing_if = "WrongPins::is_none")]
+    pub wrong_pins: WrongPins,
+}
+
+/// A PIN behind a slow hash, in a form that only its maker reads.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PinHash(pub String);
+
+impl std::fmt::Debug for PinHash {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("PinHash(…)")
+    }
+}
+
+/// Wrong PINs in a row, and when the last one was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrongPins {
+    /// How many.
+    pub count: u32,
+    /// The last one.
+    pub last: Option<Moment>,
+}
+
+impl WrongPins {
+    fn is_none(&self) -> bool {
+        self.count == 0
+    }
 }

@@ -71,6 +71,9 @@ fn read(row: &Row<'_>) -> Result<FeedEvent, LedgerError> {
     let mut data = fact.map_err(document)?;
     if let Value::Object(fields) = &mut data {
         fields.remove("type");
+        for secret in ["badge", "pin"] {
+            fields.get_mut("operator").and_then(Value::as_object_mut).map(|operator| operator.remove(secret));
+        }
         for (name, value) in whence(&record.cause) {
             fields.entry(name).or_insert(value);
         }

@@ -62,6 +62,7 @@ phrases! {
     Seal "封箱" "Seal";
     Unload "卸车" "Unload";
     TypeCode "手工输入条码" "Type a code";
+    TypePin "输入 PIN" "Type your PIN";
     ScanWork "请扫拣货单、订单或面单" "Scan a pick list, an order or a waybill";
     ScanItem "请扫商品" "Scan an item";
     ScanWaybill "请扫面单" "Scan a waybill";

@@ -8,18 +8,19 @@ use tokio::task::spawn_blocking;
 
 use super::{Core, held, random};
 use crate::barcode::codes::SiteKey;
-use crate::domain::decide::UnknownStation;
-use crate::domain::ids::{OrderId, StationId, WaybillNo};
+use crate::domain::decide::{PinAnswer, UnknownStation};
+use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
 use crate::domain::scan::Scan;
 use crate::domain::station::StationRules;
 use crate::domain::upstream::{OrderAction, Outcome, Thing, intake, order_action, void_waybill};
 use crate::domain::verdict::Verdict;
 use crate::domain::view::View;
+use crate::domain::work::PinHash;
 use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, WriteTransaction};
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, Shown, Unavailable,
+    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, Secrets, Shown, Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
@@ -31,7 +32,7 @@ impl From<WriteError> for Unavailable {
     }
 }
 
-fn unreadable(error: LedgerError) -> Unavailable {
+pub(super) fn unreadable(error: LedgerError) -> Unavailable {
     tracing::error!(%error, source = ?std::error::Error::source(&error), "The ledger can't be read.");
     Unavailable(error.to_string())
 }
@@ -74,6 +75,18 @@ impl Core {
             order: event.order,
             data: event.data,
         }
+    }
+}
+
+impl Secrets for Core {
+    fn fresh_badge(&self) -> String {
+        let mut bytes = [0; 16];
+        random(&mut bytes);
+        SiteKey::secret(bytes)
+    }
+
+    fn pin_hash(&self, operator: &OperatorId, pin: &str) -> PinHash {
+        self.hash_of(operator, pin)
     }
 }
 
@@ -139,6 +152,10 @@ impl Backend for Core {
         let outcome = outcome.await?;
         self.announce_everywhere();
         Ok(outcome)
+    }
+
+    async fn enter_pin(&self, caller: Caller, station: StationId, pin: String) -> Result<PinAnswer, Unavailable> {
+        self.answer(caller, station, pin).await
     }
 
     async fn look<T: Send + 'static>(
@@ -241,12 +258,6 @@ impl Backend for Core {
 
     fn now(&self) -> Timestamp {
         self.parts.clock.now().at.wall
-    }
-
-    fn fresh_badge(&self) -> String {
-        let mut bytes = [0; 16];
-        random(&mut bytes);
-        SiteKey::secret(bytes)
     }
 
     fn knows_token(&self, sha256: &str) -> bool {

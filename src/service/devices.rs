@@ -58,9 +58,9 @@ fn scanner(settings: &DeviceSettings, library: &Library) -> Result<Scanner, Devi
         ..definition.serial
     };
     let connection = match (settings.kind, &settings.path, &settings.address, settings.listen) {
-        (DeviceKind::Serial, Some(path), _, _) => Connection::Serial(path.clone(), line),
-        (DeviceKind::Tcp, _, Some(address), _) => Connection::TcpClient(address.clone()),
-        (DeviceKind::Tcp, _, None, Some(address)) => Connection::TcpListener(address),
+        (Some(DeviceKind::Serial), Some(path), _, _) => Connection::Serial(path.clone(), line),
+        (Some(DeviceKind::Tcp), _, Some(address), _) => Connection::TcpClient(address.clone()),
+        (Some(DeviceKind::Tcp), _, None, Some(address)) => Connection::TcpListener(address),
         _ => return Err(DeviceError::Nowhere(name())),
     };
     Ok(Scanner {

@@ -2,6 +2,7 @@
 
 mod backend;
 mod devices;
+mod pin;
 mod pipeline;
 mod run;
 
@@ -11,6 +12,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{broadcast, watch};
+
+use self::backend::unreadable;
+use self::pin::PinHasher;
 
 use crate::barcode::codes::SiteKey;
 use crate::clock::Clock;
@@ -48,6 +52,8 @@ struct Parts {
     shown: Mutex<HashMap<StationId, Shown>>,
     devices: Mutex<BTreeMap<DeviceId, (StationId, DeviceState)>>,
     unresolved: Mutex<Vec<(StationId, ScanId)>>,
+    /// Hashes PINs.
+    pins: PinHasher,
     updates: broadcast::Sender<StationId>,
     feed: watch::Sender<u64>,
     stop: watch::Sender<bool>,
@@ -90,6 +96,7 @@ impl Core {
             shown: Mutex::default(),
             devices: Mutex::default(),
             unresolved: Mutex::default(),
+            pins: PinHasher::default(),
             updates: broadcast::Sender::new(UPDATES_MAX),
             feed: watch::Sender::new(feed),
             stop: watch::Sender::new(false),

@@ -104,7 +104,7 @@ impl Core {
         }
     }
 
-    fn tell(&self, station: &StationId, verdict: Verdict) {
+    pub(super) fn tell(&self, station: &StationId, verdict: Verdict) {
         let at = self.parts.clock.now().at.wall;
         held(&self.parts.shown)
             .insert(station.clone(), Shown { verdict, reading: None, text: String::new(), device: None, at });

@@ -193,7 +193,7 @@ fn plug_in(config: &mut Config, traces: Option<&Path>) -> Result<(Ends, TcpListe
     let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?.to_string();
     config.device.push(DeviceSettings {
-        kind: DeviceKind::Tcp,
+        kind: Some(DeviceKind::Tcp),
         address: Some(address),
         ..device("dock-01", Family::FixedMount)
     });
@@ -230,7 +230,7 @@ impl Shift {
                 "/api/v1/pick-lists" => Kind::PickLists,
                 _ => Kind::Waybills,
             };
-            let (parsed, _) = things_from_json(kind, body, &String::new)
+            let (parsed, _) = things_from_json(kind, body, &self.running.core)
                 .map_err(|problem| DemoError::Story(format!("{problem:?}")))?;
             let things = parsed
                 .into_iter()

@@ -8,13 +8,14 @@ use serde::Serialize;
 use tokio::sync::{broadcast, watch};
 
 use crate::barcode::codes::SiteKey;
-use crate::domain::decide::UnknownStation;
-use crate::domain::ids::{OrderId, StationId, WaybillNo};
+use crate::domain::decide::{PinAnswer, UnknownStation};
+use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
 use crate::domain::scan::Scan;
 use crate::domain::station::StationRules;
 use crate::domain::upstream::{OrderAction, Outcome, Thing};
 use crate::domain::verdict::Verdict;
 use crate::domain::view::View;
+use crate::domain::work::PinHash;
 use crate::message::Language;
 
 /// The ledger can't be written or read now.
@@ -128,8 +129,16 @@ pub enum LedgerHealth {
     Recovery(String),
 }
 
+/// What keeps people's badges and PINs from others.
+pub trait Secrets {
+    /// A random secret for a new badge.
+    fn fresh_badge(&self) -> String;
+    /// What is kept of a PIN; it takes tens of milliseconds.
+    fn pin_hash(&self, operator: &OperatorId, pin: &str) -> PinHash;
+}
+
 /// The service behind the web.
-pub trait Backend: Clone + Send + Sync + 'static {
+pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     /// Judges a scan; the answer comes when it is durable.
     fn scan(&self, scan: Scan, peer: String) -> impl Future<Output = Result<Verdict, UnknownStation>> + Send;
     /// Takes things that upstream describes, in their order.
@@ -148,6 +157,13 @@ pub trait Backend: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Acted, Unavailable>> + Send;
     /// Takes the word that a waybill no longer holds.
     fn void(&self, caller: Caller, waybill: WaybillNo) -> impl Future<Output = Result<Outcome, Unavailable>> + Send;
+    /// Takes a PIN that was typed at a station.
+    fn enter_pin(
+        &self,
+        caller: Caller,
+        station: StationId,
+        pin: String,
+    ) -> impl Future<Output = Result<PinAnswer, Unavailable>> + Send;
     /// Looks at the warehouse as it stands.
     fn look<T: Send + 'static>(
         &self,
@@ -189,8 +205,6 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn written(&self, at: Timestamp) -> String;
     /// Now.
     fn now(&self) -> Timestamp;
-    /// A random secret for a new badge.
-    fn fresh_badge(&self) -> String;
     /// Whether the hash (SHA-256, hexadecimal) is that of a token of the API.
     fn knows_token(&self, sha256: &str) -> bool;
 }

@@ -15,7 +15,7 @@ use waybind::domain::upstream::{
     ListContent, ListLineSpec, ListSpec, OperatorSpec, OrderAction, ProductSpec, Thing, WaybillSpec,
 };
 use waybind::domain::verdict::Verdict;
-use waybind::domain::work::Role;
+use waybind::domain::work::{PinHash, Role};
 
 pub struct Step {
     pub place: String,
@@ -28,6 +28,8 @@ pub enum Action {
     Act(String, OrderAction, Option<String>),
     Void(String),
     Wait(u64),
+    /// Station, whether the PIN that is typed is right, what comes of it.
+    Pin(String, bool, Option<String>),
     /// Station, data, expected code, expected fields.
     Scan {
         station: String,
@@ -91,6 +93,10 @@ pub fn parse_line(line: &str) -> Option<Action> {
         "waybill" => Action::Say(Box::new(Thing::Waybill(waybill(rest)?)), refused),
         "operator" => Action::Say(Box::new(Thing::Operator(operator(rest)?)), refused),
         "wait" => Action::Wait(rest.trim_end_matches('s').parse::<u64>().ok()? * 1_000),
+        "pin" => {
+            let (station, pin) = rest.split_once(' ')?;
+            Action::Pin(station.to_owned(), pin == "right", refused)
+        }
         "void" => Action::Void(rest.to_owned()),
         _ => act(word, rest, refused)?,
     })
@@ -124,6 +130,7 @@ fn station(text: &str) -> Option<StationRules> {
             "latch" => rules.latch = true,
             "shadow" => rules.shadow = true,
             "badge" => rules.sign_in = SignIn::Badge,
+            "badge-pin" => rules.sign_in = SignIn::BadgePin,
             "manual-seal" => rules.seal = Seal::Manual,
             "assigned" => rules.bind = Bind::Assigned,
             "confirm-slot" => rules.confirm_slot = true,
@@ -280,6 +287,7 @@ fn operator(text: &str) -> Option<OperatorSpec> {
         role,
         active,
         fresh_badge: badge(id),
+        pin: value(&pairs(rest), "pin").map(PinHash),
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use waybind::barcode::codes::SiteKey;
 use waybind::domain::clock::{Moment, Now};
-use waybind::domain::decide::{Decision, OVERRIDABLE, Site, decide, fingerprint};
+use waybind::domain::decide::{Decision, OVERRIDABLE, PinAnswer, Site, answer_pin, decide, fingerprint, pin_question};
 use waybind::domain::event::Event;
 use waybind::domain::ids::{OrderId, ScanId, StationId};
 use waybind::domain::memory::Memory;
@@ -83,6 +83,21 @@ impl Warehouse {
                 }
                 verdict
             }
+        }
+    }
+
+    /// Types a PIN that the hash says is right or wrong; answers what comes of it.
+    pub fn pin(&mut self, station: &str, is_right: bool) -> String {
+        let station = StationId::new(station).unwrap();
+        let at = self.now().at;
+        let Some(question) = pin_question(&self.state, &station, at) else { return "not_asked".into() };
+        let (answer, events) = answer_pin(&self.state, &station, &question, is_right, at);
+        self.record(&events);
+        match answer {
+            PinAnswer::SignedIn(_) => "signed_in".into(),
+            PinAnswer::Wrong(left) => format!("wrong, {left} left"),
+            PinAnswer::Locked => "locked".into(),
+            PinAnswer::NotAsked => "not_asked".into(),
         }
     }
 

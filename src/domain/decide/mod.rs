@@ -12,6 +12,7 @@ mod load;
 mod meaning;
 mod open;
 mod overrule;
+mod pin;
 mod sequence;
 mod session;
 
@@ -22,6 +23,7 @@ use sha2::{Digest, Sha256};
 
 use self::draft::Draft;
 use self::meaning::Meaning;
+pub use self::pin::{PinAnswer, PinQuestion, answer_pin, pin_question};
 use super::clock::Now;
 use super::event::{Event, Memory};
 use super::ids::StationId;
@@ -218,7 +220,11 @@ impl<'a> Desk<'a> {
             return Some(draft);
         }
         if self.scan.operator.is_some() && self.operator.is_none() {
-            return Some(Draft::new(Code::NotAllowed).why(Why::Inactive));
+            let known = self.scan.operator.as_ref().and_then(|named| self.view.operator(named.as_str()));
+            return Some(match known.is_some_and(|operator| operator.active) {
+                true => Draft::new(Code::NotSignedIn),
+                false => Draft::new(Code::NotAllowed).why(Why::Inactive),
+            });
         }
         let wanted = self.rules.sign_in != SignIn::None && self.operator.is_none();
         wanted.then(|| Draft::new(Code::NotSignedIn))

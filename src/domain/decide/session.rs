@@ -2,13 +2,14 @@
 
 use super::Desk;
 use super::draft::Draft;
+use super::pin::is_locked;
 use super::sequence::LAPSE_MS;
 use crate::barcode::codes::{CodeCheck, CodeKind, OwnCode};
 use crate::barcode::{Content, Reading};
 use crate::domain::clock::Moment;
 use crate::domain::event::Event;
 use crate::domain::ids::StationId;
-use crate::domain::station::Awaited;
+use crate::domain::station::{Awaited, SignIn};
 use crate::domain::verdict::{Code, Why};
 use crate::domain::view::View;
 use crate::domain::work::{Operator, Role};
@@ -17,7 +18,10 @@ impl Desk<'_> {
     /// Finds who scans: the operator that the sender names, else who is signed in; an idle session ends first.
     pub(super) fn meet_operator(&mut self) {
         if let Some(named) = &self.scan.operator {
-            self.operator = self.view.operator(named.as_str()).filter(|operator| operator.active);
+            let signed_in = self.station.session.as_ref().is_some_and(|session| session.operator == *named);
+            let known = self.view.operator(named.as_str()).filter(|operator| operator.active);
+            // naming somebody is no PIN
+            self.operator = known.filter(|_| signed_in || self.rules.sign_in != SignIn::BadgePin);
             return;
         }
         let Some(session) = &self.station.session else { return };
@@ -55,11 +59,16 @@ impl Desk<'_> {
                 false => Draft::new(Code::NotAllowed).why(Why::RoleTooLow),
             });
         }
-        let known_here = self.operator.as_ref().is_some_and(|operator| operator.id == person.id);
-        let draft = Draft::new(Code::SignedIn);
-        Some(match known_here {
-            true => draft,
-            false => draft.event(sign_in(self.view, &self.rules.id, &person, self.now.at)),
+        if self.operator.as_ref().is_some_and(|operator| operator.id == person.id) {
+            return Some(Draft::new(Code::SignedIn));
+        }
+        Some(match self.rules.sign_in {
+            SignIn::None | SignIn::Badge => {
+                Draft::new(Code::SignedIn).event(sign_in(self.view, &self.rules.id, &person, self.now.at))
+            }
+            SignIn::BadgePin if person.pin.is_none() => Draft::new(Code::NotAllowed).why(Why::NoPin),
+            SignIn::BadgePin if is_locked(&person, self.now.at) => Draft::new(Code::NotAllowed).why(Why::PinLocked),
+            SignIn::BadgePin => self.ask(Why::PinWanted, Awaited::Pin(person.id.clone())),
         })
     }
 
@@ -79,7 +88,7 @@ impl Desk<'_> {
 }
 
 /// An operator takes a station over, with the work that is open there, and leaves the one before.
-fn sign_in(view: &dyn View, station: &StationId, person: &Operator, at: Moment) -> Event {
+pub(super) fn sign_in(view: &dyn View, station: &StationId, person: &Operator, at: Moment) -> Event {
     Event::SignedIn {
         station: station.clone(),
         operator: person.id.clone(),

@@ -10,7 +10,7 @@ use crate::domain::ids::{OrderId, Sku, WaybillNo};
 use crate::domain::order::{Consignee, Hold, HoldReason, Order, OrderLine, OrderSpec, QUANTITY_MAX, Stage};
 use crate::domain::product::Product;
 use crate::domain::view::{Numbered, View};
-use crate::domain::work::{ListState, Operator, ParcelState, PickLine, PickList, VoidReason, Waybill};
+use crate::domain::work::{ListState, Operator, ParcelState, PickLine, PickList, VoidReason, Waybill, WrongPins};
 
 /// Judges a thing that upstream describes. Every object may carry a version; one that is not newer changes nothing.
 #[must_use]
@@ -411,12 +411,18 @@ fn operator(view: &dyn View, spec: OperatorSpec) -> Outcome {
         badge: spec.fresh_badge,
         active: spec.active,
         station: None,
+        pin: spec.pin,
+        wrong_pins: WrongPins::default(),
     };
     let Some(known) = known else {
         return Outcome::Created(vec![Event::OperatorPut { operator: Box::new(operator) }]);
     };
     operator.badge.clone_from(&known.badge);
     operator.station.clone_from(&known.station);
+    if operator.pin.is_none() || operator.pin == known.pin {
+        operator.pin.clone_from(&known.pin);
+        operator.wrong_pins = known.wrong_pins;
+    }
     if is_old(known.version, operator.version) || *known == operator {
         return Outcome::Unchanged;
     }

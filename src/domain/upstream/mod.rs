@@ -9,7 +9,7 @@ use super::event::Event;
 use super::ids::{CarrierCode, OperatorId, OrderId, PickListId, Sku, WaybillNo};
 use super::order::{Consignee, HoldReason, OrderSpec, ShortDecision, Stage};
 use super::product::{Barcode, RevisionPattern, Tracking};
-use super::work::{Role, WaybillLabel};
+use super::work::{PinHash, Role, WaybillLabel};
 
 pub use self::action::{order_action, void_waybill};
 pub use self::intake::intake;
@@ -119,6 +119,8 @@ pub struct OperatorSpec {
     pub active: bool,
     /// A fresh badge secret; one who has a badge keeps it.
     pub fresh_badge: String,
+    /// A new PIN; without one the old one stays.
+    pub pin: Option<PinHash>,
 }
 
 /// A word about an order.

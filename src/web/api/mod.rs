@@ -2,6 +2,7 @@
 
 mod events;
 mod orders;
+mod pin;
 mod scans;
 mod status;
 mod things;
@@ -32,6 +33,7 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/events", get(events::events::<B>))
         .route("/api/v1/events/stream", get(events::stream::<B>))
         .route("/api/v1/stations/{id}", get(status::station::<B>))
+        .route("/api/v1/stations/{id}/pin", post(pin::enter::<B>))
         .route("/api/v1/devices", get(status::devices::<B>))
         .route("/healthz", get(status::healthz))
         .route("/readyz", get(status::readyz::<B>))

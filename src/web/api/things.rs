@@ -1,5 +1,7 @@
 //! Upserts: products, orders, pick lists, waybills, operators; one object or an array of up to a thousand.
 
+use std::ops::RangeInclusive;
+
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -11,14 +13,16 @@ use serde_json::{Value, json};
 use super::orders::{answered, problem_members};
 use crate::barcode::codes::{CodeKind, SiteKey};
 use crate::domain::ids::{CarrierCode, IdError, OperatorId, OrderId, PickListId, Sku, WaybillNo};
-use crate::domain::order::{Component, Consignee, LineSpec, Note, OrderSpec, QUANTITY_MAX, ShipPolicy, Stage};
+use crate::domain::order::{
+    Component, Consignee, HoldReason, LineSpec, Note, OrderSpec, QUANTITY_MAX, ShipPolicy, Stage,
+};
 use crate::domain::product::{Barcode, RevisionPattern, Tracking};
 use crate::domain::upstream::{
     ListContent, ListLineSpec, ListSpec, OperatorSpec, Outcome, ProductSpec, Thing, WaybillSpec,
 };
 use crate::domain::view::View;
 use crate::domain::work::{Role, WaybillLabel};
-use crate::web::backend::{Backend, Caller};
+use crate::web::backend::{Backend, Caller, Secrets, Unavailable};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
 use crate::web::problem::Problem;
@@ -27,6 +31,8 @@ use crate::web::problem::Problem;
 const OBJECTS_MAX: usize = 1_000;
 /// Longest text of a field that people read, in characters.
 const TEXT_MAX: usize = 1_000;
+/// Digits of a PIN.
+const PIN_DIGITS: RangeInclusive<usize> = 4..=12;
 
 /// What kind of things a body describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,6 +192,7 @@ struct OperatorBody {
     name: Option<String>,
     role: Option<Role>,
     active: Option<bool>,
+    pin: Option<String>,
 }
 
 /// An object that is well formed and says something that can't be: `id` and why.
@@ -198,11 +205,7 @@ pub type Parsed = Result<Thing, Refused>;
 ///
 /// # Errors
 /// The body is malformed, has an unknown field, or too many objects.
-pub fn things_from_json(
-    kind: Kind,
-    value: Value,
-    fresh_badge: &dyn Fn() -> String,
-) -> Result<(Vec<Parsed>, bool), Problem> {
+pub fn things_from_json(kind: Kind, value: Value, secrets: &dyn Secrets) -> Result<(Vec<Parsed>, bool), Problem> {
     let (objects, many) = match value {
         Value::Array(objects) => (objects, true),
         object => (vec![object], false),
@@ -218,7 +221,7 @@ pub fn things_from_json(
             Kind::Orders => read(object).map(order),
             Kind::PickLists => read(object).map(list),
             Kind::Waybills => read(object).map(waybill),
-            Kind::Operators => read(object).map(|body| operator(body, fresh_badge())),
+            Kind::Operators => read(object).map(|body| operator(body, secrets)),
         };
         let place = if many {
             format!("nothing of the request was taken; object {}{named} of {count}: ", index + 1)
@@ -459,13 +462,19 @@ fn waybill(body: WaybillBody) -> Parsed {
     check.finish(spec.map(Thing::Waybill))
 }
 
-fn operator(body: OperatorBody, fresh_badge: String) -> Parsed {
+fn operator(body: OperatorBody, secrets: &dyn Secrets) -> Parsed {
     let mut check = Checker::new(&body.id);
     let id = check.id("id", &body.id, OperatorId::new);
     let name = check.text("name", body.name).unwrap_or_else(|| body.id.clone());
     let (role, active) = (body.role.unwrap_or_default(), body.active.unwrap_or(true));
-    let spec = id.map(|id| OperatorSpec { id, version: body.version, name, role, active, fresh_badge });
-    check.finish(spec.map(Thing::Operator))
+    let is_pin = |pin: &str| PIN_DIGITS.contains(&pin.len()) && pin.bytes().all(|byte| byte.is_ascii_digit());
+    if body.pin.as_deref().is_some_and(|pin| !is_pin(pin)) {
+        check.fault(format!("pin must be {} to {} digits", PIN_DIGITS.start(), PIN_DIGITS.end()));
+    }
+    let spec = check.finish(id)?;
+    let pin = body.pin.map(|pin| secrets.pin_hash(&spec, &pin));
+    let fresh_badge = secrets.fresh_badge();
+    Ok(Thing::Operator(OperatorSpec { id: spec, version: body.version, name, role, active, fresh_badge, pin }))
 }
 
 /// The code to print for a thing.
@@ -477,6 +486,12 @@ fn scan_code(view: &dyn View, kind: Kind, id: &str, key: &SiteKey) -> Option<Str
         Kind::Waybills => return None,
         Kind::Operators => key.code(CodeKind::Badge, &view.operator(id)?.badge),
     })
+}
+
+/// Why an order that was taken does not move.
+fn held(view: &dyn View, kind: Kind, id: &str) -> Vec<HoldReason> {
+    let order = (kind == Kind::Orders).then(|| view.order(id)).flatten();
+    order.map(|order| order.holds.iter().map(|hold| hold.reason).collect()).unwrap_or_default()
 }
 
 fn id_of(thing: &Thing) -> String {
@@ -506,7 +521,11 @@ async fn upsert<B: Backend>(
     call: &'static str,
     body: Body,
 ) -> Result<Response, Problem> {
-    let (parsed, many) = things_from_json(kind, body.json()?, &|| backend.fresh_badge())?;
+    let objects = body.json()?;
+    let secrets = backend.clone();
+    // PINs are hashed slowly, and a thousand orders are read: no scan waits behind that
+    let read = tokio::task::spawn_blocking(move || things_from_json(kind, objects, &secrets));
+    let (parsed, many) = read.await.map_err(|error| Unavailable(error.to_string()))??;
     let mut results: Vec<Value> = Vec::with_capacity(parsed.len());
     let mut things = Vec::with_capacity(parsed.len());
     let mut places = Vec::with_capacity(parsed.len());
@@ -525,11 +544,17 @@ async fn upsert<B: Backend>(
     let caller = Caller { peer: peer.to_string(), call };
     let outcomes = backend.intake(caller, things).await?;
     let (key, ids) = (backend.key(), places.iter().map(|(_, id)| id.clone()).collect::<Vec<_>>());
-    let codes =
-        backend.look(move |view| ids.iter().map(|id| scan_code(view, kind, id, &key)).collect::<Vec<_>>()).await?;
-    for (((index, id), outcome), scan_code) in places.into_iter().zip(outcomes).zip(codes) {
+    let codes = backend
+        .look(move |view| {
+            ids.iter().map(|id| (scan_code(view, kind, id, &key), held(view, kind, id))).collect::<Vec<_>>()
+        })
+        .await?;
+    for (((index, id), outcome), (scan_code, held)) in places.into_iter().zip(outcomes).zip(codes) {
         let (result, reason) = outcome_words(&outcome);
         results[index] = json!({"id": id, "result": result, "reason": reason, "scan_code": scan_code});
+        if !held.is_empty() {
+            results[index]["held"] = json!(held);
+        }
     }
     let refused = !many && results[0]["result"] == "refused";
     let status = if refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };

@@ -51,13 +51,15 @@ function announce() {
 function show(html) {
   if (html === shownHtml) return;
   shownHtml = html;
-  const field = view.querySelector("[data-typed]");
-  const kept = document.activeElement === field ? field.value : null;
+  const kept = ["[data-typed]", "[data-pin] input"].find((name) => document.activeElement === view.querySelector(name));
+  const typed = kept && document.activeElement.value;
   view.innerHTML = html;
-  if (kept !== null) {
-    const again = view.querySelector("[data-typed]");
-    again.value = kept;
+  const again = kept ? view.querySelector(kept) : null;
+  if (again) {
+    again.value = typed;
     again.focus();
+  } else {
+    view.querySelector("[data-pin] input")?.focus();
   }
   announce();
 }
@@ -78,6 +80,15 @@ async function send(data) {
     }
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
+}
+
+/** Sends a PIN; the answer is shown by the page's stream, like that of a scan. */
+async function enterPin(field) {
+  const pin = field.value;
+  field.value = "";
+  const headers = { "content-type": "application/json" };
+  const address = `/api/v1/stations/${encodeURIComponent(station)}/pin`;
+  await fetch(address, { method: "POST", headers, body: JSON.stringify({ pin }) }).catch(() => setConnected(false));
 }
 
 function connect() {
@@ -109,6 +120,11 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && band?.dataset.latched === "true" && !event.defaultPrevented && !event.target.closest("button")) send("WB:C:ACK");
 });
 document.addEventListener("submit", (event) => {
+  if (event.target.matches("[data-pin]")) {
+    event.preventDefault();
+    enterPin(event.target.querySelector("input"));
+    return;
+  }
   const field = event.target.querySelector("[data-typed]");
   if (!field) return;
   event.preventDefault();

@@ -12,7 +12,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::Page;
 use super::layout::layout;
-use super::view::{LineView, StationView, station_view};
+use super::view::{LineView, PIN_AWAITED, StationView, station_view};
 use crate::domain::ids::StationId;
 use crate::domain::station::{Mode, StationRules};
 use crate::domain::verdict::{Code, Facts, Severity, Verdict};
@@ -92,6 +92,12 @@ fn render(
     html! {
         (band(verdict, view, health, language))
         @if let Some(shown) = shown { (meaning(shown, language)) }
+        @if view.awaiting == Some(PIN_AWAITED) {
+            form.pin data-pin {
+                label { (say(Phrase::TypePin)) " " input type="password" inputmode="numeric" autocomplete="off" maxlength="12" autofocus; }
+                button { (say(Phrase::Done)) }
+            }
+        }
         @for note in &view.notes {
             p.note { span.icon aria-hidden="true" { "✎" } (note) " " button data-scan="WB:C:ACK" { (say(Phrase::ConfirmNote)) } }
         }

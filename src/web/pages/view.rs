@@ -94,6 +94,9 @@ pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules) -> Sta
     }
 }
 
+/// How it is said that a station waits for a PIN.
+pub(in crate::web) const PIN_AWAITED: &str = "pin";
+
 fn awaited_name(what: &Awaited) -> &'static str {
     match what {
         Awaited::Trait(_, wanted) => wanted.code().as_str(),
@@ -105,6 +108,7 @@ fn awaited_name(what: &Awaited) -> &'static str {
         Awaited::OverrideBadge => "override_badge",
         Awaited::OverrideReason(_) => "override_reason",
         Awaited::OverrideItem(..) => "override_item",
+        Awaited::Pin(_) => PIN_AWAITED,
     }
 }
 

@@ -1,0 +1,41 @@
+//! The PIN after a badge: typed on the station's page, never scanned.
+
+use axum::Json;
+use axum::extract::{Extension, Path, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::domain::decide::PinAnswer;
+use crate::web::backend::{Backend, Caller};
+use crate::web::body::Body;
+use crate::web::guard::Peer;
+use crate::web::problem::Problem;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PinBody {
+    pin: String,
+}
+
+pub(super) async fn enter<B: Backend>(
+    State(backend): State<B>,
+    Extension(peer): Extension<Peer>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    let rules = backend.station(&id).ok_or_else(|| Problem::missing("station", &id))?;
+    let typed = body.json::<PinBody>()?;
+    let caller = Caller { peer: peer.to_string(), call: "pin" };
+    let refused = |kind, detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, kind, detail);
+    match backend.enter_pin(caller, rules.id, typed.pin).await? {
+        PinAnswer::SignedIn(operator) => Ok(Json(json!({"result": "signed_in", "operator": operator}))),
+        PinAnswer::Wrong(left) => Err(refused("pin_wrong", format!("the PIN is wrong; {left} tries are left"))),
+        PinAnswer::Locked => Err(refused("pin_locked", "too many wrong PINs".into())
+            .hint("scan the badge again in five minutes, or set a new PIN with POST /api/v1/operators")),
+        PinAnswer::NotAsked => {
+            Err(Problem::new(StatusCode::CONFLICT, "pin_not_asked", format!("station \"{id}\" waits for no PIN"))
+                .hint("scan the badge first; the question lapses after a minute"))
+        }
+    }
+}
