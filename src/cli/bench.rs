@@ -253,7 +253,8 @@ impl Client {
     fn connect(address: SocketAddr) -> std::io::Result<Client> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        let name = format!("{:?}", stream.local_addr()?);
+        // not the port: one that comes again would repeat the scan ids of the client before
+        let name = crate::service::fresh_scan_id().to_string();
         Ok(Client { stream: BufReader::new(stream), scans: 0, name })
     }
 

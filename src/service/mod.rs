@@ -190,7 +190,7 @@ fn random(bytes: &mut [u8]) {
 }
 
 /// A scan id for a scanner that makes none.
-fn fresh_scan_id() -> ScanId {
+pub(crate) fn fresh_scan_id() -> ScanId {
     let mut bytes = [0; 16];
     random(&mut bytes);
     ScanId::new(&data_encoding::HEXLOWER.encode(&bytes)).expect("32 hexadecimal digits are an id")
