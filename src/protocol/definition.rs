@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 
+use super::glob::Glob;
+use super::matching::Match;
+use super::replies::Reply;
+
 /// Bytes written as hexadecimal pairs, spaces between them as one likes: `04 D0 04 00 FF 28`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HexBytes(pub Vec<u8>);
@@ -46,6 +50,18 @@ pub struct Definition {
     /// What it sends when it read nothing; such a frame is no scan.
     #[serde(default)]
     pub no_read: Vec<String>,
+    /// Frames that answer a command and are no scans either: patterns for the whole frame.
+    #[serde(default)]
+    pub not_scans: Vec<Glob>,
+    /// Answers to commands that come between the scans without a frame of their own.
+    #[serde(default)]
+    pub reply: Vec<Reply>,
+    /// By what its devices are known when they are plugged in; any of them suffices.
+    #[serde(default, rename = "match")]
+    pub matches: Vec<Match>,
+    /// Bar codes that set the scanner up.
+    #[serde(default)]
+    pub setup: Vec<Setup>,
     /// An identical frame within this time is one trigger pull, in milliseconds; 0: never.
     #[serde(default)]
     pub bounce_ms: u64,
@@ -55,7 +71,7 @@ pub struct Definition {
 
 /// How bytes become frames.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Framing {
     /// Text that ends with a terminator.
     Line {
@@ -67,6 +83,18 @@ pub enum Framing {
         /// What is sent back for each frame.
         #[serde(default)]
         acknowledge: HexBytes,
+    },
+    /// Text that ends with a terminator and the exclusive or of everything before, terminator included.
+    LineBcc {
+        /// What ends it.
+        #[serde(deserialize_with = "some_bytes")]
+        terminator: HexBytes,
+        /// What is sent back for a good frame.
+        #[serde(default)]
+        acknowledge: HexBytes,
+        /// What is sent back for a broken one.
+        #[serde(default)]
+        reject: HexBytes,
     },
     /// A start byte, data, an end byte, perhaps a check byte.
     StxEtx {
@@ -90,6 +118,44 @@ pub enum Framing {
         /// How the bar code stands in its packet.
         layout: SsiLayout,
     },
+    /// Honeywell's packets with the data header (`DECHDR1`).
+    HoneywellPacket {},
+    /// KOAMTAC's packet data format.
+    Koamtac {
+        /// How many bytes count the record, 1 or 2.
+        #[serde(deserialize_with = "one_or_two")]
+        count_bytes: u8,
+    },
+    /// Cognex DataMan's extended responses, with base64 read strings.
+    Dmcc {},
+    /// Every scan has the same length and nothing marks its end.
+    Fixed {
+        /// The length in bytes.
+        #[serde(deserialize_with = "frame_length")]
+        length: usize,
+    },
+    /// Nothing but a pause of `gap-ms` ends a scan: the last resort.
+    Gap {
+        /// What is taken off the end; the first that fits.
+        #[serde(default)]
+        trim: Vec<HexBytes>,
+    },
+}
+
+fn some_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HexBytes, D::Error> {
+    let bytes = HexBytes::deserialize(deserializer)?;
+    if bytes.0.is_empty() { Err(serde::de::Error::custom("at least one byte is needed")) } else { Ok(bytes) }
+}
+
+fn one_or_two<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    let bytes = u8::deserialize(deserializer)?;
+    if matches!(bytes, 1 | 2) { Ok(bytes) } else { Err(serde::de::Error::custom("a count has 1 or 2 bytes")) }
+}
+
+fn frame_length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let length = usize::deserialize(deserializer)?;
+    let fits = (1..=super::FRAME_MAX).contains(&length);
+    if fits { Ok(length) } else { Err(serde::de::Error::custom(format!("a length is 1 to {}", super::FRAME_MAX))) }
 }
 
 fn stx() -> HexBytes {
@@ -144,6 +210,46 @@ pub struct Feedback {
     pub refuse: HexBytes,
     /// Something more must be scanned.
     pub attention: HexBytes,
+    /// Nothing is to be felt; for scanners that wait for an answer to every scan.
+    pub silent: HexBytes,
+    /// A pause between two of these bytes, in milliseconds, for scanners that lose what comes too fast.
+    pub pace_ms: u8,
+}
+
+/// A bar code that sets a scanner up, for those whom the factory settings do not suit.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setup {
+    /// What it does.
+    pub name: SetupName,
+    /// What the bar code must contain.
+    pub text: String,
+    /// In which symbology.
+    pub symbology: SetupSymbology,
+    /// The manual that it comes from.
+    pub source: String,
+}
+
+/// What a set-up bar code does, in plain words.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetupName {
+    /// In English.
+    pub en: String,
+    /// In Chinese.
+    pub zh: String,
+}
+
+/// The symbology of a set-up bar code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SetupSymbology {
+    /// Code 128.
+    Code128,
+    /// Code 39.
+    Code39,
+    /// QR Code.
+    Qr,
 }
 
 /// A serial line's settings.

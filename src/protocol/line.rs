@@ -81,4 +81,14 @@ impl LineFramer {
     pub(super) fn is_pending(&self) -> bool {
         false
     }
+
+    /// What stands on the line without a terminator.
+    pub(super) fn pending(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// Gives up what stands on the line.
+    pub(super) fn forget(&mut self) {
+        self.buffer.clear();
+    }
 }

@@ -4,17 +4,29 @@
 //! whatever pieces they arrive and answers whole frames, broken ones, and bytes to send back at once. Memory is
 //! bounded, and after noise or half a frame it finds its way back.
 
+mod bcc;
 mod definition;
+mod dmcc;
+mod draft;
 mod framer;
+mod glob;
 mod line;
+mod matching;
+mod packets;
+mod replies;
 mod ssi;
 mod stx;
+mod unmarked;
 
 pub use self::definition::{
-    Definition, Feedback, Flow, Framing, HexBytes, Lrc, Parity, SerialSettings, SsiLayout, Symbology, Vector,
-    VectorFile,
+    Definition, Feedback, Flow, Framing, HexBytes, Lrc, Parity, SerialSettings, Setup, SetupName, SetupSymbology,
+    SsiLayout, Symbology, Vector, VectorFile,
 };
+pub use self::draft::draft;
 pub use self::framer::{Framer, Item};
+pub use self::glob::Glob;
+pub use self::matching::{Ambiguous, Collision, Fit, Identity, Input, Match, UsbId, choose, collisions};
+pub use self::replies::Reply;
 
 /// The longest frame, in bytes: more than a QR code of version 40 holds, with room for prefixes.
 pub const FRAME_MAX: usize = crate::barcode::SCAN_MAX + 256;
