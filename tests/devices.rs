@@ -200,3 +200,27 @@ fn fixed_mount_readers_come_over_tcp_both_ways() {
     drop(calling);
     wait_connected(&mut client, "caller", false);
 }
+
+#[test]
+fn a_scanner_that_waits_for_its_verdict_always_gets_an_answer_and_a_slow_one_gets_it_slowly() {
+    let folder = tempfile::tempdir().unwrap();
+    let (waits, slow) = (Pty::open().unwrap(), Pty::open().unwrap());
+    let config = station("b1")
+        + &station("b2")
+        + &serial("waits", "b1", &waits.path, "honeywell/metrologic")
+        + "bounce_ms = 60000\n"
+        + &serial("slow", "b2", &slow.path, "opticon/serial");
+    let served = Served::start(folder.path(), &config);
+    let mut client = served.client();
+    work(&mut client);
+    wait_connected(&mut client, "waits", true);
+    wait_connected(&mut client, "slow", true);
+    let mut gun = scanner(&waits, Family::Line);
+    for (code, answer) in [("SO-1", b"\x06"), ("NOSUCH", b"\x07"), ("NOSUCH", b"\x18")] {
+        gun.scan(code, PATIENCE).unwrap();
+        gun.expect(answer, PATIENCE).unwrap();
+    }
+    let mut gun = scanner(&slow, Family::Line);
+    gun.scan("NOSUCH", PATIENCE).unwrap();
+    gun.expect(b"\x1bE\r", PATIENCE).unwrap();
+}

@@ -74,6 +74,7 @@ impl<S: Sink> Life<S> {
         let (signals, mut to_send) = mpsc::channel::<Vec<u8>>(WAITING_MAX);
         let judge = tokio::spawn(judge(self.scanner.clone(), self.sink.clone(), waiting, signals));
         let mut line = Line::new(port, &self.scanner);
+        let pace = Duration::from_millis(self.scanner.definition.feedback.pace_ms.into());
         let ended = loop {
             tokio::select! {
                 read = line.read() => match read {
@@ -84,7 +85,7 @@ impl<S: Sink> Life<S> {
                     }
                     Err(error) => break error,
                 },
-                Some(bytes) = to_send.recv() => if let Err(error) = line.write(&bytes).await {
+                Some(bytes) = to_send.recv() => if let Err(error) = line.beep(&bytes, pace).await {
                     break error;
                 },
             }
@@ -144,7 +145,7 @@ async fn judge<S: Sink>(
             Signal::Accept => &feedback.accept.0,
             Signal::Refuse => &feedback.refuse.0,
             Signal::Attention => &feedback.attention.0,
-            Signal::Silence => continue,
+            Signal::Silence => &feedback.silent.0,
         };
         if !bytes.is_empty() && signals.try_send(bytes.clone()).is_err() {
             tracing::debug!(device = %scanner.id, "A beep came too late.");
@@ -200,6 +201,25 @@ impl Line {
         if let Some(trace) = &mut self.trace {
             trace.wrote(bytes);
         }
+        self.send(bytes).await
+    }
+
+    /// Writes a beep, with a pause between its bytes where the scanner needs one.
+    async fn beep(&mut self, bytes: &[u8], pace: Duration) -> Result<(), String> {
+        if pace.is_zero() {
+            return self.write(bytes).await;
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.wrote(bytes);
+        }
+        for byte in bytes {
+            self.send(&[*byte]).await?;
+            tokio::time::sleep(pace).await;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
         match tokio::time::timeout(WRITE, self.port.write_all(bytes)).await {
             Ok(written) => written.map_err(|error| error.to_string()),
             Err(_) => Err("the scanner takes no bytes".into()),
