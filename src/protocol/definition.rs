@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 
+use super::keyboard::{KeyScript, KeyboardSettings};
+
 /// Bytes written as hexadecimal pairs, spaces between them as one likes: `04 D0 04 00 FF 28`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HexBytes(pub Vec<u8>);
@@ -90,6 +92,8 @@ pub enum Framing {
         /// How the bar code stands in its packet.
         layout: SsiLayout,
     },
+    /// Keys of a keyboard; see [`KeyboardFramer`](super::KeyboardFramer).
+    Keyboard(KeyboardSettings),
 }
 
 fn stx() -> HexBytes {
@@ -212,14 +216,18 @@ pub struct VectorFile {
     pub vector: Vec<Vector>,
 }
 
-/// Bytes and what they must become.
+/// Bytes or keys, and what they must become.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vector {
     /// What it shows.
     pub name: String,
     /// What the device sends.
+    #[serde(default)]
     pub bytes: HexBytes,
+    /// What a keyboard types, instead of bytes.
+    #[serde(default)]
+    pub keys: KeyScript,
     /// The frames, as text in which `\u001d` and the like may stand.
     #[serde(default)]
     pub frames: Vec<String>,

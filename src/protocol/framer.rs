@@ -20,10 +20,15 @@ pub enum Item {
     Reply(Vec<u8>),
 }
 
+/// What is kept of bytes that belong to no frame: enough to know them again.
+const EXCERPT: usize = 256;
+
 enum Kind {
     Line(LineFramer),
     Stx(StxFramer),
     Ssi(Box<SsiFramer>),
+    /// A keyboard has no bytes.
+    Keys,
 }
 
 /// Makes frames of one device's bytes.
@@ -33,7 +38,8 @@ pub struct Framer {
 }
 
 impl Framer {
-    /// A framer for a device.
+    /// A framer for a device. What a keyboard's definition gets as bytes is broken; its keys belong to a
+    /// [`KeyboardFramer`](super::KeyboardFramer).
     #[must_use]
     pub fn new(definition: Arc<Definition>) -> Self {
         let kind = match definition.framing.clone() {
@@ -44,6 +50,7 @@ impl Framer {
                 Kind::Stx(StxFramer::new(&start, &end, lrc, acknowledge, reject))
             }
             Framing::Ssi { layout } => Kind::Ssi(Box::new(SsiFramer::new(layout))),
+            Framing::Keyboard(_) => Kind::Keys,
         };
         Framer { definition, kind }
     }
@@ -55,8 +62,13 @@ impl Framer {
             Kind::Line(framer) => framer.feed(bytes, &mut items),
             Kind::Stx(framer) => framer.feed(bytes, &mut items),
             Kind::Ssi(framer) => framer.feed(bytes, &mut items),
+            Kind::Keys if bytes.is_empty() => {}
+            Kind::Keys => items.push(Item::Broken(
+                "bytes from what the definition calls a keyboard",
+                bytes[..bytes.len().min(EXCERPT)].to_vec(),
+            )),
         }
-        self.finish(items)
+        self.definition.finish(items)
     }
 
     /// Says that nothing came for [`Framer::gap_ms`]: half a frame is given up.
@@ -66,6 +78,7 @@ impl Framer {
             Kind::Line(framer) => framer.pause(&mut items),
             Kind::Stx(framer) => framer.pause(&mut items),
             Kind::Ssi(framer) => framer.pause(&mut items),
+            Kind::Keys => {}
         }
         items
     }
@@ -77,6 +90,7 @@ impl Framer {
             Kind::Line(framer) => framer.is_pending(),
             Kind::Stx(framer) => framer.is_pending(),
             Kind::Ssi(framer) => framer.is_pending(),
+            Kind::Keys => false,
         }
     }
 
@@ -85,11 +99,15 @@ impl Framer {
     pub fn gap_ms(&self) -> u64 {
         self.definition.gap_ms.unwrap_or(super::GAP_MS)
     }
+}
 
-    /// Names symbologies in AIM's way, and tells a frame from "nothing read".
-    fn finish(&self, items: Vec<Item>) -> Vec<Item> {
+impl Definition {
+    /// Names symbologies in AIM's way, and tells a frame from "nothing read". A [`Framer`] has done that with its
+    /// items, a [`KeyboardFramer`](super::KeyboardFramer) leaves it to its caller.
+    #[must_use]
+    pub fn finish(&self, items: Vec<Item>) -> Vec<Item> {
         let named = |item| match item {
-            Item::Frame(data) if self.definition.no_read.iter().any(|word| word.as_bytes() == data) => Item::NoRead,
+            Item::Frame(data) if self.no_read.iter().any(|word| word.as_bytes() == data) => Item::NoRead,
             Item::Frame(data) => Item::Frame(self.with_aim(data)),
             other => other,
         };
@@ -97,12 +115,12 @@ impl Framer {
     }
 
     fn with_aim(&self, data: Vec<u8>) -> Vec<u8> {
-        let Symbology::CodeId { ids } = &self.definition.symbology else { return data };
+        let Symbology::CodeId { ids } = &self.symbology else { return data };
         let fitting = ids.iter().filter(|(own, _)| data.starts_with(own.as_bytes())).max_by_key(|(own, _)| own.len());
         match fitting {
             Some((own, aim)) => aim.bytes().chain(data[own.len()..].iter().copied()).collect(),
             // SSI code types always stand before the data and are never part of it
-            None if matches!(self.definition.framing, Framing::Ssi { .. }) => data[2.min(data.len())..].to_vec(),
+            None if matches!(self.framing, Framing::Ssi { .. }) => data[2.min(data.len())..].to_vec(),
             None => data,
         }
     }

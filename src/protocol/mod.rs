@@ -2,10 +2,12 @@
 //!
 //! A [`Definition`] comes from one TOML file of `firmware-protocols/`. A [`Framer`] made from it takes bytes in
 //! whatever pieces they arrive and answers whole frames, broken ones, and bytes to send back at once. Memory is
-//! bounded, and after noise or half a frame it finds its way back.
+//! bounded, and after noise or half a frame it finds its way back. A [`KeyboardFramer`] does the same with the key events
+//! of a scanner that acts as a keyboard, by the [`Layout`] that the scanner is set to.
 
 mod definition;
 mod framer;
+mod keyboard;
 mod line;
 mod ssi;
 mod stx;
@@ -15,6 +17,10 @@ pub use self::definition::{
     VectorFile,
 };
 pub use self::framer::{Framer, Item};
+pub use self::keyboard::{
+    AltCodes, EndKey, GroupSeparator, KEYBOARD_GAP_MS, Key, KeyEvent, KeyScript, KeyStep, KeyboardFramer,
+    KeyboardSettings, Layout, LayoutError, wrong_layout,
+};
 
 /// The longest frame, in bytes: more than a QR code of version 40 holds, with room for prefixes.
 pub const FRAME_MAX: usize = crate::barcode::SCAN_MAX + 256;
