@@ -3,10 +3,11 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use waybind::config::{Library, read_vectors};
-use waybind::protocol::{Definition, FRAME_MAX, Framer, Item};
+use waybind::protocol::{Definition, FRAME_MAX, Framer, Framing, Item, KeyboardFramer, Vector};
 
 fn play(definition: &Arc<Definition>, bytes: &[u8], cut: impl Fn(usize) -> usize) -> Vec<Item> {
     let mut framer = Framer::new(definition.clone());
@@ -19,6 +20,17 @@ fn play(definition: &Arc<Definition>, bytes: &[u8], cut: impl Fn(usize) -> usize
     items
 }
 
+/// Plays a keyboard's vector whole, others in pieces.
+fn play_vector(library: &Library, definition: &Arc<Definition>, vector: &Vector, cut: usize) -> Vec<Item> {
+    let Framing::Keyboard(settings) = &definition.framing else {
+        return play(definition, &vector.bytes.0, |_| cut);
+    };
+    assert!(vector.bytes.0.is_empty() && !vector.keys.0.is_empty(), "{}", vector.name);
+    let layout = library.layout(&settings.layout).unwrap().clone();
+    let mut framer = KeyboardFramer::of(definition, layout).unwrap();
+    definition.finish(vector.keys.play(&mut framer, Duration::ZERO).0)
+}
+
 #[test]
 fn every_definition_plays_its_vectors_whole_and_byte_by_byte() {
     let library = Library::built_in().unwrap();
@@ -27,7 +39,7 @@ fn every_definition_plays_its_vectors_whole_and_byte_by_byte() {
         for vector in read_vectors(name).unwrap().vector {
             let place = format!("{name}: {}", vector.name);
             for cut in [usize::MAX, 1, 3] {
-                let items = play(definition, &vector.bytes.0, |_| cut);
+                let items = play_vector(&library, definition, &vector, cut);
                 let frames: Vec<String> = items
                     .iter()
                     .filter_map(|item| match item {
@@ -58,8 +70,11 @@ fn every_definition_plays_its_vectors_whole_and_byte_by_byte() {
     assert!(played > 60, "{played}");
 }
 
+/// Those that speak in bytes.
 fn definitions() -> Vec<(String, Arc<Definition>)> {
-    Library::built_in().unwrap().iter().map(|(name, definition)| (name.clone(), definition.clone())).collect()
+    let library = Library::built_in().unwrap();
+    let bytes = library.iter().filter(|(_, definition)| !matches!(definition.framing, Framing::Keyboard(_)));
+    bytes.map(|(name, definition)| (name.clone(), definition.clone())).collect()
 }
 
 proptest! {
