@@ -1,4 +1,4 @@
-//! The library of scanner definitions: those of the program, and a warehouse's own.
+//! The library of scanner definitions and keyboard layouts: those of the program, and a warehouse's own.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,17 +7,21 @@ use std::sync::Arc;
 use include_dir::{Dir, include_dir};
 
 use super::file::Reader;
-use crate::protocol::{Definition, VectorFile};
+use crate::protocol::{Definition, Framing, Layout, VectorFile};
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-protocols");
 
-/// Definitions by `<vendor>/<family>`.
+/// The folder with the keyboard layouts beside those of the vendors.
+const LAYOUTS: &str = "layouts";
+
+/// Definitions by `<vendor>/<family>`, keyboard layouts by name.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
     definitions: BTreeMap<String, Arc<Definition>>,
+    layouts: BTreeMap<String, Arc<Layout>>,
 }
 
-/// A definition file that can't be read.
+/// A definition or layout file that can't be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{file}: {message}")]
 pub struct ProtocolError {
@@ -27,26 +31,49 @@ pub struct ProtocolError {
     pub message: String,
 }
 
-fn parse(file: &str, text: &str) -> Result<Definition, ProtocolError> {
-    toml::from_str(text).map_err(|error| ProtocolError { file: file.to_owned(), message: error.to_string() })
+/// What a file holds.
+enum Entry {
+    Definition(Box<Definition>),
+    Layout(Box<Layout>),
+}
+
+/// Reads `<vendor>/<family>` or `layouts/<name>`.
+fn parse(file: &str, text: &str) -> Result<Entry, ProtocolError> {
+    let failed = |message: String| ProtocolError { file: file.to_owned(), message };
+    let Some(name) = file.strip_prefix(LAYOUTS).and_then(|name| name.strip_prefix('/')) else {
+        let definition = toml::from_str(text).map_err(|error| failed(error.to_string()))?;
+        return Ok(Entry::Definition(Box::new(definition)));
+    };
+    let layout: Layout = toml::from_str(text).map_err(|error| failed(error.to_string()))?;
+    match layout.name() == name {
+        true => Ok(Entry::Layout(Box::new(layout))),
+        false => Err(failed(format!("the layout calls itself \"{}\", not \"{name}\"", layout.name()))),
+    }
+}
+
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Option<&'a str> {
+    known
+        .max_by(|one, other| strsim::jaro_winkler(name, one).total_cmp(&strsim::jaro_winkler(name, other)))
+        .map(String::as_str)
 }
 
 impl Library {
-    /// The definitions that come with the program.
+    /// The definitions and layouts that come with the program.
     ///
     /// # Errors
-    /// One of them can't be read; a test keeps that from happening.
+    /// One of them can't be read or names a layout that is not there; a test keeps that from happening.
     pub fn built_in() -> Result<Library, ProtocolError> {
         let mut library = Library::default();
         for file in BUILT_IN.dirs().flat_map(Dir::files) {
             let path = file.path().with_extension("").to_string_lossy().into_owned();
-            let is_definition =
+            let is_entry =
                 file.path().extension().is_some_and(|extension| extension == "toml") && !path.ends_with(".vectors");
-            if let Some(text) = file.contents_utf8().filter(|_| is_definition) {
-                library.definitions.insert(path.clone(), Arc::new(parse(&path, text)?));
+            if let Some(text) = file.contents_utf8().filter(|_| is_entry) {
+                let entry = parse(&path, text)?;
+                library.insert(path, entry);
             }
         }
-        Ok(library)
+        library.drop_unusable().into_iter().next().map_or(Ok(library), Err)
     }
 
     /// The built-in definitions and those of a folder; a file with a mistake is told and passed over.
@@ -56,11 +83,16 @@ impl Library {
             Library::default()
         });
         let Some(folder) = folder else { return library };
+        let mut errors = Vec::new();
         for (name, read) in own(folder) {
             match read {
-                Ok(definition) => drop(library.definitions.insert(name, Arc::new(definition))),
-                Err(error) => reader.problem(reader.line_of("protocols"), error.to_string(), ""),
+                Ok(entry) => library.insert(name, entry),
+                Err(error) => errors.push(error),
             }
+        }
+        errors.extend(library.drop_unusable());
+        for error in errors {
+            reader.problem(reader.line_of("protocols"), error.to_string(), "");
         }
         library
     }
@@ -69,6 +101,37 @@ impl Library {
     #[must_use]
     pub fn with_folder(folder: Option<&Path>) -> Library {
         Library::load(folder, &mut Reader::new(""))
+    }
+
+    fn insert(&mut self, name: String, entry: Entry) {
+        match entry {
+            Entry::Definition(definition) => drop(self.definitions.insert(name, Arc::from(definition))),
+            Entry::Layout(layout) => drop(self.layouts.insert(layout.name().to_owned(), Arc::from(layout))),
+        }
+    }
+
+    /// Takes out the keyboards that would never give a code, and those whose layout is not there; names it and the
+    /// nearest.
+    fn drop_unusable(&mut self) -> Vec<ProtocolError> {
+        let layouts = &self.layouts;
+        let mut errors = Vec::new();
+        self.definitions.retain(|file, definition| {
+            let Framing::Keyboard(settings) = &definition.framing else { return true };
+            let mut failed = |message| errors.push(ProtocolError { file: file.clone(), message });
+            let has_end = settings.gap_ends || !settings.end.is_empty();
+            if !has_end {
+                failed("without an end key, gap-ends must be true".to_owned());
+            }
+            let is_there = layouts.contains_key(&settings.layout);
+            if !is_there {
+                let hint = nearest(&settings.layout, layouts.keys())
+                    .map(|nearest| format!("; the nearest is \"{nearest}\""))
+                    .unwrap_or_default();
+                failed(format!("there is no keyboard layout \"{}\"{hint}", settings.layout));
+            }
+            is_there && has_end
+        });
+        errors
     }
 
     /// A definition.
@@ -82,17 +145,24 @@ impl Library {
         self.definitions.iter()
     }
 
+    /// A keyboard layout.
+    #[must_use]
+    pub fn layout(&self, name: &str) -> Option<&Arc<Layout>> {
+        self.layouts.get(name)
+    }
+
+    /// All keyboard layouts, by name.
+    pub fn layouts(&self) -> impl Iterator<Item = &Arc<Layout>> {
+        self.layouts.values()
+    }
+
     pub(super) fn nearest(&self, name: &str) -> Option<&str> {
-        let nearest = self
-            .definitions
-            .keys()
-            .max_by(|one, other| strsim::jaro_winkler(name, one).total_cmp(&strsim::jaro_winkler(name, other)));
-        nearest.map(String::as_str)
+        nearest(name, self.definitions.keys())
     }
 }
 
-/// A warehouse's own definitions: `<vendor>/<family>.toml` in a folder.
-fn own(folder: &Path) -> Vec<(String, Result<Definition, ProtocolError>)> {
+/// A warehouse's own definitions and layouts: `<vendor>/<family>.toml` and `layouts/<name>.toml` in a folder.
+fn own(folder: &Path) -> Vec<(String, Result<Entry, ProtocolError>)> {
     let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut found = Vec::new();
     for file in entries(folder).flat_map(|vendor| entries(&vendor).collect::<Vec<_>>()) {

@@ -176,6 +176,8 @@ impl Definition {
             | Framing::Dmcc {}
             | Framing::Fixed { .. }
             | Framing::Gap { .. } => Input::Serial,
+            Framing::Keyboard(_) => Input::Keyboard,
+            Framing::HidPos(_) => Input::HidPos,
         }
     }
 

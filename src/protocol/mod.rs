@@ -2,7 +2,8 @@
 //!
 //! A [`Definition`] comes from one TOML file of `firmware-protocols/`. A [`Framer`] made from it takes bytes in
 //! whatever pieces they arrive and answers whole frames, broken ones, and bytes to send back at once. Memory is
-//! bounded, and after noise or half a frame it finds its way back.
+//! bounded, and after noise or half a frame it finds its way back. A scanner that acts as a keyboard is read keystroke by
+//! keystroke, by the [`Layout`] that it is set to; a HID POS scanner report by report, as its descriptor says.
 
 mod bcc;
 mod definition;
@@ -10,6 +11,8 @@ mod dmcc;
 mod draft;
 mod framer;
 mod glob;
+pub mod hid_pos;
+mod keyboard;
 mod line;
 mod matching;
 mod packets;
@@ -25,6 +28,10 @@ pub use self::definition::{
 pub use self::draft::draft;
 pub use self::framer::{Framer, Item};
 pub use self::glob::Glob;
+pub use self::keyboard::{
+    AltCodes, EndKey, GroupSeparator, KEYBOARD_GAP_MS, Key, KeyEvent, KeyScript, KeyStep, KeyboardFramer,
+    KeyboardSettings, Keystroke, Layout, LayoutError, retypings,
+};
 pub use self::matching::{Ambiguous, Collision, Fit, Identity, Input, Match, UsbId, choose, collisions};
 pub use self::replies::Reply;
 
