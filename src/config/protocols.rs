@@ -28,7 +28,10 @@ pub struct ProtocolError {
 }
 
 fn parse(file: &str, text: &str) -> Result<Definition, ProtocolError> {
-    toml::from_str(text).map_err(|error| ProtocolError { file: file.to_owned(), message: error.to_string() })
+    let failed = |message| ProtocolError { file: file.to_owned(), message };
+    let definition: Definition = toml::from_str(text).map_err(|error| failed(error.to_string()))?;
+    definition.check().map_err(|error| failed(error.to_string()))?;
+    Ok(definition)
 }
 
 impl Library {

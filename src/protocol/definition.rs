@@ -4,21 +4,29 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 
+use super::hid_pos::{HidPosSettings, ReportBytes, SettingsError};
+
 /// Bytes written as hexadecimal pairs, spaces between them as one likes: `04 D0 04 00 FF 28`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HexBytes(pub Vec<u8>);
 
 impl<'de> Deserialize<'de> for HexBytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        HexBytes::read(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl HexBytes {
+    /// Reads hexadecimal pairs; an error says what is none.
+    pub(super) fn read(text: &str) -> Result<Self, String> {
         let digits: Vec<u32> = text
             .chars()
             .filter(|character| !character.is_whitespace())
             .map(|character| character.to_digit(16).ok_or(character))
             .collect::<Result<_, _>>()
-            .map_err(|character| serde::de::Error::custom(format!("'{character}' is no hexadecimal digit")))?;
+            .map_err(|character| format!("'{character}' is no hexadecimal digit"))?;
         if digits.len() % 2 == 1 {
-            return Err(serde::de::Error::custom("an odd number of hexadecimal digits"));
+            return Err("an odd number of hexadecimal digits".into());
         }
         Ok(HexBytes(digits.chunks_exact(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect()))
     }
@@ -51,6 +59,31 @@ pub struct Definition {
     pub bounce_ms: u64,
     /// A pause after which half a frame is given up, in milliseconds.
     pub gap_ms: Option<u64>,
+}
+
+impl Definition {
+    /// Whether its parts fit together.
+    ///
+    /// # Errors
+    /// They do not.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        match &self.framing {
+            Framing::HidPos(settings) => settings.check(&self.feedback),
+            _ => Ok(()),
+        }
+    }
+
+    /// Feedback as it is written to the device: for HID within its output report, else as it is. Empty where the
+    /// device can't.
+    #[must_use]
+    pub fn feedback_report(&self, bytes: &[u8]) -> Vec<u8> {
+        match &self.framing {
+            Framing::HidPos(settings) => {
+                settings.feedback_report.map(|report| report.report(bytes)).unwrap_or_default()
+            }
+            _ => bytes.to_vec(),
+        }
+    }
 }
 
 /// How bytes become frames.
@@ -90,6 +123,8 @@ pub enum Framing {
         /// How the bar code stands in its packet.
         layout: SsiLayout,
     },
+    /// Reports of a HID point-of-sale scanner.
+    HidPos(HidPosSettings),
 }
 
 fn stx() -> HexBytes {
@@ -219,7 +254,14 @@ pub struct Vector {
     /// What it shows.
     pub name: String,
     /// What the device sends.
+    #[serde(default)]
     pub bytes: HexBytes,
+    /// Of a HID device: its report descriptor.
+    #[serde(default)]
+    pub descriptor: HexBytes,
+    /// Of a HID device: the reports that it sends, instead of bytes.
+    #[serde(default)]
+    pub reports: Vec<ReportBytes>,
     /// The frames, as text in which `\u001d` and the like may stand.
     #[serde(default)]
     pub frames: Vec<String>,

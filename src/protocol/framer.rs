@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::definition::{Definition, Framing, Symbology};
+use super::hid_pos::{DescriptorError, HidPosFramer, REPORT_MAX};
 use super::line::LineFramer;
 use super::ssi::SsiFramer;
 use super::stx::StxFramer;
@@ -24,6 +25,9 @@ enum Kind {
     Line(LineFramer),
     Stx(StxFramer),
     Ssi(Box<SsiFramer>),
+    HidPos(Box<HidPosFramer>),
+    /// A HID scanner whose layout only its descriptor can tell, and nobody read that.
+    Unread,
 }
 
 /// Makes frames of one device's bytes.
@@ -33,9 +37,19 @@ pub struct Framer {
 }
 
 impl Framer {
-    /// A framer for a device.
+    /// A framer for a device. One for HID whose layout only its report descriptor can tell takes everything for
+    /// broken; [`Framer::with_descriptor`] makes one that does not.
     #[must_use]
     pub fn new(definition: Arc<Definition>) -> Self {
+        let unread = Framer { definition: definition.clone(), kind: Kind::Unread };
+        Framer::with_descriptor(definition, &[]).unwrap_or(unread)
+    }
+
+    /// A framer for a HID device with this report descriptor; others have none.
+    ///
+    /// # Errors
+    /// The descriptor does not tell the layout of a scanner's reports.
+    pub fn with_descriptor(definition: Arc<Definition>, descriptor: &[u8]) -> Result<Self, DescriptorError> {
         let kind = match definition.framing.clone() {
             Framing::Line { terminators, prefix, acknowledge } => {
                 Kind::Line(LineFramer::new(terminators, prefix, acknowledge))
@@ -44,17 +58,26 @@ impl Framer {
                 Kind::Stx(StxFramer::new(&start, &end, lrc, acknowledge, reject))
             }
             Framing::Ssi { layout } => Kind::Ssi(Box::new(SsiFramer::new(layout))),
+            Framing::HidPos(settings) => {
+                let framer = HidPosFramer::new(settings.layout(descriptor)?);
+                Kind::HidPos(Box::new(framer.ignoring(&settings.ignore_aim)))
+            }
         };
-        Framer { definition, kind }
+        Ok(Framer { definition, kind })
     }
 
-    /// Takes bytes as they come, in whatever pieces.
+    /// Takes bytes as they come, in whatever pieces; of a HID device one report, as it was read.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Item> {
         let mut items = Vec::new();
         match &mut self.kind {
             Kind::Line(framer) => framer.feed(bytes, &mut items),
             Kind::Stx(framer) => framer.feed(bytes, &mut items),
             Kind::Ssi(framer) => framer.feed(bytes, &mut items),
+            Kind::HidPos(framer) => framer.report(bytes, &mut items),
+            Kind::Unread => {
+                let seen = bytes[..bytes.len().min(REPORT_MAX)].to_vec();
+                items.push(Item::Broken("the report descriptor was not read", seen));
+            }
         }
         self.finish(items)
     }
@@ -66,6 +89,8 @@ impl Framer {
             Kind::Line(framer) => framer.pause(&mut items),
             Kind::Stx(framer) => framer.pause(&mut items),
             Kind::Ssi(framer) => framer.pause(&mut items),
+            Kind::HidPos(framer) => framer.pause(&mut items),
+            Kind::Unread => {}
         }
         items
     }
@@ -77,6 +102,8 @@ impl Framer {
             Kind::Line(framer) => framer.is_pending(),
             Kind::Stx(framer) => framer.is_pending(),
             Kind::Ssi(framer) => framer.is_pending(),
+            Kind::HidPos(framer) => framer.is_pending(),
+            Kind::Unread => false,
         }
     }
 

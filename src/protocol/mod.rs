@@ -1,11 +1,12 @@
 //! How scanners talk, without touching a wire: definitions as data, framing, and the bytes that make a scanner beep.
 //!
 //! A [`Definition`] comes from one TOML file of `firmware-protocols/`. A [`Framer`] made from it takes bytes in
-//! whatever pieces they arrive and answers whole frames, broken ones, and bytes to send back at once. Memory is
-//! bounded, and after noise or half a frame it finds its way back.
+//! whatever pieces they arrive (of a HID scanner, report by report) and answers whole frames, broken ones, and bytes to
+//! send back at once. Memory is bounded, and after noise or half a frame it finds its way back.
 
 mod definition;
 mod framer;
+pub mod hid_pos;
 mod line;
 mod ssi;
 mod stx;
