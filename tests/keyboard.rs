@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use waybind::config::{Config, Library};
 use waybind::protocol::{
     AltCodes, FRAME_MAX, GroupSeparator, Item, Key, KeyEvent, KeyScript, KeyboardFramer, KeyboardSettings, Layout,
-    wrong_layout,
+    retypings,
 };
 
 const ENTER: u16 = 28;
@@ -239,27 +239,26 @@ fn a_scanner_with_another_layout_is_recognised() {
     ] {
         let wrong = typed_and_read(typed, read, text);
         assert_eq!(wrong, seen);
-        let found = wrong_layout(&wrong, &layout(read), &others, |reading| reading == text);
-        let (name, reading) = found.unwrap_or_else(|| panic!("{typed} as {read}: {wrong}"));
-        assert_eq!(reading, text);
+        let found = retypings(&wrong, &layout(read), &others).into_iter().find(|(_, reading)| reading == text);
+        let (name, _) = found.unwrap_or_else(|| panic!("{typed} as {read}: {wrong}"));
         // several layouts may read the same: then it is one of them
         assert_eq!(typed_and_read(&name, read, text), wrong, "{name}");
     }
 }
 
 #[test]
-fn a_layout_is_only_guessed_where_one_reading_is_known() {
+fn a_text_is_retyped_in_every_other_layout() {
     let (us, others) = (layout("us"), layouts());
-    assert_eq!(wrong_layout("YZ", &us, &others, |_| true), None, "it is known as it is");
-    assert_eq!(wrong_layout("YZ", &us, &others, |_| false), None);
-    assert_eq!(wrong_layout("", &us, &others, |reading| !reading.is_empty()), None);
-    let known = |reading: &str| ["ZA", "YQ"].contains(&reading);
-    assert_eq!(wrong_layout("YA", &us, &others, known), None, "German and French are both known");
-    let german = |reading: &str| reading == "ZA";
-    assert_eq!(wrong_layout("YA", &us, &[layout("de")], german), Some(("de".to_owned(), "ZA".to_owned())));
+    let retyped = |text: &str, name: &str| {
+        let all = retypings(text, &us, &others).into_iter().filter(|(layout, _)| layout == name);
+        all.map(|(_, reading)| reading).collect::<Vec<_>>()
+    };
+    assert_eq!(retyped("YA", "de"), ["ZA"]);
+    assert_eq!(retyped("YA", "fr"), ["YQ"]);
+    assert!(retyped("YA", "us").is_empty(), "the layout itself is no other one");
+    assert!(retypings("", &us, &others).is_empty());
     // digits of the keypad are the same everywhere
-    let known = |reading: &str| reading == "a12";
-    assert_eq!(wrong_layout("q12", &us, &[layout("fr")], known), Some(("fr".to_owned(), "a12".to_owned())));
+    assert!(retyped("q12", "fr").contains(&"a12".to_owned()));
 }
 
 #[test]
@@ -412,10 +411,11 @@ proptest! {
     }
 
     #[test]
-    fn guessing_a_layout_never_panics(text in any::<String>()) {
+    fn retyping_never_panics(text in any::<String>()) {
         for assumed in layouts() {
-            let found = wrong_layout(&text, &assumed, &layouts(), |reading| reading.len() > 3);
-            prop_assert!(found.is_none_or(|(name, reading)| name != assumed.name() && reading != text));
+            for (name, reading) in retypings(&text, &assumed, &layouts()) {
+                prop_assert!(name != assumed.name() && reading != text);
+            }
         }
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use waybind::config::{Library, read_vectors};
 use waybind::protocol::{
-    Ambiguous, Definition, FRAME_MAX, Framer, Framing, Identity, Input, Item, KeyboardFramer, SetupSymbology, Symbology,
-    Vector, choose, collisions,
+    Ambiguous, Definition, FRAME_MAX, Framer, Framing, Identity, Input, Item, KeyboardFramer, SetupSymbology,
+    Symbology, Vector, choose, collisions,
 };
 
 /// What becomes of bytes that come in these pieces, with a pause behind them.

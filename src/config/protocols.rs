@@ -41,7 +41,8 @@ enum Entry {
 fn parse(file: &str, text: &str) -> Result<Entry, ProtocolError> {
     let failed = |message: String| ProtocolError { file: file.to_owned(), message };
     let Some(name) = file.strip_prefix(LAYOUTS).and_then(|name| name.strip_prefix('/')) else {
-        let definition = toml::from_str(text).map_err(|error| failed(error.to_string()))?;
+        let definition: Definition = toml::from_str(text).map_err(|error| failed(error.to_string()))?;
+        definition.check().map_err(|error| failed(error.to_string()))?;
         return Ok(Entry::Definition(Box::new(definition)));
     };
     let layout: Layout = toml::from_str(text).map_err(|error| failed(error.to_string()))?;

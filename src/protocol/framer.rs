@@ -228,9 +228,7 @@ impl Definition {
     #[must_use]
     pub fn finish(&self, items: Vec<Item>) -> Vec<Item> {
         let named = |item| match item {
-            Item::Frame(data) if self.no_read.iter().any(|word| word.as_bytes() == data) => {
-                Some(Item::NoRead)
-            }
+            Item::Frame(data) if self.no_read.iter().any(|word| word.as_bytes() == data) => Some(Item::NoRead),
             Item::Frame(data) if self.is_answer(&data) => None,
             Item::Frame(data) => Some(Item::Frame(self.with_aim(data))),
             other => Some(other),
