@@ -8,6 +8,7 @@ mod support;
 use support::scenario::{Action, expand, field, files, parse};
 use support::warehouse::Warehouse;
 use waybind::domain::ids::OperatorId;
+use waybind::domain::scan::Retyped;
 use waybind::domain::upstream::Outcome;
 
 #[test]
@@ -47,6 +48,9 @@ fn every_scenario_plays_as_written() {
                             match key.as_str() {
                                 "broken" => scan.broken = Some(value.clone()),
                                 "bounced" => scan.bounced = true,
+                                "de" | "fr" => {
+                                    scan.retyped.push(Retyped { layout: key.clone(), text: value.clone() });
+                                }
                                 "operator" => scan.operator = OperatorId::new(value).ok(),
                                 _ => {}
                             }

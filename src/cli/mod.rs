@@ -6,6 +6,7 @@ mod decode;
 mod devices;
 mod import;
 mod ledger;
+mod probe;
 mod replay;
 mod selftest;
 mod serve;
@@ -98,8 +99,10 @@ enum Command {
         #[command(flatten)]
         target: Target,
     },
-    /// List the scanners: whether they are there, and which definition they have.
+    /// The scanners: whether they are there, which definition they have, and what else is plugged in.
     Devices {
+        #[command(subcommand)]
+        action: Option<DeviceAction>,
         #[command(flatten)]
         target: Target,
     },
@@ -124,6 +127,23 @@ enum Command {
     },
     /// Measure the running service against this disk.
     Bench(bench::Settings),
+}
+
+/// What to do with the scanners.
+#[derive(clap::Subcommand)]
+enum DeviceAction {
+    /// List them (as without a word).
+    List,
+    /// Tell what is plugged in and out.
+    Watch,
+    /// Scan something, and see its bytes, its frames by every definition that fits, and what it means.
+    Probe {
+        /// The node: /dev/ttyACM0, /dev/input/event3, /dev/hidraw0, or a link to it.
+        node: PathBuf,
+        /// Bits a second, for a serial line.
+        #[arg(long)]
+        baud: Option<u32>,
+    },
 }
 
 /// Reads an address to listen on.
@@ -232,7 +252,11 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Decode { text, .. } => decode::one(&text.unwrap_or_default()),
         Command::Ledger { action, data, json } => ledger::ledger(&action, &load(None, data.as_deref())?, json),
         Command::Replay { trace, station, target } => replay::replay(&trace, station, &target),
-        Command::Devices { target } => devices::devices(&target),
+        Command::Devices { action, target } => match action {
+            None | Some(DeviceAction::List) => devices::list(&target),
+            Some(DeviceAction::Watch) => devices::watch(&target),
+            Some(DeviceAction::Probe { node, baud }) => probe::run(&node, baud, &target),
+        },
         Command::CheckConfig { file, json } => check_config(&file, json),
         Command::Selftest { part } => selftest::selftest(&part),
         Command::Token { name } => token::token(&name),

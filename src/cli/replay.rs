@@ -1,6 +1,7 @@
 //! `replay`: a recorded trace through the same framer, as scans of the running service or of a folder.
 
 use std::path::Path;
+use std::time::Duration;
 
 use hyper::Method;
 use serde_json::json;
@@ -17,8 +18,11 @@ pub(super) fn replay(file: &Path, station: Option<String>, target: &Target) -> R
     let library = Library::with_folder(config.protocols.as_deref());
     let unknown = || Failure::Usage(format!("the trace speaks \"{}\", which is no definition", trace.protocol));
     let definition = library.get(&trace.protocol).cloned().ok_or_else(unknown)?;
-    let mut framer = Framer::new(definition);
-    let mut items: Vec<Item> = trace.reads.iter().flat_map(|(_, bytes)| framer.feed(bytes)).collect();
+    let layout = library.layout_of(&definition).cloned();
+    let framer = Framer::of_device(definition, layout, &trace.descriptor);
+    let mut framer = framer.map_err(|error| Failure::failed(&error))?;
+    let played = trace.reads.iter().flat_map(|(ms, bytes)| framer.feed_at(bytes, Duration::from_millis(*ms)));
+    let mut items: Vec<Item> = played.collect();
     items.extend(framer.pause());
     let station = station.unwrap_or(trace.station);
     runtime()?.block_on(async {

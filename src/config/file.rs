@@ -135,6 +135,14 @@ impl<'t> Reader<'t> {
     }
 }
 
+/// A key's name in the file: `match` is a word of Rust's too, and written `r#match` there.
+pub(crate) const fn key_name(identifier: &'static str) -> &'static str {
+    match identifier.as_bytes() {
+        [b'r', b'#', ..] => identifier.split_at(2).1,
+        _ => identifier,
+    }
+}
+
 /// Defines a table of the file: each key once, with its documentation, type and default.
 macro_rules! section {
     ($(#[$doc:meta])* $name:ident { $($(#[doc = $key_doc:literal])* $key:ident: $type:ty = $default:expr $(, $kind:ident)?;)* }) => {
@@ -154,14 +162,14 @@ macro_rules! section {
 
         impl $name {
             /// Its keys.
-            pub const KEYS: &'static [&'static str] = &[$(stringify!($key)),*];
+            pub const KEYS: &'static [&'static str] = &[$(crate::config::file::key_name(stringify!($key))),*];
 
             #[allow(unused_variables, clippy::allow_attributes, reason = "a table without tables in it")]
             pub(crate) fn read(table: &toml::de::DeTable<'_>, reader: &mut crate::config::file::Reader<'_>) -> Self {
                 let mut section = $name::default();
                 for (key, value) in table.iter() {
                     match key.get_ref().as_ref() {
-                        $(stringify!($key) => section!(@read section, reader, $key, value, $type $(, $kind)?),)*
+                        $(name if name == crate::config::file::key_name(stringify!($key)) => section!(@read section, reader, $key, value, $type $(, $kind)?),)*
                         _ => reader.unknown(key, Self::KEYS),
                     }
                 }
@@ -179,7 +187,7 @@ macro_rules! section {
         }
     };
     (@read $section:ident, $reader:ident, $key:ident, $value:ident, $type:ty) => {
-        if let Some(read) = $reader.value::<$type>(stringify!($key), $value) {
+        if let Some(read) = $reader.value::<$type>(crate::config::file::key_name(stringify!($key)), $value) {
             $section.$key = read;
         }
     };

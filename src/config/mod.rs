@@ -229,7 +229,7 @@ mod tests {
             "line 7: mode",
             "line 8: there is no key \"latsch\"",
             "line 10: station \"pack-01\" stands twice",
-            "line 13: device \"gun\" needs a path",
+            "line 13: device \"gun\" needs either a path",
             "line 13: device \"gun\" belongs to station \"pack-02\"",
             "line 13: device \"gun\" speaks \"zebra/ssl\"",
         ];

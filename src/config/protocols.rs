@@ -7,7 +7,7 @@ use std::sync::Arc;
 use include_dir::{Dir, include_dir};
 
 use super::file::Reader;
-use crate::protocol::{Definition, Framing, Layout, VectorFile};
+use crate::protocol::{Ambiguous, Definition, Framing, Identity, Input, Layout, VectorFile, choose, collisions};
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-protocols");
 
@@ -95,6 +95,11 @@ impl Library {
         for error in errors {
             reader.problem(reader.line_of("protocols"), error.to_string(), "");
         }
+        let all = library.definitions.iter().map(|(name, definition)| (name.as_str(), &**definition));
+        for collision in collisions(all) {
+            let hint = "say more in one of them, or take its [[match]] out and name it in the [[device]]";
+            reader.problem(reader.line_of("protocols"), collision.to_string(), hint);
+        }
         library
     }
 
@@ -150,6 +155,35 @@ impl Library {
     #[must_use]
     pub fn layout(&self, name: &str) -> Option<&Arc<Layout>> {
         self.layouts.get(name)
+    }
+
+    /// The layout that a keyboard's definition names; none where it is no keyboard.
+    #[must_use]
+    pub fn layout_of(&self, definition: &Definition) -> Option<&Arc<Layout>> {
+        match &definition.framing {
+            Framing::Keyboard(settings) => self.layout(&settings.layout),
+            _ => None,
+        }
+    }
+
+    /// The definition that fits a device best, with its name.
+    ///
+    /// # Errors
+    /// Several fit equally well.
+    pub fn choose(&self, identity: &Identity) -> Result<Option<(&str, &Arc<Definition>)>, Ambiguous> {
+        let all = self.definitions.iter().map(|(name, definition)| (name.as_str(), &**definition));
+        let chosen = choose(all, identity)?;
+        Ok(chosen.and_then(|name| Some((name, self.definitions.get(name)?))))
+    }
+
+    /// The definition of a device of which nothing is known but how it hands over what it read.
+    #[must_use]
+    pub fn generic(input: Input) -> &'static str {
+        match input {
+            Input::Serial => "generic/line",
+            Input::Keyboard => "generic/keyboard",
+            Input::HidPos => "generic/hid-pos",
+        }
     }
 
     /// All keyboard layouts, by name.

@@ -1,6 +1,6 @@
 //! Stations and scanners in the configuration.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use super::file::{Reader, Tables, section};
 use super::{Config, Library, MODE_DEFAULT, TokenSettings};
 use crate::domain::ids::{DeviceId, StationId};
 use crate::domain::station::{Bind, Mode, Seal, SignIn, StationRules};
-use crate::protocol::{Flow, Parity};
+use crate::protocol::{Flow, Input, Match, Parity};
 
 section! {
     /// A station.
@@ -47,14 +47,16 @@ section! {
         station: String = String::new();
         /// How it is connected.
         kind: Option<DeviceKind> = None;
-        /// The serial device, best a link under /dev/serial/by-id.
+        /// The device's node, best a link under /dev/serial/by-id or /dev/input/by-id.
         path: Option<PathBuf> = None;
+        /// What a USB device must be like instead: `{ usb = "05e0:1701", serial = "…" }`.
+        r#match: Option<Match> = None;
         /// For TCP: where to connect to.
         address: Option<String> = None;
         /// For TCP: where to listen instead.
         listen: Option<std::net::SocketAddr> = None;
-        /// The definition: folder and file of `firmware-protocols/`.
-        protocol: String = "generic/line".to_owned();
+        /// The definition: folder and file of `firmware-protocols/`. Without one, a USB device's own ids choose it.
+        protocol: Option<String> = None;
         /// Bits a second, if not as the definition says.
         baud: Option<u32> = None;
         /// Parity, if not as the definition says.
@@ -69,13 +71,29 @@ section! {
 }
 
 /// How a scanner is connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceKind {
     /// By a serial line: RS-232, USB-CDC, an FTDI or the like.
     Serial,
+    /// By USB, as a keyboard that types.
+    HidKeyboard,
+    /// By USB, as a HID point-of-sale device.
+    HidPos,
     /// By the network.
     Tcp,
+}
+
+impl DeviceKind {
+    /// How it hands over what it read.
+    #[must_use]
+    pub fn input(self) -> Input {
+        match self {
+            DeviceKind::Serial | DeviceKind::Tcp => Input::Serial,
+            DeviceKind::HidKeyboard => Input::Keyboard,
+            DeviceKind::HidPos => Input::HidPos,
+        }
+    }
 }
 
 macro_rules! tables {
@@ -137,7 +155,18 @@ pub(super) fn check(config: &Config, library: &Library, reader: &mut Reader<'_>)
         }
     }
     let mut names = HashSet::new();
+    let mut places = HashMap::new();
     for device in &config.device {
+        let place = device.path.as_ref().map(|path| path.display().to_string());
+        if let Some(place) = place.or_else(|| Some(device.r#match.as_ref()?.to_string()))
+            && let Some(other) = places.insert((device.kind, place), device.name.as_str())
+        {
+            reader.problem(
+                device.line,
+                format!("device \"{}\" is the same as device \"{other}\"", device.name),
+                "two of one model are told apart by serial or by-id in the match, or by their path",
+            );
+        }
         check_device(device, &seen, library, reader);
         if !names.insert(device.name.as_str()) {
             reader.problem(
@@ -165,27 +194,40 @@ fn check_device(device: &DeviceSettings, stations: &HashSet<&str>, library: &Lib
             "add a [[station]] with this id",
         );
     }
-    if library.get(&device.protocol).is_none() {
-        let hint = library
-            .nearest(&device.protocol)
-            .map(|nearest| format!("the nearest is \"{nearest}\""))
-            .unwrap_or_default();
+    check_protocol(device, library, reader);
+    check_place(device, reader);
+}
+
+fn check_protocol(device: &DeviceSettings, library: &Library, reader: &mut Reader<'_>) {
+    let Some(protocol) = &device.protocol else { return };
+    let name = &device.name;
+    let Some(definition) = library.get(protocol) else {
+        let hint = library.nearest(protocol).map(|nearest| format!("the nearest is \"{nearest}\"")).unwrap_or_default();
+        reader.problem(device.line, format!("device \"{name}\" speaks \"{protocol}\", which is no definition"), hint);
+        return;
+    };
+    if let Some(kind) = device.kind.filter(|kind| kind.input() != definition.input()) {
         reader.problem(
             device.line,
-            format!("device \"{name}\" speaks \"{}\", which is no definition", device.protocol),
-            hint,
+            format!("device \"{name}\" can't speak \"{protocol}\": that is for another kind of device"),
+            format!("\"{}\" is for this kind", Library::generic(kind.input())),
         );
     }
+}
+
+fn check_place(device: &DeviceSettings, reader: &mut Reader<'_>) {
+    let name = &device.name;
+    let is_placed = device.path.is_some() != device.r#match.is_some();
     match device.kind {
         None => reader.problem(
             device.line,
             format!("device \"{name}\" does not say what kind it is"),
-            "write kind = \"serial\" or kind = \"tcp\"",
+            "write kind = \"serial\", \"hid-keyboard\", \"hid-pos\" or \"tcp\"",
         ),
-        Some(DeviceKind::Serial) if device.path.is_none() => reader.problem(
+        Some(DeviceKind::Serial | DeviceKind::HidKeyboard | DeviceKind::HidPos) if !is_placed => reader.problem(
             device.line,
-            format!("device \"{name}\" needs a path"),
-            "ls /dev/serial/by-id shows what is plugged in",
+            format!("device \"{name}\" needs either a path or a match"),
+            "`waybind devices` shows what is plugged in, with the lines for it",
         ),
         Some(DeviceKind::Tcp) if device.address.is_none() == device.listen.is_none() => {
             reader.problem(

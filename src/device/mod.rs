@@ -3,7 +3,14 @@
 //! Each scanner has a task of its own, with bounded buffers, so that one that floods or sends rubbish harms nobody
 //! else. What a scan means is not decided here: frames go to a [`Sink`].
 
+mod claims;
+mod discovery;
+mod hid_pos;
+mod keyboard;
+mod line;
 mod port;
+mod probe;
+mod reader;
 mod supervisor;
 mod trace;
 
@@ -17,8 +24,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::domain::ids::{DeviceId, StationId};
-use crate::protocol::{Definition, SerialSettings};
+use crate::domain::scan::Retyped;
+use crate::protocol::{Ambiguous, Definition, Flow, Identity, Layout, Parity, SerialSettings};
 
+pub use self::claims::Claims;
+pub use self::discovery::{NotFound, Plugged, Roots, Selector, find, plugged};
+pub use self::probe::{Heard, probe};
 pub use self::supervisor::supervise;
 pub use self::trace::{Trace, TraceError, TraceLine, TraceWriter};
 
@@ -26,17 +37,45 @@ pub use self::trace::{Trace, TraceError, TraceLine, TraceWriter};
 #[derive(Clone, Debug)]
 pub enum Connection {
     /// A serial line.
-    Serial(PathBuf, SerialSettings),
+    Serial(Selector, LineChange),
+    /// A keyboard, which is grabbed.
+    Keyboard(Selector),
+    /// A HID POS device.
+    HidPos(Selector),
     /// A socket to connect to.
     TcpClient(String),
     /// A socket to listen on.
     TcpListener(SocketAddr),
 }
 
+/// What of a serial line is not as the definition says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LineChange {
+    /// Bits a second.
+    pub baud: Option<u32>,
+    /// Parity.
+    pub parity: Option<Parity>,
+    /// Flow control.
+    pub flow: Option<Flow>,
+}
+
+impl LineChange {
+    fn of(self, line: SerialSettings) -> SerialSettings {
+        SerialSettings {
+            baud: self.baud.unwrap_or(line.baud),
+            parity: self.parity.unwrap_or(line.parity),
+            flow: self.flow.unwrap_or(line.flow),
+            ..line
+        }
+    }
+}
+
 impl std::fmt::Display for Connection {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Connection::Serial(path, _) => write!(out, "{}", path.display()),
+            Connection::Serial(selector, _) | Connection::Keyboard(selector) | Connection::HidPos(selector) => {
+                selector.fmt(out)
+            }
             Connection::TcpClient(address) => out.write_str(address),
             Connection::TcpListener(address) => write!(out, "{address} (listening)"),
         }
@@ -52,14 +91,42 @@ pub struct Scanner {
     pub station: StationId,
     /// Where it is.
     pub connection: Connection,
-    /// The name of its definition, `<vendor>/<family>`.
-    pub protocol: String,
     /// How it talks.
-    pub definition: Arc<Definition>,
-    /// Identical frames within this time are one trigger pull.
-    pub bounce: Duration,
+    pub spoken: Spoken,
+    /// Who knows how a USB device talks when it is plugged in, where the configuration does not say it.
+    pub definitions: Option<Arc<dyn Definitions>>,
+    /// The nodes that are read already.
+    pub claims: Claims,
+    /// Identical frames within this time are one trigger pull, if not as the definition says.
+    pub bounce: Option<Duration>,
     /// Where everything that it sends and gets is recorded.
     pub trace: Option<PathBuf>,
+}
+
+impl Scanner {
+    fn bounce(&self) -> Duration {
+        self.bounce.unwrap_or(Duration::from_millis(self.spoken.definition.bounce_ms))
+    }
+}
+
+/// How a scanner talks.
+#[derive(Clone, Debug)]
+pub struct Spoken {
+    /// The name of its definition, `<vendor>/<family>`.
+    pub protocol: String,
+    /// The definition.
+    pub definition: Arc<Definition>,
+    /// For a keyboard: its layout, then the others that it may be set to by mistake.
+    pub layouts: Vec<Arc<Layout>>,
+}
+
+/// Knows scanners by what they say of themselves.
+pub trait Definitions: std::fmt::Debug + Send + Sync {
+    /// How a device that was plugged in talks; none if no definition knows it.
+    ///
+    /// # Errors
+    /// Several definitions fit equally well.
+    fn of(&self, identity: &Identity) -> Result<Option<Spoken>, Ambiguous>;
 }
 
 /// What a scanner sent.
@@ -71,6 +138,8 @@ pub struct DeviceFrame {
     pub broken: Option<&'static str>,
     /// Whether the same frame came just before.
     pub bounced: bool,
+    /// What the same keys say in other layouts.
+    pub retyped: Vec<Retyped>,
 }
 
 /// What an operator is to feel.

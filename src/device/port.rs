@@ -1,38 +1,82 @@
-//! Opening what a scanner hangs on.
+//! Opening what a scanner hangs on, and moving bytes over it.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio_serial::{SerialPort, SerialPortBuilderExt};
 
-use super::Connection;
-use crate::protocol::{Flow, Parity, SerialSettings};
+use super::claims::Claim;
+use super::discovery::{self, Roots, Selector};
+use super::hid_pos::{HidPos, write_report};
+use super::keyboard::Keyboard;
+use super::reader::{self, Chunk};
+use super::{Connection, Scanner};
+use crate::protocol::{Flow, Framer, Input, Parity, SerialSettings};
 
 /// Something that can be read and written.
-pub(super) trait Port: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Port for T {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// An open port.
-pub(super) type OpenPort = Pin<Box<dyn Port>>;
+/// Bytes that are read at once.
+const READ_MAX: usize = 4 * 1024;
 
-/// Opens a connection; a listener is kept by the caller between two calls.
-pub(super) async fn open(connection: &Connection, listener: &mut Option<TcpListener>) -> io::Result<OpenPort> {
-    match connection {
-        Connection::Serial(path, settings) => open_serial(path, *settings),
-        Connection::TcpClient(address) => {
-            let stream = tokio::time::timeout(CONNECT, TcpStream::connect(address))
-                .await
-                .map_err(|_| io::ErrorKind::TimedOut)??;
-            stream.set_nodelay(true)?;
-            Ok(Box::pin(stream))
+/// An open port.
+pub(super) enum Port {
+    /// A stream of bytes.
+    Stream { stream: Pin<Box<dyn Stream>>, buffer: Vec<u8>, since: Instant },
+    /// Keystrokes or reports from a thread of their own; reports may be written back.
+    Pieces { pieces: mpsc::Receiver<io::Result<Chunk>>, reports: Option<Arc<File>> },
+}
+
+/// An open port with what makes frames of what comes over it.
+pub(super) struct Opened {
+    pub port: Port,
+    pub framer: Framer,
+    /// Of a HID POS device: its report descriptor.
+    pub descriptor: Vec<u8>,
+    /// Keeps others from reading the same node.
+    pub claim: Option<Claim>,
+}
+
+/// Opens a scanner's connection, and makes what reads it; a listener is kept by the caller between two calls.
+pub(super) async fn open(scanner: &mut Scanner, listener: &mut Option<TcpListener>) -> io::Result<Opened> {
+    let connection = scanner.connection.clone();
+    let opened = match &connection {
+        Connection::Serial(selector, change) => {
+            let node = match (selector, known(scanner, selector, Input::Serial)) {
+                // not every serial port is a USB device
+                (Selector::Path(path), Err(error)) if error.kind() == io::ErrorKind::NotFound => path.clone(),
+                (_, found) => found?.node,
+            };
+            let claim = scanner.claims.take(&node, &scanner.id)?;
+            let settings = change.of(scanner.spoken.definition.serial);
+            Half { claim: Some(claim), ..Half::new(open_serial(&node, settings)?) }
         }
+        Connection::Keyboard(selector) => {
+            let found = known(scanner, selector, Input::Keyboard)?;
+            let claim = scanner.claims.take(&found.node, &scanner.id)?;
+            let pieces = reader::listen(scanner.id.as_str(), Keyboard::open(&found.node)?)?;
+            Half { claim: Some(claim), ..Half::new(Port::Pieces { pieces, reports: None }) }
+        }
+        Connection::HidPos(selector) => {
+            let found = known(scanner, selector, Input::HidPos)?;
+            let claim = scanner.claims.take(&found.node, &scanner.id)?;
+            let device = HidPos::open(&found.node)?;
+            let reports = Some(device.writer());
+            let port = Port::Pieces { pieces: reader::listen(scanner.id.as_str(), device)?, reports };
+            Half { port, descriptor: found.descriptor, claim: Some(claim) }
+        }
+        Connection::TcpClient(address) => Half::new(connect(address).await?),
         Connection::TcpListener(address) => {
             let bound = match listener.take() {
                 Some(bound) => bound,
@@ -40,14 +84,54 @@ pub(super) async fn open(connection: &Connection, listener: &mut Option<TcpListe
             };
             let accepted = bound.accept().await;
             *listener = Some(bound);
-            let (stream, _) = accepted?;
-            stream.set_nodelay(true)?;
-            Ok(Box::pin(stream))
+            Half::new(stream(accepted?.0)?)
         }
+    };
+    let Half { port, descriptor, claim } = opened;
+    let spoken = &scanner.spoken;
+    let framer = Framer::of_device(spoken.definition.clone(), spoken.layouts.first().cloned(), &descriptor);
+    let framer = framer.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
+    Ok(Opened { port, framer, descriptor, claim })
+}
+
+/// A port with what its framer needs.
+struct Half {
+    port: Port,
+    descriptor: Vec<u8>,
+    claim: Option<Claim>,
+}
+
+impl Half {
+    fn new(port: Port) -> Half {
+        Half { port, descriptor: Vec::new(), claim: None }
     }
 }
 
-fn open_serial(path: &Path, settings: SerialSettings) -> io::Result<OpenPort> {
+/// Finds a USB device, and how it talks where that is not configured.
+fn known(scanner: &mut Scanner, selector: &Selector, input: Input) -> io::Result<discovery::Plugged> {
+    let found = discovery::find(&Roots::default(), selector, input)
+        .map_err(|error| io::Error::new(io::ErrorKind::NotFound, error.to_string()))?;
+    if let Some(definitions) = &scanner.definitions {
+        let spoken = definitions.of(&found.identity);
+        let spoken = spoken.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))?;
+        if let Some(spoken) = spoken {
+            scanner.spoken = spoken;
+        }
+    }
+    Ok(found)
+}
+
+async fn connect(address: &str) -> io::Result<Port> {
+    let connecting = tokio::time::timeout(CONNECT, TcpStream::connect(address));
+    stream(connecting.await.map_err(|_| io::ErrorKind::TimedOut)??)
+}
+
+fn stream(stream: TcpStream) -> io::Result<Port> {
+    stream.set_nodelay(true)?;
+    Ok(Port::of(stream))
+}
+
+fn open_serial(path: &Path, settings: SerialSettings) -> io::Result<Port> {
     let builder = tokio_serial::new(path.to_string_lossy(), settings.baud)
         .data_bits(if settings.data_bits == 7 { tokio_serial::DataBits::Seven } else { tokio_serial::DataBits::Eight })
         .stop_bits(if settings.stop_bits == 2 { tokio_serial::StopBits::Two } else { tokio_serial::StopBits::One })
@@ -68,5 +152,37 @@ fn open_serial(path: &Path, settings: SerialSettings) -> io::Result<OpenPort> {
             tracing::debug!(path = %path.display(), %error, "The port has no control lines.");
         }
     }
-    Ok(Box::pin(port))
+    Ok(Port::of(port))
+}
+
+impl Port {
+    fn of(stream: impl Stream + 'static) -> Port {
+        Port::Stream { stream: Box::pin(stream), buffer: vec![0; READ_MAX], since: Instant::now() }
+    }
+
+    /// What came in; nothing is lost if this is given up half-way.
+    pub(super) async fn read(&mut self) -> io::Result<Chunk> {
+        match self {
+            Port::Stream { stream, buffer, since } => match stream.read(buffer).await? {
+                0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the other end is gone")),
+                len => Ok(Chunk { bytes: buffer[..len].to_vec(), at: since.elapsed() }),
+            },
+            Port::Pieces { pieces, .. } => match pieces.recv().await {
+                Some(piece) => piece,
+                None => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "its reader ended")),
+            },
+        }
+    }
+
+    /// Sends bytes, or a whole report; a keyboard takes none.
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Port::Stream { stream, .. } => stream.write_all(bytes).await,
+            Port::Pieces { reports: None, .. } => Ok(()),
+            Port::Pieces { reports: Some(file), .. } => {
+                let (file, report) = (file.clone(), bytes.to_vec());
+                tokio::task::spawn_blocking(move || write_report(&file, &report)).await.map_err(io::Error::other)?
+            }
+        }
+    }
 }

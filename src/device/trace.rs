@@ -21,6 +21,9 @@ pub enum TraceLine {
         station: String,
         /// Its definition, `<vendor>/<family>`.
         protocol: String,
+        /// For HID POS: the report descriptor, hexadecimal.
+        #[serde(skip_serializing_if = "String::is_empty", default)]
+        descriptor: String,
     },
     /// Bytes that it sent.
     Read {
@@ -47,6 +50,8 @@ pub struct Trace {
     pub station: String,
     /// Its definition.
     pub protocol: String,
+    /// For HID POS: the report descriptor.
+    pub descriptor: Vec<u8>,
     /// What it sent: milliseconds since the beginning, and bytes.
     pub reads: Vec<(u64, Vec<u8>)>,
 }
@@ -74,8 +79,11 @@ impl Trace {
             let parsed: TraceLine =
                 serde_json::from_str(&line).map_err(|error| failed(index + 1, error.to_string()))?;
             match (parsed, &mut trace) {
-                (TraceLine::Head { device, station, protocol }, None) => {
-                    trace = Some(Trace { device, station, protocol, reads: Vec::new() })
+                (TraceLine::Head { device, station, protocol, descriptor }, None) => {
+                    let descriptor = data_encoding::HEXLOWER_PERMISSIVE
+                        .decode(descriptor.as_bytes())
+                        .map_err(|error| failed(index + 1, error.to_string()))?;
+                    trace = Some(Trace { device, station, protocol, descriptor, reads: Vec::new() })
                 }
                 (TraceLine::Read { ms, read }, Some(trace)) => {
                     let bytes = data_encoding::HEXLOWER_PERMISSIVE
@@ -107,12 +115,13 @@ impl TraceWriter {
     ///
     /// # Errors
     /// The file can't be written.
-    pub fn create(path: &Path, scanner: &Scanner) -> std::io::Result<TraceWriter> {
+    pub fn create(path: &Path, scanner: &Scanner, descriptor: &[u8]) -> std::io::Result<TraceWriter> {
         let mut writer = TraceWriter { file: File::create(path)?, since: Instant::now() };
         let head = TraceLine::Head {
             device: scanner.id.to_string(),
             station: scanner.station.to_string(),
-            protocol: scanner.protocol.clone(),
+            protocol: scanner.spoken.protocol.clone(),
+            descriptor: data_encoding::HEXLOWER.encode(descriptor),
         };
         writer.line(&head)?;
         Ok(writer)

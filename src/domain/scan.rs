@@ -19,4 +19,15 @@ pub struct Scan {
     pub broken: Option<String>,
     /// Whether the same frame came within the device's bounce time.
     pub bounced: bool,
+    /// What the same keys say in other keyboard layouts, for a scanner that types.
+    pub retyped: Vec<Retyped>,
+}
+
+/// What typed keys say in another layout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retyped {
+    /// The layout's name.
+    pub layout: String,
+    /// The text.
+    pub text: String,
 }

@@ -300,6 +300,8 @@ pub enum Why {
     QuantitySet(u32),
     /// At this shelf now.
     AtLocation,
+    /// The scanner types in this keyboard layout, and is read in another.
+    WrongLayout(String),
     /// Scan the item or line that is short.
     ShortWhat,
     /// Scan the waybill to take off.

@@ -10,6 +10,17 @@ pub(super) fn why_text(why: &Why, language: Language) -> (String, String) {
             language.pick("下一件计 {} 件", "the next item counts {} times").replace("{}", &times.to_string()),
             language.pick("扫描商品", "Scan the item").to_owned(),
         ),
+        Why::WrongLayout(layout) => (
+            language
+                .pick("扫描枪的键盘布局是 {}", "the scanner types in the keyboard layout \"{}\"")
+                .replace("{}", layout),
+            language
+                .pick(
+                    "把扫描枪改为配置中的布局，或改 protocol",
+                    "Set the scanner to the layout of its definition, or change the definition",
+                )
+                .to_owned(),
+        ),
         Why::Decode(code, offset) => {
             let place = language.pick("第 {} 个字符", "character {}").replace("{}", &(offset + 1).to_string());
             (format!("{} ({place})", code.as_str()), String::new())
@@ -64,6 +75,6 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::AboutProduct => (("商品", "product"), ("", "")),
         Why::AboutPlace => (("位置", "place"), ("", "")),
         Why::AboutOperator => (("工牌", "badge"), ("", "")),
-        Why::QuantitySet(_) | Why::Decode(..) | Why::Frame(_) | Why::Storage(_) => (("", ""), ("", "")),
+        Why::QuantitySet(_) | Why::WrongLayout(_) | Why::Decode(..) | Why::Frame(_) | Why::Storage(_) => (("", ""), ("", "")),
     }
 }

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::task::spawn_blocking;
 
-use super::{Core, held, random};
+use super::{Core, held, random, unread};
 use crate::barcode::codes::SiteKey;
+use crate::device::{DeviceState, Scanner};
 use crate::domain::decide::{PinAnswer, UnknownStation};
 use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
 use crate::domain::scan::Scan;
@@ -20,7 +21,7 @@ use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, W
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, Secrets, Shown, Unavailable,
+    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, PluggedView, Secrets, Shown, Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
@@ -200,19 +201,27 @@ impl Backend for Core {
     }
 
     fn devices(&self) -> Vec<DeviceView> {
-        let view =
-            |(id, (station, state)): (&crate::domain::ids::DeviceId, &(StationId, crate::device::DeviceState))| {
-                DeviceView {
-                    name: id.to_string(),
-                    station: station.clone(),
-                    connected: state.connected,
-                    last_read: state.last_read.map(|at| self.parts.clock.written(at)),
-                    last_error: state.last_error.clone(),
-                    frames: state.frames,
-                    broken: state.broken,
-                }
-            };
-        held(&self.parts.devices).iter().map(view).collect()
+        let view = |(scanner, state): &(Scanner, DeviceState)| DeviceView {
+            name: scanner.id.to_string(),
+            station: scanner.station.clone(),
+            protocol: scanner.spoken.protocol.clone(),
+            place: scanner.connection.to_string(),
+            connected: state.connected,
+            last_read: state.last_read.map(|at| self.parts.clock.written(at)),
+            last_error: state.last_error.clone(),
+            frames: state.frames,
+            broken: state.broken,
+        };
+        held(&self.parts.devices).values().map(view).collect()
+    }
+
+    async fn unread_devices(&self) -> Vec<PluggedView> {
+        let parts = self.parts.clone();
+        let looked = spawn_blocking(move || unread(&parts.library, &parts.claims)).await;
+        looked.unwrap_or_else(|error| {
+            tracing::error!(%error, "What is plugged in could not be looked at.");
+            Vec::new()
+        })
     }
 
     fn stations(&self) -> Arc<Vec<StationRules>> {

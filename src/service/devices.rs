@@ -1,16 +1,19 @@
 //! The scanners of the configuration, and what their frames become.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::{Core, fresh_scan_id};
 use crate::config::{Config, DeviceKind, DeviceSettings, Library};
-use crate::device::{Connection, DeviceFrame, DeviceState, Scanner, Signal, Sink};
+use crate::device::{
+    Claims, Connection, Definitions, DeviceFrame, DeviceState, LineChange, Scanner, Selector, Signal, Sink, Spoken,
+};
 use crate::domain::ids::{DeviceId, IdError, StationId};
 use crate::domain::scan::Scan;
 use crate::domain::verdict::Severity;
-use crate::protocol::SerialSettings;
+use crate::protocol::{Ambiguous, Identity};
 
 /// A scanner of the configuration that can't be served.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +35,7 @@ pub enum DeviceError {
         protocol: String,
     },
     /// Nothing says where it is.
-    #[error("device \"{0}\" says neither path nor address")]
+    #[error("device \"{0}\" says neither what it is nor where")]
     Nowhere(String),
 }
 
@@ -40,36 +43,66 @@ pub enum DeviceError {
 ///
 /// # Errors
 /// One of them can't be served; `waybind check-config` tells all.
-pub fn scanners(config: &Config) -> Result<Vec<Scanner>, DeviceError> {
-    let library = Library::with_folder(config.protocols.as_deref());
-    config.device.iter().map(|settings| scanner(settings, &library)).collect()
+pub fn scanners(config: &Config, library: Arc<Library>, claims: &Claims) -> Result<Vec<Scanner>, DeviceError> {
+    let library = Known(library);
+    config.device.iter().map(|settings| scanner(settings, &library, claims)).collect()
 }
 
-fn scanner(settings: &DeviceSettings, library: &Library) -> Result<Scanner, DeviceError> {
+/// The definitions, as scanners ask for them.
+#[derive(Clone, Debug)]
+struct Known(Arc<Library>);
+
+/// Layouts that scanners are set to by mistake, the likelier ones first.
+const LAYOUTS: [&str; 5] = ["us", "de", "fr", "gb", "cz"];
+
+impl Known {
+    fn spoken(&self, protocol: &str) -> Option<Spoken> {
+        let definition = self.0.get(protocol)?.clone();
+        let layouts = self.0.layout_of(&definition).map_or(Vec::new(), |own| {
+            let usual = LAYOUTS.iter().filter_map(|name| self.0.layout(name));
+            let others = usual.chain(self.0.layouts().filter(|layout| !LAYOUTS.contains(&layout.name())));
+            let others = others.filter(|layout| layout.name() != own.name());
+            std::iter::once(own).chain(others).cloned().collect()
+        });
+        Some(Spoken { protocol: protocol.to_owned(), definition, layouts })
+    }
+}
+
+impl Definitions for Known {
+    fn of(&self, identity: &Identity) -> Result<Option<Spoken>, Ambiguous> {
+        Ok(self.0.choose(identity)?.and_then(|(name, _)| self.spoken(name)))
+    }
+}
+
+fn scanner(settings: &DeviceSettings, library: &Known, claims: &Claims) -> Result<Scanner, DeviceError> {
     let name = || settings.name.clone();
     let named = |source| DeviceError::Name { name: name(), source };
-    let definition = library.get(&settings.protocol).cloned();
-    let definition =
-        definition.ok_or_else(|| DeviceError::Protocol { name: name(), protocol: settings.protocol.clone() })?;
-    let line = SerialSettings {
-        baud: settings.baud.unwrap_or(definition.serial.baud),
-        parity: settings.parity.unwrap_or(definition.serial.parity),
-        flow: settings.flow.unwrap_or(definition.serial.flow),
-        ..definition.serial
-    };
-    let connection = match (settings.kind, &settings.path, &settings.address, settings.listen) {
-        (Some(DeviceKind::Serial), Some(path), _, _) => Connection::Serial(path.clone(), line),
-        (Some(DeviceKind::Tcp), _, Some(address), _) => Connection::TcpClient(address.clone()),
-        (Some(DeviceKind::Tcp), _, None, Some(address)) => Connection::TcpListener(address),
-        _ => return Err(DeviceError::Nowhere(name())),
+    let nowhere = || DeviceError::Nowhere(name());
+    let kind = settings.kind.ok_or_else(nowhere)?;
+    let protocol = settings.protocol.as_deref().unwrap_or(Library::generic(kind.input()));
+    let spoken = library.spoken(protocol);
+    let spoken = spoken.ok_or_else(|| DeviceError::Protocol { name: name(), protocol: protocol.to_owned() })?;
+    let like = || settings.r#match.clone().map(|like| Selector::Like(Box::new(like)));
+    let selector = || settings.path.clone().map(Selector::Path).or_else(like).ok_or_else(nowhere);
+    let change = LineChange { baud: settings.baud, parity: settings.parity, flow: settings.flow };
+    let connection = match kind {
+        DeviceKind::Serial => Connection::Serial(selector()?, change),
+        DeviceKind::HidKeyboard => Connection::Keyboard(selector()?),
+        DeviceKind::HidPos => Connection::HidPos(selector()?),
+        DeviceKind::Tcp => match (&settings.address, settings.listen) {
+            (Some(address), _) => Connection::TcpClient(address.clone()),
+            (None, Some(address)) => Connection::TcpListener(address),
+            (None, None) => return Err(nowhere()),
+        },
     };
     Ok(Scanner {
         id: DeviceId::new(&settings.name).map_err(named)?,
         station: StationId::new(&settings.station).map_err(named)?,
         connection,
-        protocol: settings.protocol.clone(),
-        bounce: Duration::from_millis(settings.bounce_ms.unwrap_or(definition.bounce_ms)),
-        definition,
+        spoken,
+        definitions: settings.protocol.is_none().then(|| Arc::new(library.clone()) as Arc<dyn Definitions>),
+        claims: claims.clone(),
+        bounce: settings.bounce_ms.map(Duration::from_millis),
         trace: settings.trace.clone(),
     })
 }
@@ -84,6 +117,7 @@ impl Sink for Core {
             data: frame.data,
             broken: frame.broken.map(str::to_owned),
             bounced: frame.bounced,
+            retyped: frame.retyped,
         };
         match self.judge(scan, None).await {
             Ok(verdict) => match verdict.code.severity() {

@@ -4,6 +4,7 @@ mod backend;
 mod devices;
 mod pin;
 mod pipeline;
+mod plugged;
 mod run;
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,8 +19,8 @@ use self::pin::PinHasher;
 
 use crate::barcode::codes::SiteKey;
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::device::{DeviceState, Scanner};
+use crate::config::{Config, Library};
+use crate::device::{Claims, DeviceState, Scanner};
 use crate::domain::decide::Site;
 use crate::domain::ids::{DeviceId, ScanId, StationId};
 use crate::domain::station::StationRules;
@@ -29,6 +30,7 @@ use crate::telemetry::Metrics;
 use crate::web::backend::Shown;
 
 pub use self::devices::{DeviceError, scanners};
+pub use self::plugged::unread;
 pub use self::run::{Running, ServeError, serve, start};
 
 /// Updates that a slow page may miss before it is told to look anew.
@@ -50,7 +52,11 @@ struct Parts {
     tokens: Vec<String>,
     metrics: Metrics,
     shown: Mutex<HashMap<StationId, Shown>>,
-    devices: Mutex<BTreeMap<DeviceId, (StationId, DeviceState)>>,
+    devices: Mutex<BTreeMap<DeviceId, (Scanner, DeviceState)>>,
+    /// The scanner definitions.
+    library: Arc<Library>,
+    /// The nodes that are read.
+    claims: Claims,
     unresolved: Mutex<Vec<(StationId, ScanId)>>,
     /// Hashes PINs.
     pins: PinHasher,
@@ -95,6 +101,8 @@ impl Core {
             metrics: Metrics::default(),
             shown: Mutex::default(),
             devices: Mutex::default(),
+            library: Library::with_folder(config.protocols.as_deref()).into(),
+            claims: Claims::default(),
             unresolved: Mutex::default(),
             pins: PinHasher::default(),
             updates: broadcast::Sender::new(UPDATES_MAX),
@@ -148,7 +156,7 @@ impl Core {
     fn device_state(&self, scanner: &Scanner, state: DeviceState) {
         let connection_changed = {
             let mut devices = held(&self.parts.devices);
-            let before = devices.insert(scanner.id.clone(), (scanner.station.clone(), state.clone()));
+            let before = devices.insert(scanner.id.clone(), (scanner.clone(), state.clone()));
             before.is_none_or(|(_, before)| before.connected != state.connected)
         };
         if connection_changed {

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::{Core, DeviceError, scanners};
 use crate::config::Config;
-use crate::device::{Scanner, supervise};
+use crate::device::supervise;
 use crate::ledger::{Folder, Health, LedgerError};
 use crate::web::{Limits, Trust, router, serve_tcp, serve_unix};
 
@@ -56,10 +56,10 @@ impl Running {
 /// A part can't be started; none of them runs then.
 pub async fn start(config: &Config) -> Result<Running, ServeError> {
     let listen = |address: String| move |source| ServeError::Listen { address, source };
-    let scanners: Vec<Scanner> = scanners(config)?;
     let listener = TcpListener::bind(config.listen).await.map_err(listen(config.listen.to_string()))?;
     let address = listener.local_addr().map_err(listen(config.listen.to_string()))?;
     let core = Core::open(config)?;
+    let scanners = scanners(config, core.parts.library.clone(), &core.parts.claims)?;
     let control = control_socket(&Folder::new(&config.data))?;
 
     let mut tasks = JoinSet::new();

@@ -179,7 +179,7 @@ fn plug_in(config: &mut Config, traces: Option<&Path>) -> Result<(Ends, TcpListe
     let device = |station: &str, family: Family| DeviceSettings {
         name: format!("sim-{station}"),
         station: station.to_owned(),
-        protocol: family.protocol().to_owned(),
+        protocol: Some(family.protocol().to_owned()),
         trace: trace(station),
         ..DeviceSettings::default()
     };

@@ -106,6 +106,10 @@ pub struct DeviceView {
     pub name: String,
     /// Its station.
     pub station: StationId,
+    /// Its definition.
+    pub protocol: String,
+    /// Where it is, as configured.
+    pub place: String,
     /// Whether it is there.
     pub connected: bool,
     /// When it last sent a code.
@@ -116,6 +120,33 @@ pub struct DeviceView {
     pub frames: u64,
     /// Broken frames that it sent.
     pub broken: u64,
+}
+
+/// Something that is plugged in and that nobody reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PluggedView {
+    /// Its node; it may change with every plugging.
+    pub node: String,
+    /// A link to it that stays.
+    pub link: Option<String>,
+    /// `serial`, `hid-keyboard` or `hid-pos`.
+    pub kind: &'static str,
+    /// USB vendor and product: `05e0:1701`.
+    pub usb: Option<String>,
+    /// The name that it gives itself.
+    pub name: String,
+    /// Its serial number.
+    pub serial: String,
+    /// The interface of a device that has several.
+    pub interface: Option<u8>,
+    /// The definition that knows it.
+    pub fits: Option<String>,
+    /// Why no definition was taken, where several fit.
+    pub problem: Option<String>,
+    /// The lines that would configure it.
+    pub configuration: String,
+    /// A definition to begin with, where none knows it.
+    pub draft: Option<String>,
 }
 
 /// How the ledger is.
@@ -187,6 +218,8 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn stopping(&self) -> watch::Receiver<bool>;
     /// The scanners.
     fn devices(&self) -> Vec<DeviceView>;
+    /// What is plugged in and not configured.
+    fn unread_devices(&self) -> impl Future<Output = Vec<PluggedView>> + Send;
     /// The stations, in the order of the configuration.
     fn stations(&self) -> Arc<Vec<StationRules>>;
     /// The station with this id.

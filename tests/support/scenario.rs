@@ -377,7 +377,11 @@ pub fn field(verdict: &Verdict, name: &str) -> String {
         "packed" => text(counts.map(|counts| counts.packed.to_string())),
         "demanded" => text(counts.map(|counts| counts.demanded.to_string())),
         "first" => text(verdict.first_code.map(|code| code.as_str().to_owned())),
-        "why" => serde_json::to_value(&verdict.why).unwrap().as_str().unwrap_or("none").replace('_', "-"),
+        "why" => match serde_json::to_value(&verdict.why).unwrap() {
+            // a reason that says more than its name
+            serde_json::Value::Object(named) => named.keys().next().unwrap().replace('_', "-"),
+            name => name.as_str().unwrap_or("none").replace('_', "-"),
+        },
         "missing" => verdict
             .missing
             .iter()

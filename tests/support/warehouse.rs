@@ -71,6 +71,7 @@ impl Warehouse {
             data: data.as_bytes().to_vec(),
             broken: None,
             bounced: false,
+            retyped: Vec::new(),
         });
         match decide(&self.state, &self.site, &scan, self.now()).unwrap() {
             Decision::Repeated(verdict) => *verdict,

@@ -207,11 +207,7 @@ impl<'a> Desk<'a> {
         if first.len() < DOUBLED_MIN || first != second {
             return false;
         }
-        let known = |text: &str| {
-            let reading = barcode::read(text, Hint::None, Some(&self.site.key), self.now.today);
-            reading.is_ok_and(|reading| self.meaning(&reading).is_known())
-        };
-        known(first) && !known(text)
+        self.bears(first) && !self.bears(text)
     }
 
     /// Signing in comes before everything that a code may mean.
@@ -227,7 +223,7 @@ impl<'a> Desk<'a> {
             });
         }
         let wanted = self.rules.sign_in != SignIn::None && self.operator.is_none();
-        wanted.then(|| Draft::new(Code::NotSignedIn))
+        wanted.then(|| self.with_layout(Draft::new(Code::NotSignedIn)))
     }
 
     fn judge(&mut self, reading: &Reading) -> Draft {
@@ -244,11 +240,27 @@ impl<'a> Desk<'a> {
             return draft;
         }
         match self.rules.mode {
-            _ if !meaning.is_known() => Draft::new(Code::UnknownCode).got_text(&reading.text),
+            _ if !meaning.is_known() => self.with_layout(Draft::new(Code::UnknownCode).got_text(&reading.text)),
             Mode::Info => self.inform(&meaning),
             Mode::Load => self.load(&meaning),
             Mode::Pick | Mode::Pack | Mode::Bench => self.work(reading, &meaning),
         }
+    }
+
+    /// Names the keyboard layout in which the scanner must have typed, where the code makes sense in one.
+    fn with_layout(&self, draft: Draft) -> Draft {
+        let mut known = self.scan.retyped.iter().filter(|other| self.bears(&other.text));
+        let Some(first) = known.next() else { return draft };
+        match known.all(|other| other.text == first.text) {
+            true => draft.why(Why::WrongLayout(first.layout.clone())),
+            false => draft,
+        }
+    }
+
+    /// Whether something here bears a text.
+    fn bears(&self, text: &str) -> bool {
+        let reading = barcode::read(text, Hint::None, Some(&self.site.key), self.now.today);
+        reading.is_ok_and(|reading| self.meaning(&reading).is_known())
     }
 
     /// Picking and packing: an item of the open work, a waybill for a sealed box, or other work to open.

@@ -54,6 +54,7 @@ impl ScanBody {
             data,
             broken: None,
             bounced: false,
+            retyped: Vec::new(),
         })
     }
 }

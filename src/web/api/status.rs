@@ -32,7 +32,7 @@ pub(super) async fn station<B: Backend>(
 }
 
 pub(super) async fn devices<B: Backend>(State(backend): State<B>) -> Json<Value> {
-    Json(json!({"devices": backend.devices()}))
+    Json(json!({"devices": backend.devices(), "unread": backend.unread_devices().await}))
 }
 
 pub(super) async fn healthz() -> &'static str {

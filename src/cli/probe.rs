@@ -1,0 +1,162 @@
+//! `devices probe`: scan something, and see its bytes, its frames by every definition that fits, and what it means.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::devices::library;
+use super::{Failure, Target, runtime, say};
+use crate::barcode::{self, Hint};
+use crate::clock::Clock;
+use crate::config::{Config, Library};
+use crate::device::{Claims, Connection, Heard, LineChange, Roots, Scanner, Selector, Spoken, find, probe};
+use crate::domain::ids::{DeviceId, StationId};
+use crate::protocol::{Definition, Framer, Input, Item};
+
+/// The device's own pieces are shown up to this many bytes.
+const SHOWN_MAX: usize = 64;
+
+pub(super) fn run(node: &Path, baud: Option<u32>, target: &Target) -> Result<(), Failure> {
+    let config = target.load()?;
+    let library = library(&config);
+    let input = input_of(node);
+    let mut listener = Listener::new(&library, input, &config);
+    say(&format!("Listening to {}; scan something. Ctrl+C ends it.", node.display()))?;
+    let scanner = scanner(node, input, baud, &library)?;
+    let mut failed = None;
+    let ended = runtime()?.block_on(probe(scanner, |heard| {
+        if let Err(error) = listener.hear(heard) {
+            failed.get_or_insert(error);
+        }
+    }));
+    let busy = "; where the running service reads it, `waybind devices` tells how it is";
+    ended.map_err(|error| Failure::Failed(format!("{}: {error}{busy}", node.display())))?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// What kind of device a node is; everything that is not USB HID is a stream of bytes.
+fn input_of(node: &Path) -> Input {
+    let selector = Selector::Path(node.to_owned());
+    let is = |input: &Input| find(&Roots::default(), &selector, *input).is_ok();
+    [Input::Keyboard, Input::HidPos].into_iter().find(is).unwrap_or(Input::Serial)
+}
+
+fn scanner(node: &Path, input: Input, baud: Option<u32>, library: &Library) -> Result<Scanner, Failure> {
+    let named = |error: crate::domain::ids::IdError| Failure::Failed(error.to_string());
+    let protocol = Library::generic(input);
+    let unknown = || Failure::Failed(format!("the definition {protocol} is missing"));
+    let definition = library.get(protocol).cloned().ok_or_else(unknown)?;
+    let selector = Selector::Path(node.to_owned());
+    let layouts = library.layout_of(&definition).cloned().into_iter().collect();
+    Ok(Scanner {
+        id: DeviceId::new("probe").map_err(named)?,
+        station: StationId::new("probe").map_err(named)?,
+        connection: match input {
+            Input::Serial => Connection::Serial(selector, LineChange { baud, ..LineChange::default() }),
+            Input::Keyboard => Connection::Keyboard(selector),
+            Input::HidPos => Connection::HidPos(selector),
+        },
+        spoken: Spoken { protocol: protocol.to_owned(), definition, layouts },
+        definitions: None,
+        claims: Claims::default(),
+        bounce: None,
+        trace: None,
+    })
+}
+
+/// Every definition of a kind of device, each with its framer.
+struct Listener<'l> {
+    library: &'l Library,
+    input: Input,
+    clock: Clock,
+    framers: Vec<(&'l str, Framer)>,
+    bytes: Vec<u8>,
+    items: BTreeMap<String, Vec<&'l str>>,
+    broken: BTreeMap<&'static str, Vec<&'l str>>,
+}
+
+impl<'l> Listener<'l> {
+    fn new(library: &'l Library, input: Input, config: &Config) -> Self {
+        Listener {
+            library,
+            input,
+            clock: Clock::new(config.zone()),
+            framers: Vec::new(),
+            bytes: Vec::new(),
+            items: BTreeMap::new(),
+            broken: BTreeMap::new(),
+        }
+    }
+
+    fn hear(&mut self, heard: Heard) -> Result<(), Failure> {
+        match heard {
+            Heard::Opened(descriptor) => self.open(&descriptor),
+            Heard::Piece(bytes, at) => {
+                self.take(&bytes, at);
+                Ok(())
+            }
+            Heard::Pause => self.tell(),
+        }
+    }
+
+    fn open(&mut self, descriptor: &[u8]) -> Result<(), Failure> {
+        let fitting = self.library.iter().filter(|(_, definition)| definition.input() == self.input);
+        for (name, definition) in fitting {
+            let definition: Arc<Definition> = definition.clone();
+            let layout = self.library.layout_of(&definition).cloned();
+            match Framer::of_device(definition, layout, descriptor) {
+                Ok(framer) => self.framers.push((name, framer)),
+                Err(error) => say(&format!("  {name}: {error}"))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, bytes: &[u8], at: Duration) {
+        if self.bytes.len() < SHOWN_MAX {
+            self.bytes.extend(bytes);
+        }
+        let made: Vec<(&'l str, Vec<Item>)> =
+            self.framers.iter_mut().map(|(name, framer)| (*name, framer.feed_at(bytes, at))).collect();
+        self.keep(made);
+    }
+
+    fn keep(&mut self, made: Vec<(&'l str, Vec<Item>)>) {
+        for (name, items) in made {
+            for item in items {
+                match item {
+                    Item::Frame(data) => {
+                        self.items.entry(String::from_utf8_lossy(&data).into_owned()).or_default().push(name);
+                    }
+                    Item::Broken(why, _) => self.broken.entry(why).or_default().push(name),
+                    Item::NoRead | Item::Reply(_) => {}
+                }
+            }
+        }
+    }
+
+    /// What came since the last pause.
+    fn tell(&mut self) -> Result<(), Failure> {
+        let made: Vec<(&'l str, Vec<Item>)> =
+            self.framers.iter_mut().map(|(name, framer)| (*name, framer.pause())).collect();
+        self.keep(made);
+        let bytes = std::mem::take(&mut self.bytes);
+        let hexadecimal: Vec<String> = bytes.iter().take(SHOWN_MAX).map(|byte| format!("{byte:02X}")).collect();
+        let more = if bytes.len() > SHOWN_MAX { "…" } else { "" };
+        say(&format!("\n{}{more}", hexadecimal.join(" ")))?;
+        let mut read: Vec<_> = std::mem::take(&mut self.items).into_iter().collect();
+        read.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
+        for (text, names) in read {
+            let meaning = match barcode::read(&text, Hint::None, None, self.clock.now().today) {
+                Ok(reading) => format!("{:?}", reading.content),
+                Err(error) => error.to_string(),
+            };
+            say(&format!("  {:?}  {meaning}\n    {}", text.replace('\u{1d}', "␝"), names.join(", ")))?;
+        }
+        for (why, names) in std::mem::take(&mut self.broken) {
+            say(&format!("  broken: {why}\n    {}", names.join(", ")))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! An open scanner: what it sends becomes frames, what it must hear is sent, both are traced.
+
+use std::time::Duration;
+
+use super::claims::Claim;
+use super::port::{Opened, Port};
+use super::reader::Chunk;
+use super::{Scanner, TraceWriter};
+use crate::protocol::{Framer, Item};
+
+/// How long a write to a scanner may take before the connection is given up.
+const WRITE: Duration = Duration::from_secs(2);
+
+/// An open port with its framer and trace.
+pub(super) struct Line {
+    port: Port,
+    framer: Framer,
+    _claim: Option<Claim>,
+    trace: Option<TraceWriter>,
+    /// When the last chunk came, by the device's own clock.
+    at: Duration,
+    last: Option<(Vec<u8>, Duration)>,
+}
+
+impl Line {
+    pub(super) fn new(opened: Opened, scanner: &Scanner) -> Self {
+        let Opened { port, framer, descriptor, claim } = opened;
+        let trace = scanner.trace.as_ref().and_then(|path| match TraceWriter::create(path, scanner, &descriptor) {
+            Ok(trace) => Some(trace),
+            Err(error) => {
+                tracing::error!(device = %scanner.id, %error, "The trace can't be written.");
+                None
+            }
+        });
+        Line { port, framer, _claim: claim, trace, at: Duration::ZERO, last: None }
+    }
+
+    pub(super) async fn read(&mut self) -> Result<Vec<Item>, String> {
+        let gap = Duration::from_millis(self.framer.gap_ms());
+        let read = self.port.read();
+        let read = match self.framer.is_pending() {
+            true => match tokio::time::timeout(gap, read).await {
+                Ok(read) => read,
+                Err(_) => return Ok(self.framer.pause()),
+            },
+            false => read.await,
+        };
+        let Chunk { bytes, at } = read.map_err(|error| error.to_string())?;
+        if let Some(trace) = &mut self.trace {
+            trace.read(&bytes);
+        }
+        self.at = at;
+        Ok(self.framer.feed_at(&bytes, at))
+    }
+
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.keep(bytes);
+        self.send(bytes).await
+    }
+
+    /// Writes a beep, with a pause between its bytes where it needs one.
+    pub(super) async fn beep(&mut self, bytes: &[u8], pace: Duration) -> Result<(), String> {
+        if pace.is_zero() {
+            return self.write(bytes).await;
+        }
+        self.keep(bytes);
+        for byte in bytes {
+            self.send(&[*byte]).await?;
+            tokio::time::sleep(pace).await;
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        if let Some(trace) = &mut self.trace {
+            trace.wrote(bytes);
+        }
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
+        match tokio::time::timeout(WRITE, self.port.write(bytes)).await {
+            Ok(written) => written.map_err(|error| error.to_string()),
+            Err(_) => Err("the scanner takes no bytes".into()),
+        }
+    }
+
+    /// Whether the same frame came within the bounce time, on the frames' own time.
+    pub(super) fn bounces(&mut self, data: &[u8], within: Duration) -> bool {
+        let at = self.at;
+        let last = self.last.as_ref();
+        let bounced =
+            last.is_some_and(|(last, then)| last == data && !within.is_zero() && at.saturating_sub(*then) <= within);
+        self.last = Some((data.to_vec(), at));
+        bounced
+    }
+}
