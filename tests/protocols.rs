@@ -145,7 +145,7 @@ proptest! {
         pieces in prop::collection::vec((0..9_usize, prop::collection::vec(any::<u8>(), 0..40)), 1..12),
         flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
     ) {
-        for (name, definition, vectors) in streams().iter().filter(|(_, definition, _)| is_checked(&definition.framing)) {
+        for (name, definition, vectors) in streams().filter(|(_, definition, _)| is_checked(&definition.framing)) {
             // the frame as it stood in the stream
             let mut definition = definition.clone();
             Arc::make_mut(&mut definition).symbology = Symbology::Aim;

@@ -96,6 +96,7 @@ impl Served {
 
 pub struct Client {
     stream: BufReader<TcpStream>,
+    token: String,
 }
 
 pub type Answer = (u16, Value);
@@ -105,12 +106,24 @@ impl Client {
         let stream = TcpStream::connect(address).ok()?;
         stream.set_nodelay(true).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        Some(Client { stream: BufReader::new(stream) })
+        Some(Client { stream: BufReader::new(stream), token: String::new() })
+    }
+
+    /// A client that shows a token with every call.
+    pub fn with_token(self, token: &str) -> Client {
+        Client { token: format!("authorization: Bearer {token}\r\n"), ..self }
+    }
+
+    /// A client that waits this long for an answer.
+    pub fn waiting(self, patience: Duration) -> Client {
+        self.stream.get_ref().set_read_timeout(Some(patience)).unwrap();
+        self
     }
 
     pub fn try_text(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Option<(u16, String)> {
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{headers}{}content-length: {}\r\n\r\n{body}",
+            self.token,
             body.len()
         );
         self.stream.get_mut().write_all(request.as_bytes()).ok()?;
