@@ -25,13 +25,16 @@ pub struct Refused {
 pub struct Feed {
     client: Client,
     after: u64,
+    /// Scans in it that were unreadable.
+    pub unreadable: usize,
 }
 
 impl Feed {
     /// Begins now.
     pub fn now(guest: &Guest) -> Feed {
-        let mut feed = Feed { client: guest.client(), after: 0 };
+        let mut feed = Feed { client: guest.client(), after: 0, unreadable: 0 };
         while !feed.next().is_empty() {}
+        feed.unreadable = 0;
         feed
     }
 
@@ -42,7 +45,7 @@ impl Feed {
         events
     }
 
-    /// Waits for this many refusals, and answers them and whatever came with them.
+    /// Waits for this many refusals of codes that could be read, and answers them and whatever came with them.
     pub fn refused(&mut self, count: usize, limit: Duration) -> Vec<Refused> {
         let mut found = Vec::new();
         until(&format!("{count} refusals"), limit, || {
@@ -50,7 +53,11 @@ impl Feed {
                 event["data"].pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned()
             };
             let events = self.next();
-            let refused = events.iter().filter(|event| event["type"] == "scan_refused").map(|event| Refused {
+            let refused = events.iter().filter(|event| event["type"] == "scan_refused");
+            let (broken, refused): (Vec<&Value>, Vec<&Value>) =
+                refused.partition(|event| event["data"]["code"] == "unreadable");
+            self.unreadable += broken.len();
+            let refused = refused.into_iter().map(|event| Refused {
                 device: text(event, "/device"),
                 station: text(event, "/station"),
                 text: text(event, "/got/text"),

@@ -45,6 +45,29 @@ pub struct Ftdi {
 /// Two of one model, told apart by their serial numbers alone.
 pub const FTDI: [Ftdi; 2] = [Ftdi { name: "ftdi-1", serial: "SCN001" }, Ftdi { name: "ftdi-2", serial: "SCN002" }];
 
+/// A scanner that types: a USB keyboard of QEMU.
+#[derive(Clone, Copy)]
+pub struct Keyboard {
+    /// Its name in the configuration and in QEMU.
+    pub name: &'static str,
+    /// What its USB descriptor says.
+    pub serial: &'static str,
+    /// Where it is used.
+    pub station: &'static str,
+    /// The screen to which QEMU binds it, so that each can be typed on by itself.
+    screen: &'static str,
+    port: u8,
+}
+
+/// Two of them.
+pub const WEDGES: [Keyboard; 2] = [
+    Keyboard { name: "wedge-1", serial: "KBD001", station: "b4", screen: "screen-1", port: 3 },
+    Keyboard { name: "wedge-2", serial: "KBD002", station: "b5", screen: "screen-2", port: 4 },
+];
+
+/// A USB keyboard hands over one event in 8 ms out of sixteen that it keeps, and drops the rest without a word.
+const KEY_PACE: Duration = Duration::from_millis(12);
+
 /// What a guest is started from, time and again with the same disk.
 pub struct Machine {
     packages: Packages,
@@ -116,6 +139,11 @@ impl Machine {
         command.args(["-device", "virtio-net-pci,netdev=net,romfile="]);
         command.args(["-drive", "file=disk,format=raw,if=none,id=disk,cache=writeback"]);
         command.args(["-device", "virtio-blk-pci,drive=disk", "-device", "qemu-xhci,id=usb"]);
+        command.args(["-device", "VGA,id=screen-1", "-device", "secondary-vga,id=screen-2"]);
+        for Keyboard { name, serial, screen, port, .. } in WEDGES {
+            command.arg("-device");
+            command.arg(format!("usb-kbd,bus=usb.0,port={port},id={name},serial={serial},display={screen}"));
+        }
         for (Ftdi { name, serial }, port) in FTDI.into_iter().zip(1..) {
             command.arg("-chardev").arg(format!("socket,id={name}-line,path={name},server=on,wait=off"));
             command.arg("-device").arg(format!(
@@ -175,14 +203,43 @@ impl Guest {
         self.qmp.must("device_del", json!({"id": name}));
     }
 
-    /// Plugs a scanner in, in a socket of the controller; its old self goes in its own time, so this is tried again.
+    /// Plugs a scanner in, in a socket of the controller.
     pub fn plug(&mut self, Ftdi { name, serial }: Ftdi, port: u8) {
         let device = json!({"driver": "usb-serial", "bus": "usb.0", "port": port.to_string(), "id": name,
             "chardev": format!("{name}-line"), "serial": serial, "always-plugged": true});
+        self.add(&device);
+    }
+
+    /// Plugs a scanner that types into its socket.
+    pub fn plug_keyboard(&mut self, Keyboard { name, serial, screen, port, .. }: Keyboard) {
+        self.add(&json!({"driver": "usb-kbd", "bus": "usb.0", "port": port.to_string(), "id": name,
+            "serial": serial, "display": screen}));
+    }
+
+    /// Adds a device to QEMU; its old self goes in its own time, so this is tried again.
+    fn add(&mut self, device: &Value) {
         let mut refused = Value::Null;
         let plugged =
             wait(PATIENCE, || self.qmp.call("device_add", device.clone()).map_err(|error| refused = error).ok());
-        assert!(plugged.is_some(), "{name} can't be plugged in: {refused}");
+        assert!(plugged.is_some(), "{device} can't be plugged in: {refused}");
+    }
+
+    /// Types on a wedge, or on the PC's own keyboard.
+    pub fn type_on(&mut self, keyboard: Option<Keyboard>, text: &str) {
+        for character in text.chars() {
+            let (key, shifted) = key(character);
+            let strokes = [("shift", true), (key, true), (key, false), ("shift", false)];
+            for (key, down) in strokes.into_iter().filter(|(key, _)| shifted || *key != "shift") {
+                let press = json!({"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": key}}});
+                let mut arguments = json!({"events": [press]});
+                if let Some(Keyboard { screen, .. }) = keyboard {
+                    arguments["device"] = screen.into();
+                    arguments["head"] = 0.into();
+                }
+                self.qmp.must("input-send-event", arguments);
+                std::thread::sleep(KEY_PACE);
+            }
+        }
     }
 
     /// Waits until waybind knows that a scanner is there, or gone; answers how long that took.
@@ -257,6 +314,33 @@ impl Line {
     pub fn scan_accepted(&mut self, code: &str) -> bool {
         write!(self.0, "{code}\r").is_ok() && self.heard(1).is_some_and(|beep| beep == b"\x07")
     }
+}
+
+/// QEMU's name of the key of a character on a United States keyboard, and whether it is typed with shift.
+fn key(character: char) -> (&'static str, bool) {
+    const NAMED: [(char, char, &str); 13] = [
+        ('-', '_', "minus"),
+        ('=', '+', "equal"),
+        ('[', '{', "bracket_left"),
+        (']', '}', "bracket_right"),
+        (';', ':', "semicolon"),
+        ('\'', '"', "apostrophe"),
+        ('`', '~', "grave_accent"),
+        ('\\', '|', "backslash"),
+        (',', '<', "comma"),
+        ('.', '>', "dot"),
+        ('/', '?', "slash"),
+        (' ', ' ', "spc"),
+        ('\n', '\n', "ret"),
+    ];
+    const PLAIN: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
+    const SHIFTED: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ)!@#$%^&*(";
+    if let Some((plain, _, name)) = NAMED.iter().find(|(plain, shifted, _)| [*plain, *shifted].contains(&character)) {
+        return (name, *plain != character);
+    }
+    let at = PLAIN.find(character).or_else(|| SHIFTED.find(character));
+    let at = at.unwrap_or_else(|| panic!("{character:?} is on no key"));
+    (&PLAIN[at..=at], !PLAIN.contains(character))
 }
 
 /// Looks again and again for something that comes about by itself; none if it does not in time.

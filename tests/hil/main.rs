@@ -10,7 +10,9 @@
 mod feed;
 mod guest;
 mod initramfs;
+mod keyboards;
 mod packages;
+mod pos;
 mod power;
 mod qmp;
 mod serial;
@@ -29,7 +31,35 @@ use self::packages::Packages;
 /// Lines of the guest's console that are shown when something failed.
 const CONSOLE_SHOWN: usize = 60;
 
-/// Stations without a latch, so that a refusal stops nothing; three with a scanner, three for clients over HTTP.
+/// A wedge by its link and one by what it says of itself; a HID POS scanner of each layout.
+const HID: &str = r#"
+[[device]]
+name = "wedge-1"
+station = "b4"
+kind = "hid-keyboard"
+path = "/dev/input/by-id/usb-QEMU_QEMU_USB_Keyboard_KBD001-event-kbd"
+protocol = "generic/keyboard"
+[[device]]
+name = "wedge-2"
+station = "b5"
+kind = "hid-keyboard"
+match = { usb = "0627:0001", serial = "KBD002" }
+protocol = "generic/keyboard"
+[[device]]
+name = "pos-uhid"
+station = "b6"
+kind = "hid-pos"
+match = { usb = "0c2e:0001", serial = "POS001" }
+protocol = "honeywell/hid-pos"
+[[device]]
+name = "pos-usb"
+station = "b7"
+kind = "hid-pos"
+match = { usb = "1eab:0d10", serial = "POS002" }
+protocol = "newland/hid-pos"
+"#;
+
+/// Stations without a latch, so that a refusal stops nothing; seven with a scanner, three for clients over HTTP.
 fn config() -> String {
     let station = |id: &str| format!("[[station]]\nid = \"{id}\"\nmode = \"bench\"\nlatch = false\n");
     let device = |name: &str, station: &str, link: &str| {
@@ -37,11 +67,13 @@ fn config() -> String {
             "[[device]]\nname = \"{name}\"\nstation = \"{station}\"\nkind = \"serial\"\npath = \"/dev/serial/by-id/{link}\"\nprotocol = \"generic/line\"\n"
         )
     };
-    let stations: String = ["b1", "b2", "b3"].into_iter().chain(power::STATIONS).map(station).collect();
+    let stations: String =
+        ["b1", "b2", "b3", "b4", "b5", "b6", "b7"].into_iter().chain(power::STATIONS).map(station).collect();
     stations
         + &device("ftdi-1", "b1", "usb-QEMU_QEMU_USB_SERIAL_SCN001-if00-port0")
         + &device("ftdi-2", "b2", "usb-QEMU_QEMU_USB_SERIAL_SCN002-if00-port0")
         + &device("acm", "b3", "usb-Acme_USB-COM_scanner_ACM001-if00")
+        + HID
 }
 
 /// Counts what passed.
@@ -73,7 +105,7 @@ fn play(score: &mut Score, machine: &Machine) {
     let mut guest = machine.start();
     println!("the guest is up after {:.1} s", guest.started_in.as_secs_f32());
     type Check = fn(&mut Guest) -> String;
-    let checks: [(&str, Check); 9] = [
+    let checks: [(&str, Check); 16] = [
         ("waybind runs as a user without rights", system::without_rights),
         ("udev gives it scanners, and no keyboard", system::scanners_only),
         ("a scan over FTDI is judged, recorded and beeps", serial::judged),
@@ -82,6 +114,13 @@ fn play(score: &mut Score, machine: &Machine) {
         ("a USB-COM scanner works, unplugs and works again", serial::usb_com),
         ("two of one model stay at their stations", serial::two_of_one_model),
         ("and do so when they change sockets", serial::swapped),
+        ("what a wedge types is a scan", keyboards::typed),
+        ("a wedge's keys go to waybind alone, the keyboard's do not", keyboards::grabbed),
+        ("two wedges type at once", keyboards::two_at_once),
+        ("a wedge is pulled out amid a code and plugged in again", keyboards::replugged),
+        ("keys that the kernel dropped spoil one code", keyboards::overflowed),
+        ("a HID POS scanner through uhid reads, beeps, goes and comes back", pos::by_uhid),
+        ("a HID POS scanner on USB does", pos::by_usb),
         ("what the stations show is what was counted", serial::counted),
     ];
     for (name, check) in checks {

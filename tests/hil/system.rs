@@ -1,6 +1,6 @@
 //! Who waybind is in the guest, and what udev lets it open.
 
-use super::guest::{Guest, printable, until};
+use super::guest::{Guest, WEDGES, printable, until};
 use super::served::PATIENCE;
 
 /// User and group 900, one process, and no capability.
@@ -28,10 +28,12 @@ const GAME_PAD: &[u8] = &[
 ];
 
 /// The kernel's request that makes a HID device (`UHID_CREATE2` of linux/uhid.h), up to the descriptor's end.
-fn create(name: &str, vendor: u32, descriptor: &[u8]) -> Vec<u8> {
+pub fn create(name: &str, vendor: u32, serial: &str, descriptor: &[u8]) -> Vec<u8> {
     let mut request = 11_u32.to_le_bytes().to_vec();
     request.extend_from_slice(name.as_bytes());
     // name 128 bytes, place 64, serial number 64
+    request.resize(4 + 128 + 64, 0);
+    request.extend_from_slice(serial.as_bytes());
     request.resize(4 + 128 + 64 + 64, 0);
     request.extend_from_slice(&u16::try_from(descriptor.len()).unwrap().to_le_bytes());
     const BUS_USB: u16 = 3;
@@ -47,9 +49,10 @@ fn create(name: &str, vendor: u32, descriptor: &[u8]) -> Vec<u8> {
 pub fn scanners_only(guest: &mut Guest) -> String {
     assert_eq!(guest.shell("stat -c '%G %a' /dev/ttyUSB0 /dev/ttyUSB1"), "waybind 660\nwaybind 660");
     let groups = guest.shell("stat -c %G /dev/input/event*");
-    assert!(!groups.is_empty() && groups.lines().all(|group| group == "input"), "the PC's own keyboard: {groups}");
+    let ours = groups.lines().filter(|group| *group == "waybind").count();
+    assert_eq!(ours, WEDGES.len(), "the wedges, and not the PC's own keyboard: {groups}");
     for (name, descriptor, group) in [("pos", HID_POS, "waybind"), ("pad", GAME_PAD, "root")] {
-        let request = printable(&create(name, 0x1234, descriptor));
+        let request = printable(&create(name, 0x1234, "", descriptor));
         guest.shell(&format!("exec 5<>/dev/uhid; printf '{request}' >&5"));
         let node = until(&format!("the raw node of {name}"), PATIENCE, || {
             let found = guest.shell("udevadm settle; grep -l HID_NAME=p /sys/class/hidraw/*/device/uevent || :");
