@@ -1,6 +1,6 @@
 //! `devices probe`: scan something, and see its bytes, its frames by every definition that fits, and what it means.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,8 +72,8 @@ struct Listener<'l> {
     clock: Clock,
     framers: Vec<(&'l str, Framer)>,
     bytes: Vec<u8>,
-    items: BTreeMap<String, Vec<&'l str>>,
-    broken: BTreeMap<&'static str, Vec<&'l str>>,
+    items: BTreeMap<String, BTreeSet<&'l str>>,
+    broken: BTreeMap<&'static str, BTreeSet<&'l str>>,
 }
 
 impl<'l> Listener<'l> {
@@ -127,9 +127,9 @@ impl<'l> Listener<'l> {
             for item in items {
                 match item {
                     Item::Frame(data) => {
-                        self.items.entry(String::from_utf8_lossy(&data).into_owned()).or_default().push(name);
+                        self.items.entry(String::from_utf8_lossy(&data).into_owned()).or_default().insert(name);
                     }
-                    Item::Broken(why, _) => self.broken.entry(why).or_default().push(name),
+                    Item::Broken(why, _) => drop(self.broken.entry(why).or_default().insert(name)),
                     Item::NoRead | Item::Reply(_) => {}
                 }
             }
@@ -152,11 +152,23 @@ impl<'l> Listener<'l> {
                 Ok(reading) => format!("{:?}", reading.content),
                 Err(error) => error.to_string(),
             };
-            say(&format!("  {:?}  {meaning}\n    {}", text.replace('\u{1d}', "␝"), names.join(", ")))?;
+            say(&format!("  {:?}  {meaning}\n    {}", text.replace('\u{1d}', "␝"), listed(&names)))?;
         }
         for (why, names) in std::mem::take(&mut self.broken) {
-            say(&format!("  broken: {why}\n    {}", names.join(", ")))?;
+            say(&format!("  broken: {why}\n    {}", listed(&names)))?;
         }
         Ok(())
+    }
+}
+
+/// Definitions that are named, ours for everything first; most scanners speak in lines, and dozens of definitions do.
+const NAMED_MAX: usize = 8;
+
+fn listed(names: &BTreeSet<&str>) -> String {
+    let (generic, others): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| name.starts_with("generic/"));
+    let named: Vec<&str> = generic.into_iter().chain(others).take(NAMED_MAX).collect();
+    match names.len() - named.len() {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
     }
 }

@@ -75,6 +75,8 @@ phrases! {
     ModeInfo "查询" "info";
     ScannerAlive "扫描枪正常" "scanner ready";
     ScannerGone "扫描枪断开" "scanner gone";
+    NotConfigured "已插入但未配置的扫描枪" "Scanners that are plugged in and not configured";
+    AddToConfiguration "加入配置文件后重启 waybind：" "Add this to the configuration and restart waybind:";
     LedgerGood "记录正常" "recording";
     LedgerStopped "无法记录" "Nothing can be recorded";
     SoundOn "打开声音" "sound on";

@@ -149,6 +149,14 @@ pub struct PluggedView {
     pub draft: Option<String>,
 }
 
+impl PluggedView {
+    /// Whether it is more than a keyboard or a cable.
+    #[must_use]
+    pub fn looks_like_a_scanner(&self) -> bool {
+        self.fits.is_some() || self.problem.is_some() || self.kind == "hid-pos"
+    }
+}
+
 /// How the ledger is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LedgerHealth {

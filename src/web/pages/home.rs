@@ -11,7 +11,7 @@ use super::view::{StationView, station_view};
 use crate::domain::order::Order;
 use crate::domain::station::StationRules;
 use crate::message::{Language, Phrase, order_stage, phrase};
-use crate::web::backend::{Backend, DeviceView, LedgerHealth};
+use crate::web::backend::{Backend, DeviceView, LedgerHealth, PluggedView};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 
@@ -28,6 +28,7 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
             (views, orders)
         })
         .await?;
+    let unread: Vec<PluggedView> = backend.unread_devices().await;
     let say = |name| phrase(name, language);
     let content = html! {
         main.overview {
@@ -37,12 +38,34 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
             }
             h2 { (say(Phrase::Stations)) }
             ul.stations { @for (rules, view) in &views { (station_card(rules, view, &backend.devices(), language)) } }
+            (offers(&unread, language))
             h2 { (say(Phrase::Orders)) }
             @if orders.is_empty() { p.empty { (say(Phrase::NoOrders)) } }
             @else { (order_table(orders.iter().map(AsRef::as_ref), language)) }
         }
     };
     Ok(Page(layout(say(Phrase::Overview), language, "home", Some("home.js"), &content)).into_response())
+}
+
+/// Scanners that are plugged in and not configured, each with the lines that configure it. A keyboard or a cable of which
+/// nobody knows that it is a scanner is not offered here.
+fn offers(unread: &[PluggedView], language: Language) -> Markup {
+    let scanners: Vec<&PluggedView> = unread.iter().filter(|device| device.looks_like_a_scanner()).collect();
+    html! {
+        section.offers {
+            @if !scanners.is_empty() {
+                h2 { (phrase(Phrase::NotConfigured, language)) }
+                ul { @for device in scanners {
+                    li { details {
+                        summary { strong { (device.name) } " " (device.node) @if !device.serial.is_empty() { " · " (device.serial) } @if let Some(fits) = &device.fits { " · " (fits) } }
+                        p { (phrase(Phrase::AddToConfiguration, language)) }
+                        pre { (device.configuration) }
+                        @if let Some(draft) = &device.draft { pre { (draft) } }
+                    } }
+                } }
+            }
+        }
+    }
 }
 
 fn search_box(text: &str, language: Language) -> Markup {
