@@ -43,5 +43,7 @@ pub mod docs {
         pub mod d0003 {}
         #[doc = include_str!("docs/decisions/0004-feed-rows-point-into-records.md")]
         pub mod d0004 {}
+        #[doc = include_str!("docs/decisions/0005-usb-devices.md")]
+        pub mod d0005 {}
     }
 }
