@@ -421,6 +421,20 @@ fn commands_reach_the_running_service_and_work_without_it() {
 }
 
 #[test]
+fn the_demo_plays_its_story_as_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = Command::new(program())
+        .args(["demo", "--fast", "--exit", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder.path().join("data"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&played.stdout).into_owned();
+    assert!(played.status.success(), "{text}{}", String::from_utf8_lossy(&played.stderr));
+    assert!(text.contains("waybill_loaded"), "{text}");
+    assert_clean(&folder.path().join("data"));
+}
+
+#[test]
 fn decode_answers_every_line() {
     let mut child = Command::new(program())
         .args(["decode", "--jsonl"])

@@ -105,7 +105,9 @@ fn an_unplugged_scanner_is_told_and_found_again_on_the_same_path() {
     let mut gun = scanner(&again, Family::Line);
     gun.scan("SO-1", PATIENCE).unwrap();
     gun.expect(b"\x07", PATIENCE).unwrap();
-    assert_eq!(client.get("/api/v1/stations/b1")["work"]["id"], "SO-1", "half a code of before is forgotten");
+    assert_eq!(client.get("/api/v1/stations/b1")["work"]["id"], "SO-1", "half a code of before is none of this one");
+    let broken = |record: &&Value| record["cause"]["broken"] == "the scanner went away amid a code";
+    assert_eq!(records(&served.data).iter().filter(broken).count(), 1, "it is recorded as what it was");
 }
 
 #[test]

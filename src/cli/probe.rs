@@ -10,7 +10,7 @@ use super::{Failure, Target, runtime, say};
 use crate::barcode::{self, Hint};
 use crate::clock::Clock;
 use crate::config::{Config, Library};
-use crate::device::{Claims, Connection, Heard, LineChange, Roots, Scanner, Selector, Spoken, find, probe};
+use crate::device::{Connection, Heard, LineChange, Plugs, Roots, Scanner, Selector, Spoken, plugged, probe};
 use crate::domain::ids::{DeviceId, StationId};
 use crate::protocol::{Definition, Framer, Input, Item};
 
@@ -26,9 +26,10 @@ pub(super) fn run(node: &Path, baud: Option<u32>, target: &Target) -> Result<(),
     let scanner = scanner(node, input, baud, &library)?;
     let mut failed = None;
     let ended = runtime()?.block_on(probe(scanner, |heard| {
-        if let Err(error) = listener.hear(heard) {
-            failed.get_or_insert(error);
-        }
+        let told = listener.hear(heard);
+        let goes_on = told.is_ok();
+        failed = told.err();
+        goes_on
     }));
     let busy = "; where the running service reads it, `waybind devices` tells how it is";
     ended.map_err(|error| Failure::Failed(format!("{}: {error}{busy}", node.display())))?;
@@ -37,9 +38,9 @@ pub(super) fn run(node: &Path, baud: Option<u32>, target: &Target) -> Result<(),
 
 /// What kind of device a node is; everything that is not USB HID is a stream of bytes.
 fn input_of(node: &Path) -> Input {
-    let selector = Selector::Path(node.to_owned());
-    let is = |input: &Input| find(&Roots::default(), &selector, *input).is_ok();
-    [Input::Keyboard, Input::HidPos].into_iter().find(is).unwrap_or(Input::Serial)
+    let node = std::fs::canonicalize(node).unwrap_or(node.to_owned());
+    let known = plugged(&Roots::default()).into_iter().find(|device| device.node == node);
+    known.map_or(Input::Serial, |device| device.identity.input)
 }
 
 fn scanner(node: &Path, input: Input, baud: Option<u32>, library: &Library) -> Result<Scanner, Failure> {
@@ -49,6 +50,7 @@ fn scanner(node: &Path, input: Input, baud: Option<u32>, library: &Library) -> R
     let definition = library.get(protocol).cloned().ok_or_else(unknown)?;
     let selector = Selector::Path(node.to_owned());
     let layouts = library.layout_of(&definition).cloned().into_iter().collect();
+    let spoken = Spoken { protocol: protocol.to_owned(), definition, layouts };
     Ok(Scanner {
         id: DeviceId::new("probe").map_err(named)?,
         station: StationId::new("probe").map_err(named)?,
@@ -57,9 +59,10 @@ fn scanner(node: &Path, input: Input, baud: Option<u32>, library: &Library) -> R
             Input::Keyboard => Connection::Keyboard(selector),
             Input::HidPos => Connection::HidPos(selector),
         },
-        spoken: Spoken { protocol: protocol.to_owned(), definition, layouts },
+        configured: spoken.clone(),
+        spoken,
         definitions: None,
-        claims: Claims::default(),
+        plugs: Plugs::default(),
         bounce: None,
         trace: None,
     })

@@ -54,6 +54,7 @@ impl Fold<'_> {
             | Event::WorkClosed { .. }
             | Event::SignedIn { .. }
             | Event::SignedOut { .. }
+            | Event::PinAccepted { .. }
             | Event::PinRefused { .. }
             | Event::Remembered { .. } => self.station(),
             _ => self.order(),
@@ -419,6 +420,10 @@ impl Fold<'_> {
                 if let Some(person) = self.state.operator_mut(operator) {
                     person.station = None;
                 }
+            }
+            Event::PinAccepted { operator, .. } => {
+                let lost = self.lost("operator", operator);
+                self.state.operator_mut(operator).ok_or(lost)?.wrong_pins = WrongPins::default();
             }
             Event::PinRefused { operator, at, .. } => {
                 let lost = self.lost("operator", operator);

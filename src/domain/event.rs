@@ -87,6 +87,8 @@ pub enum Event {
     },
     /// An operator signed out, or was for want of scans.
     SignedOut { station: StationId, operator: OperatorId, idle: bool },
+    /// A PIN was right, for an override.
+    PinAccepted { station: StationId, operator: OperatorId },
     /// A PIN was wrong.
     PinRefused { station: StationId, operator: OperatorId, at: Moment },
     /// A station remembers something for its next scan.
@@ -154,6 +156,7 @@ impl Event {
             Event::WorkClosed { .. } => "work_closed",
             Event::SignedIn { .. } => "signed_in",
             Event::SignedOut { .. } => "signed_out",
+            Event::PinAccepted { .. } => "pin_accepted",
             Event::PinRefused { .. } => "pin_refused",
             Event::Remembered { .. } => "remembered",
         }

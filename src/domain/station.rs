@@ -212,7 +212,17 @@ pub enum Awaited {
     /// The product of the unreadable label.
     OverrideItem(OperatorId, String),
     /// The PIN of whoever showed a badge; it never comes as a scan.
-    Pin(OperatorId),
+    Pin(OperatorId, PinFor),
+}
+
+/// What a PIN opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PinFor {
+    /// The station.
+    SignIn,
+    /// An override by a lead.
+    Override,
 }
 
 /// A trait of a unit that can be awaited.

@@ -320,6 +320,8 @@ pub enum Why {
     NoPin,
     /// The PIN was wrong.
     PinWrong,
+    /// The question for the PIN has lapsed.
+    PinLate,
     /// Too many wrong PINs: none is taken for some minutes.
     PinLocked,
     /// The operator no longer works here.

@@ -62,6 +62,7 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::PinWanted => (("需要 PIN", "PIN wanted"), ("在屏幕上输入 PIN", "Type your PIN on the screen")),
         Why::NoPin => (("此人员未设置 PIN", "this person has no PIN"), ("请主管设置 PIN", "Ask a supervisor to set one")),
         Why::PinWrong => (("PIN 错误", "wrong PIN"), ("重新输入 PIN", "Type it again")),
+        Why::PinLate => (("PIN 输入超时", "the PIN came too late"), ("重新扫工牌", "Scan the badge again")),
         Why::PinLocked => (("PIN 错误次数过多", "too many wrong PINs"), ("五分钟后再扫工牌", "Scan the badge again in five minutes")),
         Why::Inactive => (("该人员已停用", "this person no longer works here"), ("", "")),
         Why::RoleTooLow => (("权限不足", "the role does not reach"), ("请组长或主管扫工牌", "Ask a lead or supervisor to scan their badge")),

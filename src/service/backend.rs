@@ -216,12 +216,7 @@ impl Backend for Core {
     }
 
     async fn unread_devices(&self) -> Vec<PluggedView> {
-        let parts = self.parts.clone();
-        let looked = spawn_blocking(move || unread(&parts.library, &parts.claims)).await;
-        looked.unwrap_or_else(|error| {
-            tracing::error!(%error, "What is plugged in could not be looked at.");
-            Vec::new()
-        })
+        unread(&self.parts.plugs.look().await, &self.parts.library, &self.parts.plugs)
     }
 
     fn stations(&self) -> Arc<Vec<StationRules>> {

@@ -12,7 +12,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 use self::backend::unreadable;
 use self::pin::PinHasher;
@@ -20,7 +20,7 @@ use self::pin::PinHasher;
 use crate::barcode::codes::SiteKey;
 use crate::clock::Clock;
 use crate::config::{Config, Library};
-use crate::device::{Claims, DeviceState, Scanner};
+use crate::device::{DeviceState, Plugs, Scanner};
 use crate::domain::decide::Site;
 use crate::domain::ids::{DeviceId, ScanId, StationId};
 use crate::domain::station::StationRules;
@@ -56,8 +56,10 @@ struct Parts {
     /// The scanner definitions.
     library: Arc<Library>,
     /// The nodes that are read.
-    claims: Claims,
+    plugs: Plugs,
     unresolved: Mutex<Vec<(StationId, ScanId)>>,
+    /// PINs that are checked at once.
+    pin_turns: Semaphore,
     /// Hashes PINs.
     pins: PinHasher,
     updates: broadcast::Sender<StationId>,
@@ -102,8 +104,9 @@ impl Core {
             shown: Mutex::default(),
             devices: Mutex::default(),
             library: Library::with_folder(config.protocols.as_deref()).into(),
-            claims: Claims::default(),
+            plugs: Plugs::default(),
             unresolved: Mutex::default(),
+            pin_turns: Semaphore::new(PIN_TURNS),
             pins: PinHasher::default(),
             updates: broadcast::Sender::new(UPDATES_MAX),
             feed: watch::Sender::new(feed),
@@ -164,6 +167,9 @@ impl Core {
         }
     }
 }
+
+/// PINs that are checked at once: more than people type in one second, fewer than would keep pages waiting.
+const PIN_TURNS: usize = 8;
 
 /// The site's key: made at the first start, in a file that only its owner reads.
 fn site_key(path: &PathBuf) -> Result<SiteKey, LedgerError> {

@@ -59,7 +59,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeError> {
     let listener = TcpListener::bind(config.listen).await.map_err(listen(config.listen.to_string()))?;
     let address = listener.local_addr().map_err(listen(config.listen.to_string()))?;
     let core = Core::open(config)?;
-    let scanners = scanners(config, core.parts.library.clone(), &core.parts.claims)?;
+    let scanners = scanners(config, core.parts.library.clone(), &core.parts.plugs)?;
     let control = control_socket(&Folder::new(&config.data))?;
 
     let mut tasks = JoinSet::new();

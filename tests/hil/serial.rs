@@ -114,6 +114,7 @@ pub fn replugged(guest: &mut Guest) -> String {
     line.expect(b"\x07\x07\x07");
     let texts: Vec<String> = feed.refused(1, PATIENCE).into_iter().map(|refused| refused.text).collect();
     assert_eq!(texts, ["WHOLE"]);
+    assert_eq!(feed.unreadable, 1, "the half of a code is recorded as such");
     format!("told after {:.2} s, reading after {:.2} s", gone.as_secs_f32(), back.as_secs_f32())
 }
 

@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 
 use self::draft::Draft;
 use self::meaning::Meaning;
-pub use self::pin::{PinAnswer, PinQuestion, answer_pin, pin_question};
+pub use self::pin::{PinAnswer, PinQuestion, answer_pin, forget_late_pin, pin_question};
 use super::clock::Now;
 use super::event::{Event, Memory};
 use super::ids::StationId;

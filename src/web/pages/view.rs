@@ -108,7 +108,7 @@ fn awaited_name(what: &Awaited) -> &'static str {
         Awaited::OverrideBadge => "override_badge",
         Awaited::OverrideReason(_) => "override_reason",
         Awaited::OverrideItem(..) => "override_item",
-        Awaited::Pin(_) => PIN_AWAITED,
+        Awaited::Pin(..) => PIN_AWAITED,
     }
 }
 
