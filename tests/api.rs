@@ -368,6 +368,97 @@ fn an_order_with_an_unknown_product_is_taken_and_says_that_it_is_held() {
 }
 
 #[test]
+fn a_plan_groups_parcels_says_why_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (served, mut client) = started(&folder);
+    let parcel = |order: &str, time: &str| json!({"order": order, "carrier": "ZTO", "courier": "HZ-3", "region": "330106", "ship_time": format!("2026-11-21T{time}")});
+    let mut parcels = vec![
+        parcel("SO-4", "10:09:00+08:00"),
+        parcel("SO-1", "10:00:00+08:00"),
+        parcel("SO-3", "02:08:00Z"),
+        parcel("SO-2", "10:03:00.5+08:00"),
+    ];
+    parcels.push(json!({"order": "SO-5", "carrier": "YTO", "region": "330106", "ship_time": null}));
+    parcels.push(json!({"order": "SO-6", "carrier": "YTO", "courier": "", "region": "310115", "ship_time": "2026-11-21T10:00:00+08:00"}));
+    let plan = client.must("/api/v1/labels/plan", &json!({"parcels": parcels}));
+    let orders: Vec<Value> = plan["groups"].as_array().unwrap().iter().map(|group| group["orders"].clone()).collect();
+    assert_eq!(json!(orders), json!([["SO-6"], ["SO-1", "SO-2", "SO-3"], ["SO-4"], ["SO-5"]]));
+    assert_eq!(plan["groups"][1]["why"], "快递 HZ-3（ZTO）发往 330106 的 3 件，发货时间相差 8 分；面单已满");
+    assert_eq!(plan["groups"][2]["parcels"][0]["why"], "SO-1 的面单已满（3 件）");
+    assert_eq!(plan["groups"][1]["parcels"][2]["order"], "SO-3");
+    let body = json!({"parcels": parcels, "max": 4}).to_string();
+    let (status, text) = client.text("POST", "/api/v1/labels/plan", "accept-language: en\r\n", &body);
+    let english: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((status, &english["groups"][1]["orders"]), (200, &json!(["SO-1", "SO-2", "SO-3", "SO-4"])));
+    assert_eq!(english["groups"][0]["why"], "no other parcel of carrier YTO for region 310115");
+    assert_eq!(client.must("/api/v1/labels/plan", &json!({"parcels": [], "max": null})), json!({"groups": []}));
+    assert_eq!(
+        client.get("/api/v1/events?after=0")["events"].as_array().unwrap().len(),
+        1,
+        "only the product is there"
+    );
+
+    let mut refused = |body: &str, status: u16, says: &str| {
+        let (got, answer) = client.text("POST", "/api/v1/labels/plan", "", body);
+        assert!(got == status && answer.contains(says), "{body:.200} should say {says}: {got} {answer}");
+    };
+    let with = |field: &str| format!(r#"{{"parcels":[{{"order":"A","carrier":"ZTO"}},{{"order":"B",{field}}}]}}"#);
+    refused(&with(r#""carrier":"ZTO","ship_time":"2026-11-21T10:00:00""#), 400, r"parcels[1] (B): ship_time");
+    refused(&with(r#""carrier":"ZTO","ship_time":"2026-13-21T10:00:00Z""#), 400, "parcels[1] (B): ship_time");
+    refused(&with(r#""carrier":"ZTO","ship_time":5"#), 400, "parcels[1]: invalid type");
+    refused(&with(r#""carrier":"ZTO","colour":"red""#), 400, "parcels[1]: unknown field `colour`");
+    refused(&with(r#""carrier":"""#), 400, "parcels[1] (B): carrier is empty");
+    refused(&with(r#""carrier":"ZTO","region":"a\u0007""#), 400, "parcels[1] (B): region holds the control character");
+    refused(&with(r#""region":"1""#), 400, "parcels[1]: missing field `carrier`");
+    refused(r#"{"parcels":[{"order":"","carrier":"ZTO"}]}"#, 400, "parcels[0]: order is empty");
+    refused(r#"{"parcels":[],"extra":1}"#, 400, "unknown field `extra`");
+    refused(r#"{"max":3}"#, 400, "missing field `parcels`");
+    refused(r#"{"parcels":{}}"#, 400, "expected an array of parcels");
+    for max in ["0", "13", "-1"] {
+        refused(
+            &format!(r#"{{"parcels":[],"max":{max}}}"#),
+            400,
+            "it must be 1 to 12: more codes than that do not fit",
+        );
+    }
+    refused(
+        &format!(r#"{{"parcels":[{{"order":"A","carrier":"Z","ship_time":"{}"}}]}}"#, "9".repeat(5_000_000)),
+        400,
+        "is no time",
+    );
+    let mut large = TcpStream::connect(served.address).unwrap();
+    large
+        .write_all(b"POST /api/v1/labels/plan HTTP/1.1\r\nhost: localhost\r\ncontent-length: 34000000\r\n\r\n{")
+        .unwrap();
+    let mut answer = String::new();
+    large.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("100,000 parcels"), "{answer}");
+}
+
+#[test]
+fn a_hundred_thousand_parcels_are_planned_in_one_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_served, mut client) = started(&folder);
+    let parcel = |number: usize| {
+        let (minute, second) = (number / 60 % 60, number % 60);
+        format!(
+            r#"{{"order":"SO-{number}","carrier":"ZTO","courier":null,"region":"33{:04}","ship_time":"2026-11-21T10:{minute:02}:{second:02}+08:00"}}"#,
+            number % 50
+        )
+    };
+    let parcels: Vec<String> = (0..100_000).map(parcel).collect();
+    let (status, answer) =
+        client.text("POST", "/api/v1/labels/plan", "", &format!(r#"{{"parcels":[{}]}}"#, parcels.join(",")));
+    assert_eq!(status, 200, "{answer:.300}");
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    let planned = answer["groups"].as_array().unwrap().iter().map(|group| group["orders"].as_array().unwrap().len());
+    assert_eq!(planned.sum::<usize>(), 100_000);
+    let one_more = format!(r#"{{"parcels":[{},{}]}}"#, parcels.join(","), parcel(1));
+    let (status, answer) = client.text("POST", "/api/v1/labels/plan", "", &one_more);
+    assert!(status == 400 && answer.contains("up to 100000 parcels"), "{answer:.300}");
+}
+
+#[test]
 fn commands_reach_the_running_service_and_work_without_it() {
     let folder = tempfile::tempdir().unwrap();
     let (served, mut client) = started(&folder);

@@ -95,7 +95,10 @@ fn an_unplugged_scanner_is_told_and_found_again_on_the_same_path() {
     let mut client = served.client();
     work(&mut client);
     wait_connected(&mut client, "gun", true);
-    (&pty.scanner).write_all(b"half a co").unwrap();
+    (&pty.scanner).write_all(b"NOSUCH\rhalf a co").unwrap();
+    eventually("the code before it", || {
+        (!records(&served.data).iter().all(|record| record["verdict"].is_null())).then_some(())
+    });
     drop(pty);
     std::fs::remove_file(&link).unwrap();
     wait_connected(&mut client, "gun", false);

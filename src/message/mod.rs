@@ -2,12 +2,14 @@
 //!
 //! A refusal says what was expected, what was scanned, that nothing was counted, and what to do next.
 
+mod consolidation;
 mod page;
 mod verdict;
 mod why;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::consolidation::{group_text, parcel_text, reason_text};
 pub use self::page::{Phrase, phrase};
 pub use self::verdict::{VerdictText, missing_why, order_stage, verdict_text};
 

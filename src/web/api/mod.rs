@@ -3,11 +3,13 @@
 mod events;
 mod orders;
 mod pin;
+mod plan;
 mod scans;
 mod status;
 mod things;
 
 use axum::Router;
+use axum::extract::Extension;
 use axum::routing::{get, post};
 
 use super::backend::Backend;
@@ -29,6 +31,7 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/orders/{id}/timeline", get(orders::timeline::<B>))
         .route("/api/v1/orders/{id}/{action}", post(orders::act::<B>))
         .route("/api/v1/waybills/{number}/void", post(orders::void::<B>))
+        .route("/api/v1/labels/plan", post(plan::plan).layer(Extension(plan::OneAtATime::default())))
         .route("/api/v1/search", get(events::search::<B>))
         .route("/api/v1/events", get(events::events::<B>))
         .route("/api/v1/events/stream", get(events::stream::<B>))

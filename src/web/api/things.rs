@@ -239,25 +239,25 @@ fn read<T: serde::de::DeserializeOwned>(object: Value) -> Result<T, serde_json::
 }
 
 /// Collects the first thing that is wrong with an object's values.
-struct Checker {
+pub(super) struct Checker {
     id: String,
     fault: Option<String>,
 }
 
 impl Checker {
-    fn new(id: &str) -> Self {
+    pub(super) fn new(id: &str) -> Self {
         Checker { id: id.to_owned(), fault: None }
     }
 
-    fn fault(&mut self, what: String) {
+    pub(super) fn fault(&mut self, what: String) {
         self.fault.get_or_insert(what);
     }
 
-    fn id<T>(&mut self, field: &str, text: &str, new: impl Fn(&str) -> Result<T, IdError>) -> Option<T> {
+    pub(super) fn id<T>(&mut self, field: &str, text: &str, new: impl Fn(&str) -> Result<T, IdError>) -> Option<T> {
         new(text).map_err(|error| self.fault(format!("{field} {error}"))).ok()
     }
 
-    fn text(&mut self, field: &str, text: Option<String>) -> Option<String> {
+    pub(super) fn text(&mut self, field: &str, text: Option<String>) -> Option<String> {
         let text = text.filter(|text| !text.is_empty())?;
         if text.chars().count() > TEXT_MAX {
             self.fault(format!("{field} is longer than {TEXT_MAX} characters"));
@@ -277,7 +277,7 @@ impl Checker {
         }
     }
 
-    fn finish<T>(self, thing: Option<T>) -> Result<T, Refused> {
+    pub(super) fn finish<T>(self, thing: Option<T>) -> Result<T, Refused> {
         match (self.fault, thing) {
             (None, Some(thing)) => Ok(thing),
             (fault, _) => Err((self.id, fault.unwrap_or_else(|| "is not complete".into()))),
