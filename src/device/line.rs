@@ -11,23 +11,14 @@ use crate::protocol::{Framer, Input, Item};
 /// How long a write to a scanner may take before the connection is given up.
 const WRITE: Duration = Duration::from_secs(2);
 
-/// How a keyboard begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Settling {
-    /// Nothing was typed yet.
-    Quiet,
-    /// Keys came, which may be the end of a code.
-    Typing,
-}
-
 /// An open port with its framer and trace.
 pub(super) struct Line {
     port: Port,
     framer: Framer,
     _claim: Option<Claim>,
     trace: Option<TraceWriter>,
-    /// Keystrokes are passed over until there was silence: the grab may have come amid a code.
-    settling: Option<Settling>,
+    /// Whether it is a keyboard.
+    types: bool,
     /// Whether the device takes no beeps any more.
     mute: bool,
     /// When the last chunk came, by the device's own clock.
@@ -44,9 +35,9 @@ impl Line {
                 .inspect_err(|error| tracing::error!(device = %scanner.id, %error, "The trace can't be written."))
                 .ok()
         };
-        let settling = (scanner.spoken.definition.input() == Input::Keyboard).then_some(Settling::Quiet);
+        let types = scanner.spoken.definition.input() == Input::Keyboard;
         let trace = kept.or_else(begin);
-        Line { port, framer, _claim: claim, trace, settling, mute: false, at: Duration::ZERO, last: None }
+        Line { port, framer, _claim: claim, trace, types, mute: false, at: Duration::ZERO, last: None }
     }
 
     /// Ends it; the trace goes on with the next connection. What was begun and never ended is answered too.
@@ -55,20 +46,23 @@ impl Line {
         (self.trace, cut)
     }
 
+    /// Waits until nobody types: a keyboard may have been grabbed amid a code, whose rest must not pass for one. Answers
+    /// what was passed over, if anything was.
+    pub(super) async fn settle(&mut self) -> Result<Option<Item>, String> {
+        if !self.types {
+            return Ok(None);
+        }
+        let gap = Duration::from_millis(self.framer.gap_ms());
+        let mut passed_over = None;
+        while let Ok(read) = tokio::time::timeout(gap, self.port.read()).await {
+            read.map_err(|error| error.to_string())?;
+            passed_over = Some(Item::Broken("keys came while the scanner was opened", Vec::new()));
+        }
+        Ok(passed_over)
+    }
+
     pub(super) async fn read(&mut self) -> Result<Vec<Item>, String> {
         let gap = Duration::from_millis(self.framer.gap_ms());
-        while let Some(settling) = self.settling {
-            match tokio::time::timeout(gap, self.port.read()).await {
-                Ok(read) => drop(read.map_err(|error| error.to_string())?),
-                Err(_) => {
-                    self.settling = None;
-                    let typed = settling == Settling::Typing;
-                    let spoilt = typed.then(|| Item::Broken("keys came while the scanner was opened", Vec::new()));
-                    return Ok(spoilt.into_iter().collect());
-                }
-            }
-            self.settling = Some(Settling::Typing);
-        }
         let read = self.port.read();
         let read = match self.framer.is_pending() {
             true => match tokio::time::timeout(gap, read).await {

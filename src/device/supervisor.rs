@@ -31,9 +31,6 @@ pub async fn supervise<S: Sink>(scanner: Scanner, sink: S) {
         match open(&mut life.scanner, &mut listener).await {
             Ok(opened) => {
                 pause = FIRST_PAUSE;
-                life.state.connected = true;
-                life.state.last_error = None;
-                life.tell();
                 let line = Line::new(opened, &life.scanner, life.trace.take());
                 life.serve(line).await;
             }
@@ -68,10 +65,21 @@ impl<S: Sink> Life<S> {
 
     /// Reads until the connection ends.
     async fn serve(&mut self, mut line: Line) {
+        let passed_over = match line.settle().await {
+            Ok(passed_over) => passed_over,
+            Err(error) => {
+                self.trace = line.end().0;
+                return self.lost(error);
+            }
+        };
+        self.state.connected = true;
+        self.state.last_error = None;
+        self.tell();
         let (frames, waiting) = mpsc::channel(WAITING_MAX);
         let (signals, mut to_send) = mpsc::channel::<Vec<u8>>(WAITING_MAX);
         let judge = tokio::spawn(judge(self.scanner.clone(), self.sink.clone(), waiting, signals));
         let pace = Duration::from_millis(self.scanner.spoken.definition.feedback.pace_ms.into());
+        self.record_broken(passed_over, &frames).await;
         let ended = loop {
             tokio::select! {
                 read = line.read() => match read {
@@ -94,16 +102,20 @@ impl<S: Sink> Life<S> {
         self.trace = trace;
         drop(to_send);
         self.lost(ended);
-        if let Some(Item::Broken(why, data)) = cut {
-            self.state.broken += 1;
-            let frame = DeviceFrame { data, broken: Some(why), bounced: false, retyped: Vec::new() };
-            if frames.send(frame).await.is_err() {
-                tracing::error!(device = %self.scanner.id, "Half a code was not recorded.");
-            }
-        }
+        self.record_broken(cut, &frames).await;
         drop(frames);
         if let Err(error) = judge.await {
             tracing::error!(device = %self.scanner.id, %error, "A verdict was not brought to its end.");
+        }
+    }
+
+    /// Passes on what is no code, at the beginning or the end of a connection.
+    async fn record_broken(&mut self, item: Option<Item>, frames: &mpsc::Sender<DeviceFrame>) {
+        let Some(Item::Broken(why, data)) = item else { return };
+        self.state.broken += 1;
+        let frame = DeviceFrame { data, broken: Some(why), bounced: false, retyped: Vec::new() };
+        if frames.send(frame).await.is_err() {
+            tracing::error!(device = %self.scanner.id, "Half a code was not recorded.");
         }
     }
 
