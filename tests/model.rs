@@ -48,6 +48,7 @@ enum Command {
     Leave { dock: usize, lead: bool },
     PutAside { dock: usize },
     LoadAt { dock: usize, order: usize },
+    Ship { dock: usize, order: usize },
     Retry { back: usize },
 }
 
@@ -75,6 +76,7 @@ fn command() -> impl Strategy<Value = Command> {
         2 => (0..DOCKS.len(), any::<bool>()).prop_map(|(dock, lead)| Command::Leave { dock, lead }),
         1 => (0..DOCKS.len()).prop_map(|dock| Command::PutAside { dock }),
         3 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::LoadAt { dock, order }),
+        2 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::Ship { dock, order }),
         2 => (0..5_usize).prop_map(|back| Command::Retry { back }),
     ]
 }
@@ -184,11 +186,7 @@ impl World {
         let order_id = |order: &usize| format!("SO-{order}");
         match command {
             Command::Open { station, order } => drop(self.scan(STATIONS[*station], &order_id(order))),
-            Command::Item { station, sku } => {
-                if self.scan(STATIONS[*station], SKUS[*sku]) == Code::AwaitingLot {
-                    self.scan(STATIONS[*station], "L1");
-                }
-            }
+            Command::Item { station, sku } => self.item(STATIONS[*station], SKUS[*sku]),
             Command::Twice { station } => {
                 self.scan(STATIONS[*station], "WB:C:QTY-2");
                 self.scan(STATIONS[*station], "A");
@@ -250,7 +248,27 @@ impl World {
             }
             Command::PutAside { dock } => drop(self.scan(DOCKS[*dock], "WB:C:PAUSE")),
             Command::LoadAt { dock, order } => drop(self.scan(DOCKS[*dock], &order_id(order))),
+            Command::Ship { dock, order } => self.ship(DOCKS[*dock], &order_id(order)),
             Command::Retry { back } => self.retry(*back),
+        }
+    }
+
+    fn item(&mut self, station: &str, sku: &str) {
+        if self.scan(station, sku) == Code::AwaitingLot {
+            self.scan(station, "L1");
+        }
+    }
+
+    /// All of an order at once, so that something reaches the truck: packed, bound, and loaded where it may be.
+    fn ship(&mut self, dock: &str, order: &str) {
+        self.scan("bench", "WB:C:PAUSE");
+        self.scan("bench", order);
+        for sku in SKUS.iter().flat_map(|sku| [sku; 3]) {
+            self.item("bench", sku);
+        }
+        for waybill in self.warehouse.state.order(order).unwrap().waybills.clone() {
+            self.scan("bench", waybill.as_str());
+            self.scan(dock, waybill.as_str());
         }
     }
 
