@@ -118,6 +118,80 @@ fn the_main_flow_without_any_configuration() {
 }
 
 #[test]
+fn a_hand_over_survives_a_restart_and_closes_when_nothing_speaks_against_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (served, mut client) = started(&folder);
+    client.must("/api/v1/operators", &json!({"id": "wang", "role": "lead"}));
+    for number in 1..=3 {
+        let (id, waybill) = (format!("SO-{number}"), format!("W{number}"));
+        client.must("/api/v1/orders", &order(&id, 1));
+        client.must("/api/v1/waybills", &json!({"number": waybill, "carrier": "ZTO", "orders": [id]}));
+        for (step, data) in [id.as_str(), "6901234567892", &waybill].into_iter().enumerate() {
+            client.scan(&format!("{id}-{step}"), "http-bench", data);
+        }
+    }
+    let (status, answer) = client.post("/api/v1/manifests", &json!({"id": "M-1", "carrier": "JD", "waybills": ["W1"]}));
+    assert!(status == 422 && answer.to_string().contains("goes with ZTO"), "{answer}");
+    let body = json!({"id": "M-1", "carrier": "ZTO", "departure": "2026-11-21T18:00:00+08:00", "orders": ["SO-1"], "waybills": ["W2"]});
+    let made = client.must("/api/v1/manifests", &body);
+    let code = made["results"][0]["scan_code"].as_str().unwrap().to_owned();
+    assert!(made["results"][0]["result"] == "created" && code.starts_with("WB:M:1:"), "{made}");
+    assert_eq!(client.must("/api/v1/manifests", &body)["results"][0]["result"], "unchanged");
+    for (field, value) in [("departure", json!("tonight")), ("orders", json!([]))] {
+        let mut wrong = json!({"id": "M-2", "carrier": "ZTO"});
+        wrong[field] = value;
+        assert_eq!(client.post("/api/v1/manifests", &wrong).0, 422, "{wrong}");
+    }
+    assert_eq!(client.scan("open", "http-load", &code), "opened");
+    assert_eq!(client.scan("foreign", "http-load", "W3"), "wrong_carrier");
+    let loaded =
+        client.post("/api/v1/scans", &json!({"id": "w1", "station": "http-load", "data": "W1", "operator": "wang"}));
+    assert_eq!(loaded.1["code"], "waybill_loaded");
+    drop(client);
+    assert!(served.terminate().success());
+
+    let served = Served::start(folder.path(), "");
+    let mut client = served.client();
+    let manifest = client.get("/api/v1/manifests/M-1");
+    assert_eq!((&manifest["state"], &manifest["station"]), (&json!("open"), &json!("http-load")));
+    assert_eq!(manifest["counts"], json!({"expected": 2, "loaded": 1, "missing": 1, "stopped": 0, "foreign": 1}));
+    assert_eq!(manifest["missing"], json!([{"waybill": "W2", "orders": ["SO-2"]}]));
+    let row = &manifest["loaded"][0];
+    assert_eq!((&row["waybill"], &row["operator"]), (&json!("W1"), &json!("wang")));
+    assert_eq!(manifest["foreign"][0]["waybill"], "W3");
+    for path in ["/station/http-load", "/"] {
+        let page = client.text("GET", path, "", "").1;
+        assert!(page.contains("M-1") && page.contains("1 / 2"), "{path}: {page}");
+    }
+    assert_eq!(client.get("/api/v1/stations/http-load")["manifest"]["missing"][0]["waybill"], "W2");
+    client.must("/api/v1/orders/SO-1/cancel", &json!({}));
+    assert!(client.text("GET", "/station/http-load", "", "").1.contains("必须卸下"), "the page says what comes off");
+    assert_eq!(client.scan("done-1", "http-load", "WB:C:DONE"), "order_cancelled");
+    assert_eq!(client.scan("unload", "http-load", "WB:C:UNLOAD"), "info");
+    assert_eq!(client.scan("off", "http-load", "W1"), "unloaded");
+    let mut done = |id: &str| {
+        let scan = json!({"id": id, "station": "http-load", "data": "WB:C:DONE", "operator": "wang"});
+        client.post("/api/v1/scans", &scan).1["code"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((done("done-2"), done("done-3")), ("wrong_step".into(), "closed".into()));
+    let manifest = client.get("/api/v1/manifests/M-1");
+    assert_eq!((&manifest["state"], &manifest["counts"]["loaded"]), (&json!("closed"), &json!(0)));
+    assert_eq!(client.text("GET", "/api/v1/manifests/M-9", "", "").0, 404);
+    let feed = client.get("/api/v1/events?after=0&limit=1000");
+    let events: Vec<&Value> = feed["events"].as_array().unwrap().iter().collect();
+    let of = |kind: &str| events.iter().find(|event| event["type"] == kind).unwrap_or_else(|| panic!("no {kind}"));
+    assert_eq!(of("manifest_opened")["data"]["work"]["manifest"], "M-1");
+    assert_eq!(of("manifest_closed")["data"]["work"]["manifest"], "M-1");
+    assert_eq!(of("waybill_loaded")["data"]["manifest"], "M-1");
+    assert_eq!(of("waybill_unloaded")["data"]["manifest"], "M-1");
+    let hits = client.get(&format!("/api/v1/search?q={code}"));
+    assert_eq!((&hits["hits"][0]["kind"], &hits["hits"][0]["id"]), (&json!("manifest"), &json!("M-1")));
+    drop(client);
+    assert!(served.terminate().success());
+    assert_clean(&folder.path().join("data"));
+}
+
+#[test]
 fn a_scan_sent_twice_counts_once_and_a_reused_id_is_a_conflict() {
     let folder = tempfile::tempdir().unwrap();
     let (_served, mut client) = started(&folder);

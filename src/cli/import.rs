@@ -9,12 +9,13 @@ use super::client::Client;
 use super::{Failure, Target, runtime, say};
 
 /// In this order, so that what refers to something comes after it.
-const KINDS: [(&str, &str); 5] = [
+const KINDS: [(&str, &str); 6] = [
     ("products", "/api/v1/products"),
     ("operators", "/api/v1/operators"),
     ("orders", "/api/v1/orders"),
     ("pick_lists", "/api/v1/pick-lists"),
     ("waybills", "/api/v1/waybills"),
+    ("manifests", "/api/v1/manifests"),
 ];
 
 /// Objects of one call.

@@ -13,6 +13,7 @@ pub mod event;
 pub mod gate;
 pub mod ids;
 pub mod invariants;
+pub mod manifest;
 pub mod memory;
 pub mod order;
 pub mod product;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
-use super::ids::{OperatorId, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo};
+use super::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo};
 use super::order::Identity;
 use super::verdict::{Code, Verdict};
 
@@ -114,6 +114,8 @@ pub enum Work {
     Waybill(WaybillNo),
     /// An order whose goods go back to the shelf.
     PutBack(OrderId),
+    /// A manifest, at the dock.
+    Manifest(ManifestId),
 }
 
 /// What a station remembers between two scans; it survives a restart.
@@ -205,6 +207,8 @@ pub enum Awaited {
     Unload,
     /// What is put back.
     PutBack,
+    /// A lead's word that a manifest leaves without what is missing.
+    Close,
     /// The badge of somebody who may override.
     OverrideBadge,
     /// Why the refusal may pass.

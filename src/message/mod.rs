@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::consolidation::{group_text, parcel_text, reason_text};
 pub use self::page::{Phrase, phrase};
-pub use self::verdict::{VerdictText, missing_why, order_stage, verdict_text};
+pub use self::verdict::{VerdictText, code_title, missing_why, order_stage, verdict_text};
 
 /// A language of the pages and messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

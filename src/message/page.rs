@@ -25,6 +25,7 @@ phrases! {
     Order "出库单" "Order";
     PickList "拣货单" "Pick list";
     Waybill "运单" "Waybill";
+    Manifest "交接清单" "Manifest";
     PuttingBack "放回" "Putting back";
     Sku "SKU" "SKU";
     Name "名称" "Name";
@@ -43,6 +44,12 @@ phrases! {
     Demanded "应发" "Demanded";
     Stage "阶段" "Stage";
     Carrier "承运商" "Carrier";
+    Departure "发车" "Departure";
+    Loaded "已装" "Loaded";
+    Missing "缺少" "Missing";
+    MustComeOff "必须卸下" "Must come off";
+    NoWaybillYet "还没有面单" "no waybill yet";
+    AndMore "还有" "and more:";
     Expected "应为" "Expected";
     Scanned "扫到" "Scanned";
     LinesDone "行已完成" "lines done";
@@ -66,6 +73,7 @@ phrases! {
     ScanWork "请扫拣货单、订单或面单" "Scan a pick list, an order or a waybill";
     ScanItem "请扫商品" "Scan an item";
     ScanWaybill "请扫面单" "Scan a waybill";
+    ScanManifest "请扫交接清单或面单" "Scan a manifest or a waybill";
     ScanAnything "请扫任意条码" "Scan any code";
     ThatScan "本次扫描：" "That scan:";
     ModePick "拣货" "pick";

@@ -7,6 +7,7 @@ mod bind;
 mod command;
 mod counting;
 mod draft;
+mod handover;
 mod item;
 mod load;
 mod meaning;
@@ -286,6 +287,7 @@ impl<'a> Desk<'a> {
         match (meaning.opens.first(), meaning.items.first()) {
             (Some(work), _) => self.inform_work(draft, work),
             (None, Some(item)) => draft.why(Why::AboutProduct).got(self.item_facts(item)),
+            (None, None) if meaning.manifest.is_some() => draft.why(Why::AboutManifest),
             (None, None) if meaning.parcel.is_some() => draft.why(Why::AboutParcel),
             (None, None) => draft.why(Why::AboutPlace),
         }

@@ -1,6 +1,7 @@
 //! The API of the contract. Bodies are dtos of this folder; unknown fields are refused by name.
 
 mod events;
+mod manifests;
 mod orders;
 mod pin;
 mod plan;
@@ -25,6 +26,8 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/orders", post(things::orders::<B>))
         .route("/api/v1/pick-lists", post(things::pick_lists::<B>))
         .route("/api/v1/waybills", post(things::waybills::<B>))
+        .route("/api/v1/manifests", post(things::manifests::<B>))
+        .route("/api/v1/manifests/{id}", get(manifests::manifest::<B>))
         .route("/api/v1/operators", post(things::operators::<B>))
         .route("/api/v1/scans", post(scans::scan::<B>))
         .route("/api/v1/orders/{id}", get(orders::order::<B>))

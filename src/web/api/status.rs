@@ -27,7 +27,7 @@ pub(super) async fn station<B: Backend>(
         "id": id, "mode": view.rules.mode, "operator": view.operator, "work": view.work,
         "latched": view.latched.as_ref().map(|verdict| verdict_json(verdict, language)),
         "awaiting": view.awaiting, "verdict": shown.map(|shown| verdict_json(&shown.verdict, language)), "reading": reading,
-        "lines": view.lines, "done": view.done, "unbound": view.unbound, "devices": devices, "recording": backend.health() == LedgerHealth::Good,
+        "manifest": view.manifest, "lines": view.lines, "done": view.done, "unbound": view.unbound, "devices": devices, "recording": backend.health() == LedgerHealth::Good,
     })))
 }
 

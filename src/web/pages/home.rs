@@ -85,7 +85,13 @@ fn station_card(rules: &StationRules, view: &StationView, devices: &[DeviceView]
                 strong { (rules.id) }
                 @if view.latched.is_some() { span.bad { "✕ " (say(Phrase::AlarmOpen)) } }
                 span { (view.operator.as_deref().unwrap_or(say(Phrase::NobodySignedIn))) }
-                span { @match &view.work { Some(work) => { (work.id) " · " (view.lines.len()) " " (say(Phrase::LinesOpen)) }, None => (say(Phrase::NothingOpen)) } }
+                span {
+                    @match (&view.manifest, &view.work) {
+                        (Some(open), _) => { (open.id) " · " (open.loaded) " / " (open.expected) },
+                        (None, Some(work)) => { (work.id) " · " (view.lines.len()) " " (say(Phrase::LinesOpen)) },
+                        (None, None) => (say(Phrase::NothingOpen)),
+                    }
+                }
                 @for device in devices.iter().filter(|device| device.station == rules.id) {
                     span class=[(!device.connected).then_some("bad")] { (if device.connected { "▣ " } else { "✕ " }) (device.name) }
                 }
