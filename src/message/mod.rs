@@ -2,12 +2,14 @@
 //!
 //! A refusal says what was expected, what was scanned, that nothing was counted, and what to do next.
 
+mod notice;
 mod page;
 mod verdict;
 mod why;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::notice::{Notice, hold_reason, notice_text};
 pub use self::page::{Phrase, phrase};
 pub use self::verdict::{VerdictText, missing_why, order_stage, verdict_text};
 

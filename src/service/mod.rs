@@ -6,11 +6,12 @@ mod pin;
 mod pipeline;
 mod plugged;
 mod run;
+mod targets;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::{broadcast, watch};
 
@@ -27,6 +28,7 @@ use crate::domain::station::StationRules;
 use crate::ledger::{Folder, Health, LedgerError, Reader, Writer};
 use crate::message::Language;
 use crate::telemetry::Metrics;
+use crate::upstream::Outlet;
 use crate::web::backend::Shown;
 
 pub use self::devices::{DeviceError, scanners};
@@ -58,6 +60,8 @@ struct Parts {
     /// The nodes that are read.
     claims: Claims,
     unresolved: Mutex<Vec<(StationId, ScanId)>>,
+    /// Who is told what happened, once that has begun.
+    targets: OnceLock<Vec<Outlet>>,
     /// Hashes PINs.
     pins: PinHasher,
     updates: broadcast::Sender<StationId>,
@@ -104,6 +108,7 @@ impl Core {
             library: Library::with_folder(config.protocols.as_deref()).into(),
             claims: Claims::default(),
             unresolved: Mutex::default(),
+            targets: OnceLock::new(),
             pins: PinHasher::default(),
             updates: broadcast::Sender::new(UPDATES_MAX),
             feed: watch::Sender::new(feed),

@@ -5,6 +5,7 @@ mod orders;
 mod pin;
 mod scans;
 mod status;
+mod targets;
 mod things;
 
 use axum::Router;
@@ -35,6 +36,8 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/stations/{id}", get(status::station::<B>))
         .route("/api/v1/stations/{id}/pin", post(pin::enter::<B>))
         .route("/api/v1/devices", get(status::devices::<B>))
+        .route("/api/v1/targets", get(targets::targets::<B>))
+        .route("/api/v1/targets/{name}/retry", post(targets::retry::<B>))
         .route("/healthz", get(status::healthz))
         .route("/readyz", get(status::readyz::<B>))
         .route("/metrics", get(status::metrics::<B>))
