@@ -201,13 +201,16 @@ fn check_kind(target: &TargetSettings, reader: &mut Reader<'_>) {
         Some(TargetKind::Webhook | TargetKind::Robot) => {
             if target.url.is_none() {
                 problem("has no url", "write url = \"https://erp.example/waybind\"");
-            } else if let Err(wrong) = target.uri() {
-                problem(&format!("can't be reached: {wrong}"), "write url = \"https://erp.example/waybind\"");
             }
             if target.path.is_some() {
                 problem("has a path", "only a file has one");
             }
         }
+    }
+    if target.url.is_some()
+        && let Err(wrong) = target.uri()
+    {
+        problem(&format!("can't be reached: {wrong}"), "write url = \"https://erp.example/waybind\"");
     }
     match (target.kind, target.format) {
         (Some(TargetKind::Robot), None) => {
