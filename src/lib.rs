@@ -25,6 +25,7 @@ pub mod protocol;
 pub mod service;
 pub mod sim;
 pub mod telemetry;
+pub mod upstream;
 pub mod web;
 
 /// The documents of the project.
@@ -45,5 +46,7 @@ pub mod docs {
         pub mod d0004 {}
         #[doc = include_str!("docs/decisions/0005-usb-devices.md")]
         pub mod d0005 {}
+        #[doc = include_str!("docs/decisions/0006-targets.md")]
+        pub mod d0006 {}
     }
 }

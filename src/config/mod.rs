@@ -3,6 +3,7 @@
 mod file;
 mod protocols;
 mod stations;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use jiff::tz::TimeZone;
 pub use self::file::{Problem, Secret};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
+pub use self::targets::{RobotFormat, Secrets, TargetKind, TargetSettings};
 
 use self::file::{Reader, section};
 use crate::domain::decide::OVERRIDABLE;
@@ -43,6 +45,8 @@ section! {
         station: Vec<StationSettings> = Vec::new(), tables;
         /// The scanners.
         device: Vec<DeviceSettings> = Vec::new(), tables;
+        /// Who is told what happened.
+        target: Vec<TargetSettings> = Vec::new(), tables;
         /// Tokens for the API; beyond loopback it asks for one.
         token: Vec<TokenSettings> = Vec::new(), tables;
     }
@@ -112,7 +116,7 @@ impl Config {
     fn override_with(&mut self, key: &str, value: &str, reader: &mut Reader<'_>) {
         let single = format!("{key} = {value}\n");
         let quoted = format!("{key} = {}\n", toml::Value::String(value.to_owned()));
-        if !Config::KEYS.contains(&key) || ["station", "device", "token"].contains(&key) {
+        if !Config::KEYS.contains(&key) || ["station", "device", "target", "token"].contains(&key) {
             return;
         }
         let parsed = Config::parse_one(&single).or_else(|_| Config::parse_one(&quoted));
@@ -147,6 +151,7 @@ impl Config {
             );
         }
         stations::check(self, library, reader);
+        targets::check(&self.target, reader);
         for token in &self.token {
             if token.sha256.len() != 64 || !token.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                 reader.problem(
@@ -176,8 +181,12 @@ impl Config {
 }
 
 /// The tables of the file with their keys.
-const SECTIONS: &[(&str, &[&str])] =
-    &[("station", StationSettings::KEYS), ("device", DeviceSettings::KEYS), ("token", TokenSettings::KEYS)];
+const SECTIONS: &[(&str, &[&str])] = &[
+    ("station", StationSettings::KEYS),
+    ("device", DeviceSettings::KEYS),
+    ("target", TargetSettings::KEYS),
+    ("token", TokenSettings::KEYS),
+];
 
 /// A station's mode, or what it is without one.
 pub(super) const MODE_DEFAULT: Mode = Mode::Bench;
@@ -239,6 +248,55 @@ mod tests {
         assert!(told.iter().any(|line| line.contains("language")), "the nearest name is offered");
         assert!(told.iter().any(|line| line.contains("\"sign_in\" belongs to a [[station]]")), "{told:#?}");
         assert_eq!(told.len(), expected.len(), "{told:#?}");
+    }
+
+    #[test]
+    fn every_mistake_of_a_target_is_told() {
+        let text = [
+            "[[target]]",
+            "name = \"ERP 1\"",
+            "kind = \"webhook\"",
+            "url = \"ftp://erp\"",
+            "secret = \"whsec_***\"",
+            "evnts = [\"*\"]",
+            "[[target]]",
+            "name = \"log\"",
+            "kind = \"file\"",
+            "secret = { file = \"/nowhere/secret\" }",
+            "[[target]]",
+            "name = \"log\"",
+            "kind = \"robot\"",
+            "url = \"http://robot/send\"",
+            "events = [\"Order Held\"]",
+        ]
+        .join("\n");
+        let told = problems(&text);
+        let expected = [
+            "line 1: a target's name is \"ERP 1\"",
+            "line 1: target \"ERP 1\" can't be reached",
+            "line 1: target \"ERP 1\": what follows whsec_",
+            "line 6: there is no key \"evnts\" (the nearest is \"events\")",
+            "line 7: target \"log\" has no path",
+            "line 7: target \"log\": the secret's file",
+            "line 11: target \"log\" stands twice",
+            "line 11: target \"log\" does not say whose robot",
+            "line 11: target \"log\": no event is called \"Order Held\"",
+        ];
+        for start in expected {
+            assert!(told.iter().any(|line| line.starts_with(start)), "{start} is not among {told:#?}");
+        }
+        assert_eq!(told.len(), expected.len(), "{told:#?}");
+    }
+
+    #[test]
+    fn a_target_has_one_secret_or_several() {
+        let keys = |secret: &str| {
+            let text =
+                format!("[[target]]\nname = \"erp\"\nkind = \"webhook\"\nurl = \"http://erp/\"\nsecret = {secret}");
+            Config::parse(&text, &BTreeMap::new()).expect("right").target[0].secret.keys().expect("right")
+        };
+        assert_eq!(keys("\"whsec_AAEC\""), [vec![0, 1, 2]]);
+        assert_eq!(keys("[\"whsec_AAEC\", \"plain\"]"), [vec![0, 1, 2], b"plain".to_vec()]);
     }
 
     #[test]

@@ -92,6 +92,14 @@ impl Reader {
         self.with(|conn| feed::after(conn, cursor, limit))
     }
 
+    /// Facts after a cursor, oldest first: at most so many, and of not much more than so many bytes.
+    ///
+    /// # Errors
+    /// The feed can't be read.
+    pub fn events_within(&self, cursor: u64, limit: usize, bytes: usize) -> Result<Vec<FeedEvent>, LedgerError> {
+        self.with(|conn| feed::within(conn, cursor, limit, bytes))
+    }
+
     /// An order's story: every fact, refusals too.
     ///
     /// # Errors

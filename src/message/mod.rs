@@ -3,6 +3,7 @@
 //! A refusal says what was expected, what was scanned, that nothing was counted, and what to do next.
 
 mod consolidation;
+mod notice;
 mod page;
 mod verdict;
 mod why;
@@ -10,6 +11,7 @@ mod why;
 use serde::{Deserialize, Serialize};
 
 pub use self::consolidation::{group_text, parcel_text, reason_text};
+pub use self::notice::{Notice, hold_reason, notice_text};
 pub use self::page::{Phrase, phrase};
 pub use self::verdict::{VerdictText, code_title, missing_why, order_stage, verdict_text};
 

@@ -85,6 +85,10 @@ phrases! {
     ScannerGone "扫描枪断开" "scanner gone";
     NotConfigured "已插入但未配置的扫描枪" "Scanners that are plugged in and not configured";
     AddToConfiguration "加入配置文件后重启 waybind：" "Add this to the configuration and restart waybind:";
+    TargetsBehind "未送达的事件" "Events that were not delivered";
+    Waiting "条待发" "waiting";
+    Since "最早" "the oldest of";
+    DeadLetters "条被拒收" "refused";
     LedgerGood "记录正常" "recording";
     LedgerStopped "无法记录" "Nothing can be recorded";
     SoundOn "打开声音" "sound on";

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::task::spawn_blocking;
 
+use super::targets::exposition;
 use super::{Core, held, random, unread};
 use crate::barcode::codes::SiteKey;
 use crate::device::{DeviceState, Scanner};
@@ -21,7 +22,8 @@ use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, W
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, PluggedView, Secrets, Shown, Unavailable,
+    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, PluggedView, Secrets, Shown, TargetView,
+    Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
@@ -48,7 +50,7 @@ fn record(transaction: &mut WriteTransaction<'_>, caller: &Caller, outcome: &Out
 }
 
 impl Core {
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Reader) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, Unavailable> {
@@ -231,7 +233,7 @@ impl Backend for Core {
         }
     }
 
-    fn metrics(&self) -> String {
+    async fn metrics(&self) -> String {
         let mut text = self.parts.metrics.exposition();
         text.push_str(
             "# HELP waybind_device_connected Whether a scanner is there.\n# TYPE waybind_device_connected gauge\n",
@@ -245,7 +247,19 @@ impl Backend for Core {
         }
         let recording = u8::from(self.health() == LedgerHealth::Good);
         text.push_str(&format!("# HELP waybind_recording Whether the ledger can be written.\n# TYPE waybind_recording gauge\nwaybind_recording {recording}\n"));
+        if let Ok(targets) = self.target_views().await {
+            text.push_str(&exposition(&targets));
+        }
         text
+    }
+
+    async fn targets(&self) -> Result<Vec<TargetView>, Unavailable> {
+        self.target_views().await
+    }
+
+    fn send_again(&self, target: &str, ids: Option<Vec<String>>) -> Option<usize> {
+        let outlet = self.outlets().iter().find(|outlet| &*outlet.name == target)?;
+        Some(outlet.send_again(ids.as_deref()))
     }
 
     fn key(&self) -> SiteKey {

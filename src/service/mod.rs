@@ -6,11 +6,12 @@ mod pin;
 mod pipeline;
 mod plugged;
 mod run;
+mod targets;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::{Semaphore, broadcast, watch};
 
@@ -27,6 +28,7 @@ use crate::domain::station::StationRules;
 use crate::ledger::{Folder, Health, LedgerError, Reader, Writer};
 use crate::message::Language;
 use crate::telemetry::Metrics;
+use crate::upstream::Outlet;
 use crate::web::backend::Shown;
 
 pub use self::devices::{DeviceError, scanners};
@@ -60,6 +62,8 @@ struct Parts {
     unresolved: Mutex<Vec<(StationId, ScanId)>>,
     /// PINs that are checked at once.
     pin_turns: Semaphore,
+    /// Who is told what happened, once that has begun.
+    targets: OnceLock<Vec<Outlet>>,
     /// Hashes PINs.
     pins: PinHasher,
     updates: broadcast::Sender<StationId>,
@@ -107,6 +111,7 @@ impl Core {
             plugs: Plugs::default(),
             unresolved: Mutex::default(),
             pin_turns: Semaphore::new(PIN_TURNS),
+            targets: OnceLock::new(),
             pins: PinHasher::default(),
             updates: broadcast::Sender::new(UPDATES_MAX),
             feed: watch::Sender::new(feed),

@@ -2,6 +2,7 @@
 //!
 //! The service runs as a process of its own, as it would in a warehouse; the clients share the machine with it.
 
+mod drain;
 mod service;
 mod wire;
 
@@ -74,6 +75,7 @@ fn measure(settings: &Settings, base: &Path) -> Result<(), Failure> {
     ))?;
     drop(small);
     wire::measure(&base.join("wire"), span, floor)?;
+    drain::measure(&base.join("drain"))?;
 
     let folder = base.join("large");
     let large = Service::start(&folder, "")?;

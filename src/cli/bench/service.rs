@@ -102,6 +102,16 @@ impl Service {
         both.ok_or_else(|| Failure::Failed("the metrics don't say how long scans took".into()))
     }
 
+    /// How many events wait for the first target, and how many it took.
+    pub(super) fn target(&self) -> Result<(u64, u64), Failure> {
+        let called = Client::connect(self.address).and_then(|mut client| client.call("GET", "/api/v1/targets", ""));
+        let (_, answer) = called.map_err(failed)?;
+        let answer: Value = serde_json::from_slice(&answer).map_err(|error| Failure::failed(&error))?;
+        let target = &answer["targets"][0];
+        let both = target["depth"].as_u64().zip(target["delivered"].as_u64());
+        both.ok_or_else(|| Failure::Failed("the service does not say how its target is".into()))
+    }
+
     pub(super) fn one_station(&self, span: Duration) -> Result<Duration, Failure> {
         let mut client = Client::connect(self.address).map_err(failed)?;
         Ok(median(client.scan_for(0, span)?))

@@ -7,6 +7,7 @@ mod pin;
 mod plan;
 mod scans;
 mod status;
+mod targets;
 mod things;
 
 use axum::Router;
@@ -41,6 +42,8 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/stations/{id}", get(status::station::<B>))
         .route("/api/v1/stations/{id}/pin", post(pin::enter::<B>))
         .route("/api/v1/devices", get(status::devices::<B>))
+        .route("/api/v1/targets", get(targets::targets::<B>))
+        .route("/api/v1/targets/{name}/retry", post(targets::retry::<B>))
         .route("/healthz", get(status::healthz))
         .route("/readyz", get(status::readyz::<B>))
         .route("/metrics", get(status::metrics::<B>))

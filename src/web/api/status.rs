@@ -49,7 +49,7 @@ pub(super) async fn readyz<B: Backend>(State(backend): State<B>) -> Response {
 }
 
 pub(super) async fn metrics<B: Backend>(State(backend): State<B>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], backend.metrics()).into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], backend.metrics().await).into_response()
 }
 
 pub(super) async fn openapi() -> Response {

@@ -11,7 +11,7 @@ use super::view::{StationView, station_view};
 use crate::domain::order::Order;
 use crate::domain::station::StationRules;
 use crate::message::{Language, Phrase, order_stage, phrase};
-use crate::web::backend::{Backend, DeviceView, LedgerHealth, PluggedView};
+use crate::web::backend::{Backend, DeviceView, LedgerHealth, PluggedView, TargetView};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 
@@ -29,6 +29,7 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
         })
         .await?;
     let unread: Vec<PluggedView> = backend.unread_devices().await;
+    let targets = backend.targets().await?;
     let say = |name| phrase(name, language);
     let content = html! {
         main.overview {
@@ -36,6 +37,7 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
             @if let LedgerHealth::Stopped(why) | LedgerHealth::Recovery(why) = backend.health() {
                 p.alarm role="alert" { strong { (say(Phrase::LedgerStopped)) } " " (why) }
             }
+            (troubled(&targets, language))
             h2 { (say(Phrase::Stations)) }
             ul.stations { @for (rules, view) in &views { (station_card(rules, view, &backend.devices(), language)) } }
             (offers(&unread, language))
@@ -45,6 +47,27 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
         }
     };
     Ok(Page(layout(say(Phrase::Overview), language, "home", Some("home.js"), &content)).into_response())
+}
+
+/// Targets that somebody should look at: behind for minutes, or refusing events.
+fn troubled(targets: &[TargetView], language: Language) -> Markup {
+    let say = |name| phrase(name, language);
+    let troubled: Vec<&TargetView> = targets.iter().filter(|target| target.behind || target.dead > 0).collect();
+    html! {
+        @if !troubled.is_empty() {
+            section.targets role="status" {
+                h2 { (say(Phrase::TargetsBehind)) }
+                ul { @for target in troubled {
+                    li {
+                        strong { (target.name) }
+                        @if target.behind { span.bad { " ✕ " (target.depth) " " (say(Phrase::Waiting)) @if let Some(oldest) = &target.oldest { " · " (say(Phrase::Since)) " " (oldest) } } }
+                        @if target.dead > 0 { span.bad { " ✕ " (target.dead) " " (say(Phrase::DeadLetters)) } }
+                        @if let Some(error) = &target.last_error { " · " (error) }
+                    }
+                } }
+            }
+        }
+    }
 }
 
 /// Scanners that are plugged in and not configured, each with the lines that configure it. A keyboard or a cable of which
