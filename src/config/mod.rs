@@ -1,6 +1,7 @@
 //! The configuration: one TOML file, every key with a default, every mistake told at once with its line.
 
 mod file;
+mod headers;
 mod protocols;
 mod stations;
 
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 
 pub use self::file::{Problem, Secret};
+pub use self::headers::{HeadersError, headers};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
 
