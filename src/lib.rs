@@ -16,9 +16,11 @@
 pub mod barcode;
 pub mod cli;
 pub mod clock;
+pub mod codec;
 pub mod config;
 pub mod device;
 pub mod domain;
+pub mod intake;
 pub mod ledger;
 pub mod message;
 pub mod protocol;

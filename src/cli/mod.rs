@@ -63,9 +63,16 @@ enum Command {
     },
     /// Take products, orders, pick lists, waybills and operators from files.
     Import {
-        /// JSON files: an object whose fields are `products`, `orders`, `pick_lists`, `waybills` and `operators`.
-        #[arg(required = true)]
+        /// JSON files (an object whose fields are `products`, `orders`, `pick_lists`, `waybills` and `operators`),
+        /// workbooks (.xlsx) and text tables (.csv, .tsv), with Chinese or English headers.
+        #[arg(required_unless_present = "template")]
         files: Vec<PathBuf>,
+        /// Write an empty workbook with Chinese headers to this file.
+        #[arg(long, conflicts_with_all = ["files", "mapping"])]
+        template: Option<PathBuf>,
+        /// A TOML file with a warehouse's own names of sheets, headers and values.
+        #[arg(long)]
+        mapping: Option<PathBuf>,
         #[command(flatten)]
         target: Target,
     },
@@ -247,7 +254,8 @@ fn execute(command: Command) -> Result<(), Failure> {
             serve::serve(&config)
         }
         Command::Demo { listen, data, fast, exit, traces } => serve::demo(listen, data, fast, exit, traces),
-        Command::Import { files, target } => import::import(&files, &target),
+        Command::Import { template: Some(file), .. } => import::template(&file),
+        Command::Import { files, mapping, target, .. } => import::import(&files, mapping.as_deref(), &target),
         Command::Decode { jsonl: true, .. } => decode::lines(),
         Command::Decode { text, .. } => decode::one(&text.unwrap_or_default()),
         Command::Ledger { action, data, json } => ledger::ledger(&action, &load(None, data.as_deref())?, json),

@@ -1,6 +1,7 @@
 //! The configuration: one TOML file, every key with a default, every mistake told at once with its line.
 
 mod file;
+mod headers;
 mod protocols;
 mod stations;
 mod targets;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 
 pub use self::file::{Problem, Secret};
+pub use self::headers::{HeadersError, headers};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
 pub use self::targets::{RobotFormat, Secrets, TargetKind, TargetSettings};

@@ -1,0 +1,3 @@
+//! Bytes in, bytes out; one heavy crate each. No files, sockets or clock.
+
+pub mod sheet;
