@@ -19,6 +19,7 @@ pub mod clock;
 pub mod config;
 pub mod device;
 pub mod domain;
+pub mod label;
 pub mod ledger;
 pub mod message;
 pub mod protocol;
