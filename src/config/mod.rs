@@ -1,8 +1,10 @@
 //! The configuration: one TOML file, every key with a default, every mistake told at once with its line.
 
 mod file;
+mod fonts;
 mod protocols;
 mod stations;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,8 +13,10 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 
 pub use self::file::{Problem, Secret};
+pub use self::fonts::find_fonts;
 pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
+pub use self::templates::{TemplateError, TemplateFile, Templates, parse_template};
 
 use self::file::{Reader, section};
 use crate::domain::decide::OVERRIDABLE;
@@ -39,6 +43,10 @@ section! {
         overridable: Vec<Code> = vec![Code::Unreadable, Code::WrongLocation, Code::WrongSlot, Code::WrongRevision, Code::WrongLot, Code::Expired];
         /// A folder with further scanner definitions.
         protocols: Option<PathBuf> = None;
+        /// A folder with further label templates.
+        templates: Option<PathBuf> = None;
+        /// Font files for labels, before the installed ones.
+        fonts: Vec<PathBuf> = Vec::new();
         /// The stations; without any there are `http-pick`, `http-pack`, `http-bench`, `http-load` and `http-info`.
         station: Vec<StationSettings> = Vec::new(), tables;
         /// The scanners.

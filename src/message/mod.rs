@@ -3,12 +3,14 @@
 //! A refusal says what was expected, what was scanned, that nothing was counted, and what to do next.
 
 mod page;
+mod sheet;
 mod verdict;
 mod why;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::page::{Phrase, phrase};
+pub use self::sheet::{COMMANDS, role_name};
 pub use self::verdict::{VerdictText, missing_why, order_stage, verdict_text};
 
 /// A language of the pages and messages.
