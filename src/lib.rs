@@ -21,6 +21,7 @@ pub mod config;
 pub mod device;
 pub mod domain;
 pub mod intake;
+pub mod label;
 pub mod ledger;
 pub mod message;
 pub mod protocol;

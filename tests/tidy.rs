@@ -121,24 +121,26 @@ fn the_pure_floor_is_pure() {
         "toml::",
         "serde_json",
     ];
+    let codecs = ["toml::", "serde_json", "std::thread"];
     let mut seen = 0;
     let mut broken = Vec::new();
-    for source in sources().iter().filter(|source| floor(&room(&source.name)) == 0) {
+    for source in sources().iter().filter(|source| floor(&room(&source.name)) < 2) {
         seen += 1;
+        let may = if floor(&room(&source.name)) == 1 { &codecs[..] } else { &[] };
         for (number, line) in
             production(&source.text).lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
         {
-            for word in forbidden.iter().filter(|word| line.contains(**word)) {
+            for word in forbidden.iter().filter(|word| line.contains(**word) && !may.contains(*word)) {
                 broken.push(format!("{}:{}: {word}", source.name, number + 1));
             }
         }
     }
-    report("forbidden names on floor 0", seen, &broken);
+    report("forbidden names on floors 0 and 1", seen, &broken);
 }
 
 #[test]
 fn each_heavy_thing_has_one_room() {
-    let rooms: [(&str, &[&str]); 10] = [
+    let rooms: [(&str, &[&str]); 16] = [
         ("rusqlite::", &["ledger"]),
         ("Timestamp::now", &["clock"]),
         ("clock_gettime", &["clock"]),
@@ -149,6 +151,12 @@ fn each_heavy_thing_has_one_room() {
         ("rust_xlsxwriter::", &["codec"]),
         ("encoding_rs::", &["codec"]),
         ("csv::", &["codec"]),
+        ("printpdf::", &["codec"]),
+        ("allsorts::", &["codec"]),
+        ("ab_glyph::", &["codec"]),
+        ("fast_qr::", &["codec"]),
+        ("rqrr::", &["codec"]),
+        ("rxing::", &["codec"]),
     ];
     let mut seen = 0;
     let mut broken = Vec::new();

@@ -5,11 +5,13 @@ mod client;
 mod decode;
 mod devices;
 mod import;
+mod label;
 mod ledger;
 mod probe;
 mod replay;
 mod selftest;
 mod serve;
+mod sheet;
 mod token;
 
 use std::collections::BTreeMap;
@@ -84,6 +86,25 @@ enum Command {
         /// What was scanned; write ␝ or \u001d for the group separator.
         #[arg(required_unless_present = "jsonl")]
         text: Option<String>,
+    },
+    /// Templates and labels.
+    Label {
+        #[command(subcommand)]
+        action: label::Action,
+    },
+    /// Print commands, badges or the set-up codes of scanners on A4.
+    Sheet {
+        /// Which of them.
+        #[arg(value_enum)]
+        kind: sheet::Kind,
+        /// The PDF file.
+        #[arg(short, long)]
+        output: PathBuf,
+        /// The language; the configuration's if not given, English where no font has Chinese characters.
+        #[arg(long, value_enum)]
+        language: Option<label::LanguageName>,
+        #[command(flatten)]
+        target: Target,
     },
     /// Prove, export or measure the ledger.
     Ledger {
@@ -258,6 +279,8 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Import { files, mapping, target, .. } => import::import(&files, mapping.as_deref(), &target),
         Command::Decode { jsonl: true, .. } => decode::lines(),
         Command::Decode { text, .. } => decode::one(&text.unwrap_or_default()),
+        Command::Label { action } => label::label(&action),
+        Command::Sheet { kind, output, language, target } => sheet::sheet(kind, &target, language, &output),
         Command::Ledger { action, data, json } => ledger::ledger(&action, &load(None, data.as_deref())?, json),
         Command::Replay { trace, station, target } => replay::replay(&trace, station, &target),
         Command::Devices { action, target } => match action {

@@ -1,10 +1,12 @@
 //! The configuration: one TOML file, every key with a default, every mistake told at once with its line.
 
 mod file;
+mod fonts;
 mod headers;
 mod protocols;
 mod stations;
 mod targets;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,10 +15,12 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 
 pub use self::file::{Problem, Secret};
+pub use self::fonts::find_fonts;
 pub use self::headers::{HeadersError, headers};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
 pub use self::targets::{RobotFormat, Secrets, TargetKind, TargetSettings};
+pub use self::templates::{TemplateError, TemplateFile, Templates, parse_template};
 
 use self::file::{Reader, section};
 use crate::domain::decide::OVERRIDABLE;
@@ -43,6 +47,10 @@ section! {
         overridable: Vec<Code> = vec![Code::Unreadable, Code::WrongLocation, Code::WrongSlot, Code::WrongRevision, Code::WrongLot, Code::Expired];
         /// A folder with further scanner definitions.
         protocols: Option<PathBuf> = None;
+        /// A folder with further label templates.
+        templates: Option<PathBuf> = None;
+        /// Font files for labels, before the installed ones.
+        fonts: Vec<PathBuf> = Vec::new();
         /// The stations; without any there are `http-pick`, `http-pack`, `http-bench`, `http-load` and `http-info`.
         station: Vec<StationSettings> = Vec::new(), tables;
         /// The scanners.
@@ -151,6 +159,14 @@ impl Config {
                 format!("there is no time zone \"{}\"", self.time_zone),
                 "use an IANA name such as Asia/Shanghai",
             );
+        }
+        for font in self.fonts.iter().filter(|font| !font.is_file()) {
+            let message = format!("there is no font file {}", font.display());
+            reader.problem(reader.line_of("fonts"), message, "name a .ttf, .otf or .ttc file");
+        }
+        if let Some(folder) = self.templates.as_ref().filter(|folder| !folder.is_dir()) {
+            let message = format!("there is no folder {}", folder.display());
+            reader.problem(reader.line_of("templates"), message, "name the folder with your label templates");
         }
         stations::check(self, library, reader);
         targets::check(&self.target, reader);

@@ -5,6 +5,7 @@ mod devices;
 mod pin;
 mod pipeline;
 mod plugged;
+mod press;
 mod run;
 mod targets;
 
@@ -33,6 +34,7 @@ use crate::web::backend::Shown;
 
 pub use self::devices::{DeviceError, scanners};
 pub use self::plugged::unread;
+pub use self::press::{Format, Press, PressError};
 pub use self::run::{Running, ServeError, serve, start};
 
 /// Updates that a slow page may miss before it is told to look anew.
@@ -90,7 +92,7 @@ impl Core {
         let reader = Reader::open(&folder)?;
         let rules = config.rules();
         let site = Site {
-            key: site_key(&folder.site_key())?,
+            key: open_key(&folder)?,
             stations: rules.iter().map(|rules| (rules.id.clone(), rules.clone())).collect(),
             ignore: config.ignore.clone(),
             overridable: config.overridable.clone(),
@@ -175,6 +177,14 @@ impl Core {
 
 /// PINs that are checked at once: more than people type in one second, fewer than would keep pages waiting.
 const PIN_TURNS: usize = 8;
+
+/// The key of a data folder's codes; made where there is none.
+///
+/// # Errors
+/// It can't be read or made.
+pub fn open_key(folder: &Folder) -> Result<SiteKey, LedgerError> {
+    site_key(&folder.site_key())
+}
 
 /// The site's key: made at the first start, in a file that only its owner reads.
 fn site_key(path: &PathBuf) -> Result<SiteKey, LedgerError> {
