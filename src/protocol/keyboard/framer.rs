@@ -62,6 +62,8 @@ pub struct KeyboardFramer {
     last: Option<Duration>,
     /// Until when a new code may be the rest of one that was given up.
     rest: Option<Duration>,
+    /// The last event was that Shift, Ctrl or Alt went down before a code: they are part of what comes.
+    prelude: bool,
     /// An end key was the last key: a carriage return or line feed belongs to it.
     ended: bool,
 }
@@ -82,6 +84,7 @@ impl KeyboardFramer {
             fault: None,
             last: None,
             rest: None,
+            prelude: false,
             ended: false,
         }
     }
@@ -131,12 +134,14 @@ impl KeyboardFramer {
     pub fn dropped(&mut self) {
         self.break_off("the kernel lost keys of this code");
         self.held = Held::default();
+        self.prelude = false;
         self.number = None;
         self.last = None;
     }
 
     /// Says that no event came for [`KeyboardFramer::gap_ms`]: that ends a code where the definition says so, else half
-    /// a code is given up. Keys that are still held, and Caps Lock, are forgotten.
+    /// a code is given up. Keys that are still held, and Caps Lock, are forgotten: a scanner that did not say that it let
+    /// go of Shift must not garble its next code. What it pressed last, before any character, it goes on holding.
     pub fn pause(&mut self, items: &mut Vec<Item>) {
         if self.is_pending() {
             if self.number.is_some() {
@@ -149,7 +154,9 @@ impl KeyboardFramer {
             self.rest = self.last.filter(|_| may_go_on).map(|last| last.saturating_add(self.gap + REST));
             self.finish(items);
         }
-        self.held = Held::default();
+        if !self.prelude {
+            self.held = Held::default();
+        }
         self.caps = false;
         self.ended = false;
         self.last = None;
@@ -166,6 +173,7 @@ impl KeyboardFramer {
             self.number = None;
         }
         self.held.set(event.code, event.value == 1);
+        self.prelude = event.value == 1 && !self.is_pending();
         if had_alt
             && !self.alt()
             && let Some(number) = self.number.take()
@@ -186,6 +194,7 @@ impl KeyboardFramer {
     }
 
     fn down(&mut self, key: Key, at: Duration, items: &mut Vec<Item>) {
+        self.prelude = false;
         let ctrl = self.held.any(&[LEFTCTRL, RIGHTCTRL]);
         if self.settings.end.iter().any(|end| end.key == key && (ctrl || !end.ctrl)) {
             if self.number.is_some() {
