@@ -59,7 +59,8 @@ fn version(conn: &Connection) -> Result<i64, LedgerError> {
         .map_err(LedgerError::sqlite("can't read the schema's version"))
 }
 
-fn check_version(conn: &Connection) -> Result<usize, LedgerError> {
+/// Refuses a database of a newer waybind; answers which schema it has.
+pub(super) fn check_version(conn: &Connection) -> Result<usize, LedgerError> {
     let found = version(conn)?;
     match usize::try_from(found) {
         Ok(found) if found <= MIGRATIONS.len() => Ok(found),

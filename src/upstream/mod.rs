@@ -22,10 +22,12 @@ mod webhook;
 mod worker;
 
 use std::future::Future;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use self::cursor::carry_over;
 pub use self::dead::DeadLetter;
 pub use self::outlet::{Circuit, OpenError, Outlet, State};
 pub use self::worker::Worker;
@@ -114,6 +116,12 @@ pub(crate) struct Letter {
     fact: Fact,
     /// The fact as a CloudEvent in JSON.
     json: Vec<u8>,
+}
+
+/// Where the targets of a data folder have their files: a folder for each.
+#[must_use]
+pub fn folder(data: &Path) -> PathBuf {
+    data.join("targets")
 }
 
 /// A text cut to so many bytes.

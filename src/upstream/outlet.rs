@@ -153,7 +153,7 @@ pub(super) fn open(
         move |source| OpenError { name: name.clone(), what, source: Some(source) }
     };
     let kind = settings.kind.unwrap_or(TargetKind::File);
-    let folder = data.join("targets").join(name);
+    let folder = super::folder(data).join(name);
     std::fs::create_dir_all(&folder).map_err(failed("can't make", folder.clone()))?;
     let path = folder.join("cursor");
     let (mut cursor, known) = Cursor::open(&path, by).map_err(failed("can't use", path.clone()))?;
