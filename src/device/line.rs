@@ -36,7 +36,7 @@ impl Line {
                 .ok()
         };
         let types = scanner.spoken.definition.input() == Input::Keyboard;
-        let trace = kept.or_else(begin);
+        let trace = kept.map(TraceWriter::resumed).or_else(begin);
         Line { port, framer, _claim: claim, trace, types, mute: false, at: Duration::ZERO, last: None }
     }
 
@@ -66,7 +66,7 @@ impl Line {
             Told::Quiet => return Ok(self.framer.pause()),
         };
         if let Some(trace) = &mut self.trace {
-            trace.read(&bytes);
+            trace.read(&bytes, at);
         }
         self.at = at;
         Ok(self.framer.feed_at(&bytes, at))
