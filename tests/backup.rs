@@ -90,6 +90,79 @@ fn a_box_is_made_of_a_backup_and_goes_on_under_another_id() {
     assert_eq!(lost_place, 1, "the target keeps its place over a restore");
 }
 
+/// A backup that somebody changed.
+fn with(folder: &Path, whole: &[u8], sql: &str) -> Vec<u8> {
+    let file = folder.join("changed");
+    std::fs::write(&file, whole).unwrap();
+    rusqlite::Connection::open(&file).unwrap().execute_batch(sql).unwrap();
+    std::fs::read(&file).unwrap()
+}
+
+#[test]
+fn a_log_that_a_power_cut_left_behind_is_not_played_into_a_restored_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut served = Served::start(folder.path(), "");
+    let copy = folder.path().join("copy");
+    assert_eq!(waybind(&["backup", copy.to_str().unwrap()], &served.data).1, Some(0));
+    served.client().must("/api/v1/products", &json!({"sku": "AFTER"}));
+    served.kill();
+    let data = served.data.clone();
+    std::fs::rename(data.join("waybind.db"), folder.path().join("damaged.db")).unwrap();
+    assert!(data.join("waybind.db-wal").exists());
+    let (text, code) = waybind(&["restore", copy.to_str().unwrap()], &data);
+    assert!(code == Some(1) && text.contains("waybind.db-wal is there already"), "{text}");
+    std::fs::rename(&data, folder.path().join("aside")).unwrap();
+    assert_eq!(waybind(&["restore", copy.to_str().unwrap()], &data).1, Some(0));
+    assert_clean(&data);
+}
+
+#[test]
+fn a_ledger_that_does_not_prove_itself_is_not_backed_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(folder.path(), "");
+    for sku in ["A", "B", "C"] {
+        served.client().must("/api/v1/products", &json!({"sku": sku}));
+    }
+    let data = served.data.clone();
+    assert!(served.terminate().success());
+    let copy = folder.path().join("copy");
+    for (sql, why) in [
+        ("DELETE FROM ledger WHERE seq = (SELECT max(seq) FROM ledger)", "damaged"),
+        ("UPDATE ledger SET body = replace(body, 'sku', 'skv') WHERE seq = 1", "damaged"),
+    ] {
+        let spoilt = folder.path().join("spoilt");
+        std::fs::create_dir(&spoilt).unwrap();
+        for name in ["waybind.db", "anchor", "site.key"] {
+            std::fs::copy(data.join(name), spoilt.join(name)).unwrap();
+        }
+        rusqlite::Connection::open(spoilt.join("waybind.db")).unwrap().execute_batch(sql).unwrap();
+        let (text, code) = waybind(&["backup", copy.to_str().unwrap()], &spoilt);
+        assert!(code == Some(1) && text.contains(why), "{text}");
+        assert!(!copy.exists());
+        std::fs::remove_dir_all(&spoilt).unwrap();
+    }
+}
+
+#[test]
+fn a_backup_follows_no_link_and_keeps_its_secrets_whatever_rights_its_file_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(folder.path(), "");
+    let (data, copy) = (served.data.clone(), folder.path().join("copy"));
+    let victim = folder.path().join("victim");
+    std::fs::write(&victim, "mine").unwrap();
+    std::os::unix::fs::symlink(&victim, &copy).unwrap();
+    assert_eq!(waybind(&["backup", copy.to_str().unwrap()], &data).1, Some(1));
+    assert_eq!(std::fs::read(&victim).unwrap(), b"mine");
+    std::fs::remove_file(&copy).unwrap();
+    assert_eq!(waybind(&["backup", copy.to_str().unwrap()], &data).1, Some(0));
+    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o444)).unwrap();
+    let fresh = folder.path().join("fresh");
+    assert_eq!(waybind(&["restore", copy.to_str().unwrap()], &fresh).1, Some(0));
+    for name in ["waybind.db", "site.key"] {
+        assert_eq!(fresh.join(name).metadata().unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+    }
+}
+
 #[test]
 fn what_is_in_the_way_or_no_backup_is_refused_and_nothing_changes() {
     let folder = tempfile::tempdir().unwrap();
@@ -109,6 +182,14 @@ fn what_is_in_the_way_or_no_backup_is_refused_and_nothing_changes() {
     assert!(code == Some(1) && text.contains("is there already"), "{text}");
     assert_clean(&data);
 
+    assert!(
+        std::fs::read_dir(folder.path()).unwrap().all(|entry| {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            ["waybind.toml", "data", "copy"].contains(&name.as_str())
+        }),
+        "nothing half is left"
+    );
+
     let empty = folder.path().join("empty");
     let mut spoilt = whole.clone();
     let at = whole.windows(4).position(|bytes| bytes == b"ITEM").unwrap();
@@ -118,12 +199,21 @@ fn what_is_in_the_way_or_no_backup_is_refused_and_nothing_changes() {
         ("half", whole[..whole.len() / 2].to_vec(), ""),
         ("ledger", std::fs::read(data.join("waybind.db")).unwrap(), "no backup"),
         ("spoilt", spoilt, "damaged"),
+        ("cut", with(folder.path(), &whole, "DELETE FROM ledger"), "not the last that was copied"),
+        ("foreign", with(folder.path(), &whole, "INSERT INTO backup VALUES ('../x', x'00')"), "none of a data folder"),
+        ("lock", with(folder.path(), &whole, "INSERT INTO backup VALUES ('lock', x'00')"), "none of a data folder"),
+        (
+            "trigger",
+            with(folder.path(), &whole, "CREATE TRIGGER t AFTER INSERT ON ledger BEGIN DELETE FROM scans; END"),
+            "did not make",
+        ),
     ] {
         let file = folder.path().join(name);
         std::fs::write(&file, bytes).unwrap();
         let (text, code) = waybind(&["restore", file.to_str().unwrap()], &empty);
         assert!(code == Some(1) && text.contains(why), "{name}: {text}");
-        assert!(!empty.join("waybind.db").exists(), "{name}");
+        let left: Vec<_> = std::fs::read_dir(&empty).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["lock"], "{name}");
     }
     let (text, code) = waybind(&["restore", "/nowhere"], &empty);
     assert!(code == Some(1) && text.contains("/nowhere"), "{text}");

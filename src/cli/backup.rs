@@ -30,7 +30,8 @@ pub(super) fn back_up(file: &Path, target: &Target) -> Result<(), Failure> {
 
 pub(super) fn restore(file: &Path, target: &Target) -> Result<(), Failure> {
     let folder = Folder::new(&target.load()?.data);
-    let Restored { report, by, last } = crate::ledger::restore(file, &folder).map_err(|error| failed(&error))?;
+    let Restored { report, by, last } =
+        crate::ledger::restore(file, &folder, |name| belongs(&folder, name)).map_err(|error| failed(&error))?;
     follow(&folder, &by, last)?;
     let place = folder.path().display();
     match target.json {
@@ -67,6 +68,12 @@ fn small_files(folder: &Folder) -> Result<Vec<SmallFile>, Failure> {
     Ok(small)
 }
 
+/// Whether a small file is one of those that a data folder has.
+fn belongs(folder: &Folder, name: &str) -> bool {
+    let path = folder.path().join(name);
+    path == folder.site_key() || upstream::is_file_of_target(folder.path(), &path)
+}
+
 /// The files of all targets.
 fn targets(folder: &Folder) -> Result<Vec<PathBuf>, Failure> {
     let place = upstream::folder(folder.path());
@@ -79,6 +86,7 @@ fn targets(folder: &Folder) -> Result<Vec<PathBuf>, Failure> {
             }
         }
     }
+    files.retain(|file| upstream::is_file_of_target(folder.path(), file));
     files.sort();
     Ok(files)
 }

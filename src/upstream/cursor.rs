@@ -8,6 +8,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+/// The name of the file.
+pub(super) const FILE: &str = "cursor";
+
 /// Bytes of a slot: a write that breaks off spoils one block at most.
 const SLOT: usize = 4_096;
 

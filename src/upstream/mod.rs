@@ -124,6 +124,14 @@ pub fn folder(data: &Path) -> PathBuf {
     data.join("targets")
 }
 
+/// Whether a path is that of a file in which a target keeps its place or its dead letters.
+#[must_use]
+pub fn is_file_of_target(data: &Path, file: &Path) -> bool {
+    let Some(name) = file.file_name().and_then(|name| name.to_str()) else { return false };
+    let is_ours = name == cursor::FILE || name == dead::FILE;
+    is_ours && file.parent().and_then(Path::parent) == Some(&folder(data))
+}
+
 /// A text cut to so many bytes.
 pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
