@@ -254,7 +254,7 @@ impl Crop {
 mod tests {
     use super::*;
     use crate::codec::{code39, code128, qr};
-    use crate::label::{Correction, Modules};
+    use crate::label::{Correction, Kind, Modules};
 
     fn crop(content: &str, module: u32) -> Crop {
         let modules = qr::encode(content, Correction::M).expect("short");
@@ -281,6 +281,34 @@ mod tests {
             assert_eq!(crop(&content, 1).blurred().read(None), None, "a dot a module is lost in the blur");
         }
     }
+    #[test]
+    fn ink_on_a_code_is_seen_though_the_code_still_reads() {
+        let content = "WB:L:1001.1.2:7K2M".to_owned();
+        let modules = qr::encode(&content, Correction::H).expect("short");
+        let (module, side) = (4, modules.columns() * 4);
+        let area = Area { x: 16, y: 16, width: side, height: side };
+        let quiet = Area { x: 0, y: 0, width: side + 32, height: side + 32 };
+        let element = ElementRef { repeat: None, kind: Kind::Qr, index: 0 };
+        let symbol = Symbol { element, symbology: None, content, modules, module, area, quiet };
+        let paint = |ink: Option<Area>| {
+            let mut page = Bitmap::new(quiet.width, quiet.height);
+            let runs = symbol.modules.runs();
+            let of = |(column, row, length): (u32, u32, u32)| Area {
+                x: area.x + column * module,
+                y: area.y + row * module,
+                width: length * module,
+                height: module,
+            };
+            runs.map(of).chain(ink).for_each(|part| page.fill(part));
+            page
+        };
+        assert_eq!(check(&symbol, 1, &paint(None)), Ok(()));
+        let ink = Area { x: area.x + side / 2, y: area.y + side / 2, width: 9, height: 9 };
+        let crop = Crop { width: quiet.width, brightness: paint(Some(ink)).brightness(quiet) };
+        assert_eq!(crop.read(None).as_deref(), Some("WB:L:1001.1.2:7K2M"), "the ink is to be survivable");
+        assert_eq!(check(&symbol, 1, &paint(Some(ink))), Err(Unproved::Spoilt { element, page: 1 }));
+    }
+
     #[test]
     fn bar_codes_read_back_with_every_character() {
         let page = |symbol: &Modules, module: u32| {
