@@ -48,16 +48,16 @@ fn play(transaction: &mut WriteTransaction<'_>) -> usize {
     let mut scans = 0;
     let file = files().into_iter().find(|file| file.ends_with("handover.scn")).unwrap();
     for step in parse(&file) {
-        let now = warehouse.now();
+        let (now, terms) = (warehouse.now(), warehouse.terms());
         match step.action {
             Action::Station(rules) => warehouse.add_station(rules),
             Action::Say(thing, _) => {
-                let outcome = intake(transaction.view(), (*thing).clone());
+                let outcome = intake(transaction.view(), &terms, (*thing).clone());
                 say(transaction, &outcome, now);
                 assert_eq!(outcome, warehouse.say(*thing), "{}", step.place);
             }
             Action::Act(order, action, _) => {
-                let outcome = order_action(transaction.view(), &OrderId::new(&order).unwrap(), action.clone());
+                let outcome = order_action(transaction.view(), &terms, &OrderId::new(&order).unwrap(), action.clone());
                 say(transaction, &outcome, now);
                 assert_eq!(outcome, warehouse.act(&order, action), "{}", step.place);
             }

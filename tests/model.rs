@@ -205,9 +205,10 @@ impl World {
                 self.scan(STATIONS[*station], "WB:C:SHORT");
                 self.scan(STATIONS[*station], SKUS[*sku]);
             }
-            Command::Hold { order } => {
-                drop(self.warehouse.act(&order_id(order), OrderAction::Hold { reason: HoldReason::Risk, note: None }))
-            }
+            Command::Hold { order } => drop(
+                self.warehouse
+                    .act(&order_id(order), OrderAction::Hold { reason: HoldReason::Risk, note: None, kind: None }),
+            ),
             Command::Release { order } => {
                 drop(self.warehouse.act(&order_id(order), OrderAction::Release { reason: None }))
             }

@@ -1,6 +1,7 @@
 //! Verdicts in words.
 
 use super::Language;
+use super::rule::rule_name;
 use super::why::why_text;
 use crate::domain::order::Stage;
 use crate::domain::verdict::{Code, Facts, MissingWhy, Verdict};
@@ -67,6 +68,7 @@ fn refusal_words(code: Code) -> Option<Words> {
         Code::OrderNotReleased => words(("订单未放行", "Order not released"), ("等待上游放行", "Wait until it is released upstream")),
         Code::OrderCancelled => words(("订单已取消", "Order cancelled"), ("停止拣货，商品放回货架", "Stop; put the goods back on the shelf")),
         Code::OrderHeld => words(("订单挂起", "Order on hold"), ("放到待处理区，等待放行", "Put it aside until it is released")),
+        Code::Recalled => words(("召回，禁止发货", "Recalled, do not ship"), ("放到隔离区；已拣的扫 PUTBACK 退出", "Put it into quarantine; what was picked comes out with PUTBACK")),
         Code::SerialAlreadyUsed => words(("序列号已使用", "Serial already used"), ("换一件，并报告主管", "Take another unit and tell the supervisor")),
         Code::WrongLocation => words(("货位不符", "Wrong location"), ("到指定货位取货", "Take it from the shelf shown")),
         Code::WrongSlot => words(("播种格不符", "Wrong slot"), ("放到提示的播种格", "Put it into the slot shown")),
@@ -122,6 +124,7 @@ fn done_words(code: Code) -> Words {
         Code::Acknowledged => words(("已确认", "Acknowledged"), NO_HINT),
         Code::ShortRecorded => words(("短拣已记录", "Shortage recorded"), ("等待主管决定", "Waits for a decision")),
         Code::Overridden => words(("已放行", "Overridden"), NO_HINT),
+        Code::BarcodeTaught => words(("条码已登记", "Barcode taught"), NO_HINT),
         Code::NoteConfirmed => words(("备注已确认", "Note confirmed"), NO_HINT),
         _ => words(("正确", "Right"), NO_HINT),
     }
@@ -149,6 +152,11 @@ fn detail(verdict: &Verdict, language: Language) -> String {
         let line = missing.line.map(|line| format!(" {}{line}", language.pick("行 ", "line "))).unwrap_or_default();
         let quantity = missing.quantity.map(|quantity| format!(" × {quantity}")).unwrap_or_default();
         parts.push(format!("{}{line}{quantity} {}", missing.order, missing_why(missing.why, language)));
+    }
+    for warning in &verdict.warnings {
+        let title = code_title(warning.code, language);
+        let rule = rule_name(warning.rule, language);
+        parts.push(format!("{}{} {title} · {rule}", language.pick("注意：", "warning: "), warning.order));
     }
     if !verdict.candidates.is_empty() {
         parts.push(verdict.candidates.join(language.pick("、", ", ")));

@@ -10,12 +10,13 @@ use tokio::sync::{broadcast, watch};
 use crate::barcode::codes::SiteKey;
 use crate::domain::decide::{PinAnswer, UnknownStation};
 use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
+use crate::domain::rules::recall::StopList;
 use crate::domain::scan::Scan;
 use crate::domain::station::StationRules;
 use crate::domain::upstream::{OrderAction, Outcome, Thing};
 use crate::domain::verdict::Verdict;
 use crate::domain::view::View;
-use crate::domain::work::PinHash;
+use crate::domain::work::{PinHash, Waybill};
 use crate::message::Language;
 
 /// The ledger can't be written or read now.
@@ -249,6 +250,12 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Acted, Unavailable>> + Send;
     /// Takes the word that a waybill no longer holds.
     fn void(&self, caller: Caller, waybill: WaybillNo) -> impl Future<Output = Result<Outcome, Unavailable>> + Send;
+    /// Takes the word that a void waybill number went back to its carrier.
+    fn give_back(
+        &self,
+        caller: Caller,
+        waybill: WaybillNo,
+    ) -> impl Future<Output = Result<Outcome, Unavailable>> + Send;
     /// Takes a PIN that was typed at a station.
     fn enter_pin(
         &self,
@@ -269,6 +276,18 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn find(&self, text: String) -> impl Future<Output = Result<Vec<(&'static str, String)>, Unavailable>> + Send;
     /// The orders that came last.
     fn newest_orders(&self, limit: usize) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
+    /// Orders that a person should look at, oldest first.
+    fn orders_wanting_attention(&self, limit: usize) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
+    /// Void waybills whose numbers go back to their carriers.
+    fn waybills_to_return(&self, limit: usize) -> impl Future<Output = Result<Vec<Waybill>, Unavailable>> + Send;
+    /// Every stop-list, lifted ones last.
+    fn stop_lists(&self) -> impl Future<Output = Result<Vec<StopList>, Unavailable>> + Send;
+    /// Orders that name a product, newest first.
+    fn orders_with_goods(
+        &self,
+        sku: String,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
     /// What a station showed last.
     fn shown(&self, station: &StationId) -> Option<Shown>;
     /// Stations that have something new to show.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::barcode::SCAN_MAX;
 use crate::domain::ids::{DeviceId, IdError, OperatorId, OrderId, PickListId, ScanId, StationId};
 use crate::domain::scan::Scan;
-use crate::domain::verdict::{Code, Facts, Missing, Severity, Verdict};
+use crate::domain::verdict::{Code, Facts, Missing, Severity, Verdict, Warning};
 use crate::message::{Language, verdict_text};
 use crate::web::backend::Backend;
 use crate::web::body::Body;
@@ -85,6 +85,8 @@ struct VerdictBody<'v> {
     demanded: Option<u32>,
     missing: &'v [Missing],
     candidates: &'v [String],
+    #[serde(skip_serializing_if = "<[Warning]>::is_empty")]
+    warnings: &'v [Warning],
 }
 
 impl<'v> VerdictBody<'v> {
@@ -112,6 +114,7 @@ impl<'v> VerdictBody<'v> {
             demanded: verdict.counts.map(|counts| counts.demanded),
             missing: &verdict.missing,
             candidates: &verdict.candidates,
+            warnings: &verdict.warnings,
         }
     }
 }
