@@ -17,7 +17,7 @@ pub use self::notice::{Notice, hold_reason, notice_text};
 pub use self::page::{Phrase, phrase};
 pub use self::rule::{attention_text, rule_name};
 pub use self::sheet::{COMMANDS, role_name};
-pub use self::verdict::{VerdictText, code_title, missing_why, order_stage, verdict_text};
+pub use self::verdict::{VerdictText, code_title, missing_why, order_stage, verdict_text, warning_text};
 
 /// A language of the pages and messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use super::Language;
 use super::rule::rule_name;
 use super::why::why_text;
 use crate::domain::order::Stage;
-use crate::domain::verdict::{Code, Facts, MissingWhy, Verdict};
+use crate::domain::verdict::{Code, Facts, MissingWhy, Verdict, Warning};
 
 /// A verdict in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,11 +153,6 @@ fn detail(verdict: &Verdict, language: Language) -> String {
         let quantity = missing.quantity.map(|quantity| format!(" × {quantity}")).unwrap_or_default();
         parts.push(format!("{}{line}{quantity} {}", missing.order, missing_why(missing.why, language)));
     }
-    for warning in &verdict.warnings {
-        let title = code_title(warning.code, language);
-        let rule = rule_name(warning.rule, language);
-        parts.push(format!("{}{} {title} · {rule}", language.pick("注意：", "warning: "), warning.order));
-    }
     if !verdict.candidates.is_empty() {
         parts.push(verdict.candidates.join(language.pick("、", ", ")));
     }
@@ -185,6 +180,13 @@ fn facts_text(facts: &Facts, language: Language) -> String {
     add("面单", "waybill", facts.waybill.as_ref().map(ToString::to_string));
     add("", "", facts.text.clone());
     parts.join(" ")
+}
+
+/// What a rule that only warns would have refused, in words.
+#[must_use]
+pub fn warning_text(warning: &Warning, language: Language) -> String {
+    let (title, rule) = (code_title(warning.code, language), rule_name(warning.rule, language));
+    format!("{} {title} · {rule}", warning.order)
 }
 
 /// A code's title.

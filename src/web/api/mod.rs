@@ -22,9 +22,10 @@ use super::backend::Backend;
 pub(super) use self::events::find;
 pub(super) use self::exceptions::{EXCEPTIONS_MAX, Exception, gathered};
 pub use self::orders::acted_json;
+pub(super) use self::orders::badge_of;
 pub(super) use self::returns::RETURNS_MAX;
 pub use self::scans::verdict_json;
-pub(super) use self::stop_lists::{Traced, trace};
+pub(super) use self::stop_lists::{TRACED_MAX, Traced, trace};
 pub use self::things::{Kind, things_from_json};
 
 pub(super) fn routes<B: Backend>() -> Router<B> {
