@@ -133,7 +133,10 @@ fn a_recall_stops_goods_and_says_where_they_went() {
     let traced = client.get("/api/v1/stop-lists/RC-1");
     let goods = traced["goods"].as_array().unwrap();
     assert_eq!(goods.len(), 1, "{traced}");
-    assert_eq!((&goods[0]["order"], &goods[0]["lot"], &goods[0]["quantity"]), (&json!("SO-1"), &json!("L1"), &json!(1)));
+    assert_eq!(
+        (&goods[0]["order"], &goods[0]["lot"], &goods[0]["quantity"]),
+        (&json!("SO-1"), &json!("L1"), &json!(1))
+    );
     assert_eq!(goods[0]["parcels"][0]["waybill"], "W-SO-1");
     // of the whole product, what has left is named too
     client.must("/api/v1/stop-lists", &json!({"id": "RC-3", "sku": "T"}));
@@ -212,7 +215,8 @@ fn a_rule_that_warns_lets_the_scan_pass_and_says_so() {
     let page = client.text("GET", "/station/http-bench", "", "").1;
     assert!(page.contains("未付款") && page.contains("warned"), "{page}");
     let observed = client.get("/api/v1/orders/SO-1/timeline");
-    let modes: Vec<&str> = observed["events"].as_array().unwrap().iter().filter_map(|event| event["data"]["mode"].as_str()).collect();
+    let modes: Vec<&str> =
+        observed["events"].as_array().unwrap().iter().filter_map(|event| event["data"]["mode"].as_str()).collect();
     assert!(modes.contains(&"observe") && modes.contains(&"warn"), "{modes:?}");
     served.terminate();
     assert_clean(&folder.path().join("data"));

@@ -276,18 +276,6 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn find(&self, text: String) -> impl Future<Output = Result<Vec<(&'static str, String)>, Unavailable>> + Send;
     /// The orders that came last.
     fn newest_orders(&self, limit: usize) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
-    /// Orders that a person should look at, oldest first.
-    fn orders_wanting_attention(&self, limit: usize) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
-    /// Void waybills whose numbers go back to their carriers.
-    fn waybills_to_return(&self, limit: usize) -> impl Future<Output = Result<Vec<Waybill>, Unavailable>> + Send;
-    /// Every stop-list, lifted ones last.
-    fn stop_lists(&self) -> impl Future<Output = Result<Vec<StopList>, Unavailable>> + Send;
-    /// Orders that name a product, newest first.
-    fn orders_with_goods(
-        &self,
-        sku: String,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
     /// What a station showed last.
     fn shown(&self, station: &StationId) -> Option<Shown>;
     /// Stations that have something new to show.
@@ -306,6 +294,18 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn station(&self, id: &str) -> Option<StationRules> {
         self.stations().iter().find(|rules| rules.id.as_str() == id).cloned()
     }
+    /// Orders that a person should look at, oldest first.
+    fn orders_wanting_attention(&self, limit: usize) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
+    /// Void waybills whose numbers go back to their carriers.
+    fn waybills_to_return(&self, limit: usize) -> impl Future<Output = Result<Vec<Waybill>, Unavailable>> + Send;
+    /// Every stop-list, lifted ones last.
+    fn stop_lists(&self) -> impl Future<Output = Result<Vec<StopList>, Unavailable>> + Send;
+    /// Orders that name a product, newest first.
+    fn orders_with_goods(
+        &self,
+        sku: String,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
     /// How the ledger is.
     fn health(&self) -> LedgerHealth;
     /// Counters in Prometheus' format.

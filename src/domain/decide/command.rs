@@ -66,7 +66,8 @@ impl Desk<'_> {
         Draft::new(Code::NoteConfirmed).order(order.id()).event(confirmed).events(seals)
     }
 
-    fn open_box(&self, order: &Order) -> Option<Parcel> {
+    /// The box that an order's goods go into.
+    pub(super) fn open_box(&self, order: &Order) -> Option<Parcel> {
         let parcels = order.parcels.iter().filter_map(|id| self.view.parcel(id.as_str()));
         parcels
             .into_iter()

@@ -5,7 +5,7 @@ use super::draft::Draft;
 use super::item::Takes;
 use crate::domain::event::Event;
 use crate::domain::ids::{OrderId, Sku};
-use crate::domain::order::{Order, OrderLine, Stage};
+use crate::domain::order::{Order, OrderLine};
 use crate::domain::rules::recall::{self, Recalled};
 use crate::domain::rules::{Rule, RuleMode, Step};
 use crate::domain::station::{Item, Mode};
@@ -37,14 +37,7 @@ impl Desk<'_> {
 
     /// The same at other steps than this station's own.
     pub(super) fn objection_at(&self, order: &Order, steps: &[Step]) -> Option<Code> {
-        if order.stage < Stage::StockLocked {
-            return Some(Code::OrderNotReleased);
-        }
-        if order.cancelled {
-            return Some(Code::OrderCancelled);
-        }
-        let held = order.holds.iter().any(|hold| self.site.rules.hold_blocks(hold, steps));
-        held.then_some(Code::OrderHeld)
+        self.site.rules.objection(order, steps)
     }
 
     /// Whether a unit is on a stop-list, by itself or as part of a set.

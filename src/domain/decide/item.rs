@@ -420,12 +420,8 @@ impl Desk<'_> {
         after.count(&count, crate::domain::progress::Sign::Minus);
         events.push(Event::PutBack { count });
         // what was still on the bench comes out of no box, and its order's box may have waited for just that
-        let waiting = || {
-            let boxes = order.parcels.iter().filter_map(|id| self.view.parcel(id.as_str()));
-            boxes.into_iter().find(|parcel| parcel.state == ParcelState::Open && !parcel.contents.is_empty())
-        };
-        let parcel = parcel.or_else(waiting).filter(|parcel| !after.cancelled && parcel.seal_auto);
-        if let Some(parcel) = parcel {
+        let waiting = || self.open_box(order).map(Arc::new);
+        if let Some(parcel) = parcel.or_else(waiting).filter(|parcel| !after.cancelled && parcel.seal_auto) {
             events.extend(crate::domain::gate::seal_if_packed(self.view, &after, &parcel));
         }
         let changed = after.line(line.spec.line).unwrap_or(line);

@@ -9,8 +9,9 @@ pub mod recall;
 
 use serde::{Deserialize, Serialize};
 
-use super::order::{Hold, HoldReason};
+use super::order::{Hold, HoldReason, Order, Stage};
 use super::verdict::Code;
+use super::view::View;
 
 /// A rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -194,6 +195,26 @@ impl Rules {
         Rule::of_hold(hold).is_none_or(|rule| self.blocks(rule, steps))
     }
 
+    /// Why an order may not be worked on at these steps; none if it may. Stop-lists are another matter: a unit is stopped,
+    /// not its order.
+    #[must_use]
+    pub fn objection(&self, order: &Order, steps: &[Step]) -> Option<Code> {
+        if order.stage < Stage::StockLocked {
+            return Some(Code::OrderNotReleased);
+        }
+        if order.cancelled {
+            return Some(Code::OrderCancelled);
+        }
+        order.holds.iter().any(|hold| self.hold_blocks(hold, steps)).then_some(Code::OrderHeld)
+    }
+
+    /// Why an order's label may not be printed now: the order may not be worked on, or goods of it are on a stop-list.
+    #[must_use]
+    pub fn stops_printing(&self, view: &dyn View, order: &Order) -> Option<Code> {
+        let recalled = || self.blocks(Rule::Recall, &[Step::Print]) && !recall::on_order(view, order).is_empty();
+        self.objection(order, &[Step::Print]).or_else(|| recalled().then_some(Code::Recalled))
+    }
+
     /// Steps with more than three blocking rules, five warnings or one manual review.
     #[must_use]
     pub fn crowded(&self) -> Vec<Crowded> {
@@ -202,19 +223,23 @@ impl Rules {
                 (Rule::Gift, Step::Pick | Step::Label | Step::Print | Step::Load) => None,
                 _ => self.mode_at(rule, &[step]),
             };
+            // at the dock every hold blocks: that is the binding, and counts as one
+            let is_own = |rule: Rule| self.setting(rule).is_some() && step != Step::Load;
             let count = |wanted: RuleMode| {
-                let named = |rule: &&Rule| self.setting(**rule).is_some() || !rule.is_hold();
+                let named = |rule: &&Rule| is_own(**rule) || !rule.is_hold();
                 let one_by_one = Rule::ALL.iter().filter(named).filter(|rule| mode(**rule) == Some(wanted)).count();
                 let unnamed_holds = Rule::ALL.iter().any(|rule| !named(&rule));
                 one_by_one + usize::from(wanted == RuleMode::Block && unnamed_holds)
             };
-            let is_review = |rule: &&Rule| rule.is_review() && mode(**rule) == Some(RuleMode::Block);
-            let is_own = |rule: &&Rule| self.setting(**rule).is_some() || **rule == Rule::AddressChange;
+            let is_review = |rule: &&Rule| {
+                let counts = is_own(**rule) || **rule == Rule::AddressChange;
+                counts && rule.is_review() && mode(**rule) == Some(RuleMode::Block)
+            };
             Crowded {
                 step,
                 blocking: count(RuleMode::Block),
                 warnings: count(RuleMode::Warn),
-                reviews: Rule::ALL.iter().filter(is_own).filter(is_review).count(),
+                reviews: Rule::ALL.iter().filter(is_review).count(),
             }
         };
         let too_much = |crowded: &Crowded| {

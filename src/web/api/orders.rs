@@ -13,6 +13,7 @@ use crate::barcode::codes::{CodeKind, SiteKey};
 use crate::domain::gate;
 use crate::domain::ids::{OrderId, Sku, WaybillNo};
 use crate::domain::order::{HoldReason, Order, OrderLine, ShortDecision, Stage};
+use crate::domain::rules::recall;
 use crate::domain::upstream::{OrderAction, Outcome, Refusal};
 use crate::domain::view::View;
 use crate::domain::work::Parcel;
@@ -56,7 +57,7 @@ pub(in crate::web) fn order_json(view: &dyn View, order: &Order, key: &SiteKey) 
         "complete": missing.is_empty() && !order.cancelled && order.holds.is_empty(), "missing": missing,
         "lines": order.lines.iter().map(line_json).collect::<Vec<_>>(),
         "paid_at": spec.paid_at, "exchange_orders": order.exchange_orders, "waybill_pending": order.waybill_pending,
-        "awaits_address": order.awaits_address(), "differs": order.differs,
+        "awaits_address": order.awaits_address(), "recalled": recall::on_order(view, order), "differs": order.differs,
         "parcels": parcels, "waybills": waybills, "pick_lists": order.lists,
         "ext": spec.ext.as_deref().and_then(|ext| serde_json::from_str::<Value>(ext).ok()).unwrap_or_else(|| json!({})),
     })

@@ -88,7 +88,11 @@ fn details(order: &Order, attention: Attention, acts: bool, language: Language) 
             @let picked = order.line(differs.line);
             p {
                 (say(Phrase::Line)) " " (differs.line) ": "
-                @if let Some(line) = picked { (say(Phrase::Picked)) " " (line.spec.sku) @for unit in &line.units { @if let Some(lot) = &unit.identity.lot { " " (say(Phrase::Lot)) " " (lot) } } " × " (line.picked()) "; " }
+                @if let Some(line) = picked {
+                    (say(Phrase::Picked)) " " (line.spec.sku)
+                    @for lot in line.units.iter().filter_map(|unit| unit.identity.lot.as_ref()) { " " (say(Phrase::Lot)) " " (lot) }
+                    " × " (line.picked()) "; "
+                }
                 (say(Phrase::UpstreamWants)) " " strong { (differs.wanted.sku) @if let Some(lot) = &differs.wanted.lot { " " (say(Phrase::Lot)) " " (lot) } } " × " (differs.wanted.quantity)
             }
         }
