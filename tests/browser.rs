@@ -263,7 +263,8 @@ async fn a_supervisor_sees_what_wants_a_person_and_confirms_a_new_address() {
     let browser = driver.browser(&folder.path().join("profile"), "1280,900").await;
     let at = |path: &str| format!("http://{}{path}", served.address);
     browser.goto(&at("/")).await.unwrap();
-    assert!(text(&browser, ".exceptions").await.contains("SO-4"));
+    let told = text(&browser, ".exceptions").await;
+    assert!(told.contains("SO-4") && !told.contains("南京西路"), "no address on the overview: {told}");
     picture(&browser, "overview-exceptions.png").await;
     browser.goto(&at("/recalls/RC-2026-07")).await.unwrap();
     assert!(text(&browser, "body").await.contains("SO-4"));
@@ -289,6 +290,7 @@ async fn a_supervisor_sees_what_wants_a_person_and_confirms_a_new_address() {
     client.scan("j", "bench-01", "6901234567892");
     browser.goto(&at("/station/bench-01")).await.unwrap();
     assert!(text(&browser, ".warned").await.contains("未付款"));
+    assert!(browser.find(Locator::Css(".work tr.stopped")).await.is_err(), "nothing is struck out that is worked on");
     picture(&browser, "warned.png").await;
     browser.set_window_size(320, 640).await.unwrap();
     for path in ["/exceptions", "/recalls/RC-2026-07", "/returns"] {

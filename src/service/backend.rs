@@ -12,6 +12,7 @@ use crate::barcode::codes::SiteKey;
 use crate::device::{DeviceState, Scanner};
 use crate::domain::decide::{PinAnswer, UnknownStation};
 use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
+use crate::domain::rules::Rules;
 use crate::domain::rules::recall::StopList;
 use crate::domain::scan::Scan;
 use crate::domain::station::StationRules;
@@ -260,6 +261,10 @@ impl Backend for Core {
 
     fn stations(&self) -> Arc<Vec<StationRules>> {
         self.parts.stations.clone()
+    }
+
+    fn interceptions(&self) -> Rules {
+        self.parts.site.rules.clone()
     }
 
     fn health(&self) -> LedgerHealth {

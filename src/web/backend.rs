@@ -10,6 +10,7 @@ use tokio::sync::{broadcast, watch};
 use crate::barcode::codes::SiteKey;
 use crate::domain::decide::{PinAnswer, UnknownStation};
 use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
+use crate::domain::rules::Rules;
 use crate::domain::rules::recall::StopList;
 use crate::domain::scan::Scan;
 use crate::domain::station::StationRules;
@@ -290,6 +291,8 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn unread_devices(&self) -> impl Future<Output = Vec<PluggedView>> + Send;
     /// The stations, in the order of the configuration.
     fn stations(&self) -> Arc<Vec<StationRules>>;
+    /// How the interceptions are set.
+    fn interceptions(&self) -> Rules;
     /// The station with this id.
     fn station(&self, id: &str) -> Option<StationRules> {
         self.stations().iter().find(|rules| rules.id.as_str() == id).cloned()

@@ -8,7 +8,7 @@ use crate::domain::ids::{OrderId, Sku};
 use crate::domain::order::{Order, OrderLine};
 use crate::domain::rules::recall::{self, Recalled};
 use crate::domain::rules::{Rule, RuleMode, Step};
-use crate::domain::station::{Item, Mode};
+use crate::domain::station::Item;
 use crate::domain::verdict::{Code, Facts, Warning};
 
 /// What a rule that does not block here would have said of an accepted scan.
@@ -21,13 +21,7 @@ struct Interception {
 impl Desk<'_> {
     /// The steps that a scan of goods or work is part of here.
     pub(super) fn steps(&self) -> &'static [Step] {
-        match self.rules.mode {
-            Mode::Pick => &[Step::Pick],
-            Mode::Pack => &[Step::Pack],
-            Mode::Bench => &[Step::Pick, Step::Pack],
-            Mode::Load => &[Step::Load],
-            Mode::Info => &[],
-        }
+        self.rules.mode.steps()
     }
 
     /// Whether an order was released to the warehouse and may be worked on here; else the code that says why not.

@@ -10,6 +10,7 @@ pub mod recall;
 use serde::{Deserialize, Serialize};
 
 use super::order::{Hold, HoldReason, Order, Stage};
+use super::station::Mode;
 use super::verdict::Code;
 use super::view::View;
 
@@ -113,6 +114,20 @@ pub enum Step {
     Print,
     /// The dock.
     Load,
+}
+
+impl Mode {
+    /// The steps that a scan of goods or work is part of at a station: a bench picks and packs.
+    #[must_use]
+    pub fn steps(self) -> &'static [Step] {
+        match self {
+            Mode::Pick => &[Step::Pick],
+            Mode::Pack => &[Step::Pack],
+            Mode::Bench => &[Step::Pick, Step::Pack],
+            Mode::Load => &[Step::Load],
+            Mode::Info => &[],
+        }
+    }
 }
 
 impl Step {

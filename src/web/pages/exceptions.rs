@@ -76,7 +76,8 @@ fn table(found: &[Exception], acts: bool, language: Language) -> Markup {
 fn details(order: &Order, attention: Attention, acts: bool, language: Language) -> Markup {
     let say = |name| phrase(name, language);
     html! {
-        @if attention == Attention::Address { (address(order, acts, language)) }
+        // addresses are for the one who confirms them, not for a monitor in the hall
+        @if attention == Attention::Address && acts { (address(order, language)) }
         @for hold in order.holds.iter().filter(|_| attention != Attention::Address) {
             p {
                 (hold_reason(hold.reason, language))
@@ -107,7 +108,7 @@ fn details(order: &Order, attention: Attention, acts: bool, language: Language) 
 }
 
 /// The old and the new address side by side, and the field for the supervisor's badge.
-pub(super) fn address(order: &Order, acts: bool, language: Language) -> Markup {
+pub(super) fn address(order: &Order, language: Language) -> Markup {
     let say = |name| phrase(name, language);
     let row = |name, consignee: &Consignee| {
         html! { tr { th { (say(name)) } td { (consignee.name) " " (consignee.phone) br; (consignee.address) } } }
@@ -117,11 +118,9 @@ pub(super) fn address(order: &Order, acts: bool, language: Language) -> Markup {
             @if let Some(before) = &order.readdressed_from { (row(Phrase::AddressBefore, before)) }
             (row(Phrase::AddressNow, &order.spec.consignee))
         }
-        @if acts {
-            form.confirm method="post" action={ "/order/" (order.id()) "/confirm-address" } {
-                label { (say(Phrase::ConfirmWithBadge)) " " input type="password" name="badge" autocomplete="off" required; }
-                button { (say(Phrase::ConfirmAddress)) }
-            }
+        form.confirm method="post" action={ "/order/" (order.id()) "/confirm-address" } {
+            label { (say(Phrase::ConfirmWithBadge)) " " input type="password" name="badge" autocomplete="off" required; }
+            button { (say(Phrase::ConfirmAddress)) }
         }
     }
 }

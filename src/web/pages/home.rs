@@ -19,12 +19,12 @@ use crate::web::spoken::Spoken;
 const ORDERS_SHOWN: usize = 30;
 
 pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language): Spoken) -> Result<Response, Problem> {
-    let rules = backend.stations();
+    let (rules, interceptions) = (backend.stations(), backend.interceptions());
     let newest = backend.newest_orders(ORDERS_SHOWN).await?;
     let (views, orders) = backend
         .look(move |view| {
             let views: Vec<(StationRules, StationView)> =
-                rules.iter().map(|rules| (rules.clone(), station_view(view, rules))).collect();
+                rules.iter().map(|rules| (rules.clone(), station_view(view, rules, &interceptions))).collect();
             let orders: Vec<_> = newest.iter().filter_map(|id| view.order(id)).collect();
             (views, orders)
         })

@@ -42,7 +42,7 @@ pub(super) async fn page<B: Backend>(
                 }
             }
             @if order.waybill_pending { p.bad { (attention_text(Attention::WaybillPending, language)) } }
-            @if order.awaits_address() { (address(&order, true, language)) }
+            @if order.awaits_address() { (address(&order, language)) }
             @if order.partially_completed {
                 p {
                     (say(Phrase::ReturnCameIn))

@@ -74,7 +74,8 @@ pub(super) async fn live<B: Backend>(
 
 async fn fragment<B: Backend>(backend: &B, rules: &StationRules, language: Language) -> Result<Markup, Problem> {
     let wanted = rules.clone();
-    let view = backend.look(move |view| station_view(view, &wanted)).await?;
+    let interceptions = backend.interceptions();
+    let view = backend.look(move |view| station_view(view, &wanted, &interceptions)).await?;
     let shown = backend.shown(&rules.id);
     let devices: Vec<DeviceView> = backend.devices().into_iter().filter(|device| device.station == rules.id).collect();
     Ok(render(&rules.id, &view, shown.as_ref(), &devices, &backend.health(), language))
