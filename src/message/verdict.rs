@@ -60,7 +60,7 @@ fn refusal_words(code: Code) -> Option<Words> {
         Code::DoubledCode => words(("条码重复", "Code doubled"), ("扫描枪发送了两遍，请关闭其中一种输出方式", "The scanner sent it twice; switch one of its two output ways off")),
         Code::NotSignedIn => words(("未登录", "Not signed in"), ("请先扫工牌", "Scan your badge first")),
         Code::NotAllowed => words(("无权限", "Not allowed"), ("请组长或主管操作", "Ask a lead or supervisor")),
-        Code::UnknownCode => words(("未知条码", "Unknown code"), ("核对是否扫错标签；新条码请报主管登记", "Check whether it is the right label; report a new barcode to the supervisor")),
+        Code::UnknownCode => words(("未知条码", "Unknown code"), ("核对是否扫错标签；新条码扫 TEACH 由主管登记", "Check whether it is the right label; a supervisor teaches a new barcode with TEACH")),
         Code::WrongStep => words(("步骤不对", "Wrong step"), ("按屏幕提示操作", "Do what the screen says first")),
         Code::ListInUse => words(("他处作业中", "In use elsewhere"), ("10 秒内由组长再扫一次可接管", "A lead takes it over by scanning it again within 10 seconds")),
         Code::AmbiguousCode => words(("条码不唯一", "Ambiguous code"), ("请改扫商品标签或更完整的编号", "Scan the product label or a fuller number")),

@@ -291,12 +291,12 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn unread_devices(&self) -> impl Future<Output = Vec<PluggedView>> + Send;
     /// The stations, in the order of the configuration.
     fn stations(&self) -> Arc<Vec<StationRules>>;
-    /// How the interceptions are set.
-    fn interceptions(&self) -> Rules;
     /// The station with this id.
     fn station(&self, id: &str) -> Option<StationRules> {
         self.stations().iter().find(|rules| rules.id.as_str() == id).cloned()
     }
+    /// How the interceptions are set.
+    fn interceptions(&self) -> Rules;
     /// Orders that a person should look at, oldest first.
     fn orders_wanting_attention(&self, limit: usize) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
     /// Void waybills whose numbers go back to their carriers.
