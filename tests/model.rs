@@ -314,7 +314,8 @@ impl World {
                 }
             }
             Command::Respecify { order, quantity, other } => {
-                let first = if *other { "C" } else { ["A", "A", "B"][*order] };
+                // not a product of another line: the model counts by product
+                let first = if *other { ["C", "B", "C"][*order] } else { ["A", "A", "B"][*order] };
                 let rest = ["B*2", "C*2 lot=L1", "A*2 sub=C"][*order];
                 let to = &self.warehouse.state.order(&order_id(order)).unwrap().spec.consignee.name.clone();
                 self.say(&format!("order SO-{order} to={to} : {first}*{quantity}; {rest}"));
