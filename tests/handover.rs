@@ -13,7 +13,7 @@ use waybind::domain::decide::{Decision, Site, answer_pin, decide, fingerprint, p
 use waybind::domain::ids::{OperatorId, OrderId, ScanId, StationId, WaybillNo};
 use waybind::domain::rules::Rules;
 use waybind::domain::scan::Scan;
-use waybind::domain::upstream::{Outcome, give_back_waybill, intake, order_action};
+use waybind::domain::upstream::{Outcome, give_back_waybill, intake, order_action, void_waybill};
 use waybind::domain::verdict::Verdict;
 use waybind::ledger::{Cause, Folder, WriteTransaction, Writer};
 
@@ -101,7 +101,11 @@ fn play(name: &str, transaction: &mut WriteTransaction<'_>) -> usize {
                 }
                 warehouse.pin(station.as_str(), is_right);
             }
-            Action::Void(_) => unreachable!("{}", step.place),
+            Action::Void(number) => {
+                let outcome = void_waybill(transaction.view(), &WaybillNo::new(&number).unwrap());
+                say(transaction, &outcome, now);
+                assert_eq!(outcome, warehouse.void(&number), "{}", step.place);
+            }
         }
     }
     scans
