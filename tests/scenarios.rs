@@ -8,6 +8,7 @@ mod support;
 use support::scenario::{Action, expand, field, files, parse};
 use support::warehouse::Warehouse;
 use waybind::domain::ids::OperatorId;
+use waybind::domain::rules::Rules;
 use waybind::domain::scan::Retyped;
 use waybind::domain::upstream::Outcome;
 
@@ -17,6 +18,7 @@ fn every_scenario_plays_as_written() {
     let mut failures = Vec::new();
     for file in files() {
         let mut warehouse = Warehouse::default();
+        let mut rules = Vec::new();
         for step in parse(&file) {
             match step.action {
                 Action::Station(rules) => warehouse.add_station(rules),
@@ -29,6 +31,14 @@ fn every_scenario_plays_as_written() {
                     check(&step.place, &outcome, expected, &mut failures);
                 }
                 Action::Void(number) => drop(warehouse.void(&number)),
+                Action::GiveBack(number, expected) => {
+                    let outcome = warehouse.give_back(&number);
+                    check(&step.place, &outcome, expected, &mut failures);
+                }
+                Action::Rule(setting) => {
+                    rules.push(setting);
+                    warehouse.site.rules = Rules::new(rules.clone());
+                }
                 Action::Pin(station, is_right, expected) => {
                     let got = warehouse.pin(&station, is_right);
                     if Some(&got) != expected.as_ref() {
@@ -80,7 +90,7 @@ fn check(place: &str, outcome: &Outcome, expected: Option<String>, failures: &mu
         Outcome::Created(_) => "created".to_owned(),
         Outcome::Updated(_) => "updated".to_owned(),
         Outcome::Unchanged => "unchanged".to_owned(),
-        Outcome::Refused(reason) => format!("refused: {reason}"),
+        Outcome::Refused(reason) | Outcome::Disputed(reason, _) => format!("refused: {reason}"),
     };
     let fits = match &expected {
         None => !got.starts_with("refused"),

@@ -136,6 +136,7 @@ fn command_name(command: Command) -> String {
         Command::PutBack => "PUTBACK".into(),
         Command::SignOut => "SIGNOUT".into(),
         Command::Reprint => "REPRINT".into(),
+        Command::Teach => "TEACH".into(),
         Command::Quantity(times) => format!("QTY-{times}"),
     }
 }

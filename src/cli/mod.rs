@@ -315,15 +315,20 @@ fn execute(command: Command) -> Result<(), Failure> {
 fn check_config(file: &Path, json: bool) -> Result<(), Failure> {
     match Config::load(file, &environment()) {
         Ok(config) if json => {
-            say(&serde_json::json!({"ok": true, "stations": config.station.len(), "devices": config.device.len()})
+            let (stations, devices) = (config.station.len(), config.device.len());
+            let warnings = config.warnings();
+            say(&serde_json::json!({"ok": true, "stations": stations, "devices": devices, "warnings": warnings})
                 .to_string())
         }
-        Ok(config) => say(&format!(
-            "{}: right; {} station(s), {} device(s)",
-            file.display(),
-            config.station.len(),
-            config.device.len()
-        )),
+        Ok(config) => {
+            config.warnings().iter().try_for_each(|warning| say(&format!("warning: {warning}")))?;
+            say(&format!(
+                "{}: right; {} station(s), {} device(s)",
+                file.display(),
+                config.station.len(),
+                config.device.len()
+            ))
+        }
         Err(error) if json => {
             say(&serde_json::json!({"ok": false, "problems": error.problems}).to_string())?;
             Err(Failure::Usage(error.to_string()))

@@ -4,6 +4,7 @@ mod file;
 mod fonts;
 mod headers;
 mod protocols;
+mod rules;
 mod stations;
 mod targets;
 mod templates;
@@ -18,6 +19,7 @@ pub use self::file::{Problem, Secret};
 pub use self::fonts::find_fonts;
 pub use self::headers::{HeadersError, headers};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
+pub use self::rules::RuleSettings;
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
 pub use self::targets::{RobotFormat, Secrets, TargetKind, TargetSettings};
 pub use self::templates::{TemplateError, TemplateFile, Templates, parse_template};
@@ -25,6 +27,7 @@ pub use self::templates::{TemplateError, TemplateFile, Templates, parse_template
 use self::file::{Reader, section};
 use crate::domain::decide::OVERRIDABLE;
 use crate::domain::station::{Mode, StationRules};
+use crate::domain::upstream::ADDRESS_WINDOW_MINUTES;
 use crate::domain::verdict::Code;
 use crate::message::Language;
 
@@ -45,6 +48,10 @@ section! {
         ignore: Vec<String> = Vec::new();
         /// Refusals that a lead may let pass.
         overridable: Vec<Code> = vec![Code::Unreadable, Code::WrongLocation, Code::WrongSlot, Code::WrongRevision, Code::WrongLot, Code::Expired];
+        /// Minutes after the payment in which an address may change; 0: never.
+        address_window_minutes: u32 = ADDRESS_WINDOW_MINUTES;
+        /// Whether a step may have more rules than people bear, without a warning.
+        crowded_rules: bool = false;
         /// A folder with further scanner definitions.
         protocols: Option<PathBuf> = None;
         /// A folder with further label templates.
@@ -57,6 +64,8 @@ section! {
         device: Vec<DeviceSettings> = Vec::new(), tables;
         /// Who is told what happened.
         target: Vec<TargetSettings> = Vec::new(), tables;
+        /// The interceptions that do not block at every step.
+        rule: Vec<RuleSettings> = Vec::new(), tables;
         /// Tokens for the API; beyond loopback it asks for one.
         token: Vec<TokenSettings> = Vec::new(), tables;
     }
@@ -126,7 +135,7 @@ impl Config {
     fn override_with(&mut self, key: &str, value: &str, reader: &mut Reader<'_>) {
         let single = format!("{key} = {value}\n");
         let quoted = format!("{key} = {}\n", toml::Value::String(value.to_owned()));
-        if !Config::KEYS.contains(&key) || ["station", "device", "target", "token"].contains(&key) {
+        if !Config::KEYS.contains(&key) || ["station", "device", "target", "rule", "token"].contains(&key) {
             return;
         }
         let parsed = Config::parse_one(&single).or_else(|_| Config::parse_one(&quoted));
@@ -170,6 +179,7 @@ impl Config {
         }
         stations::check(self, library, reader);
         targets::check(&self.target, reader);
+        rules::check(&self.rule, reader);
         for token in &self.token {
             if token.sha256.len() != 64 || !token.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                 reader.problem(
@@ -203,6 +213,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("station", StationSettings::KEYS),
     ("device", DeviceSettings::KEYS),
     ("target", TargetSettings::KEYS),
+    ("rule", RuleSettings::KEYS),
     ("token", TokenSettings::KEYS),
 ];
 

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
-use super::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
+use super::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo};
 use super::manifest::{Foreign, Loading, Manifest};
-use super::order::{Consignee, Hold, HoldReason, OrderSpec, Short, ShortDecision, Stage};
-use super::product::Product;
+use super::order::{Consignee, Difference, Hold, HoldReason, OrderSpec, Short, ShortDecision, Stage};
+use super::product::{Barcode, Product};
+use super::rules::recall::StopList;
+use super::rules::{Rule, RuleMode, Step};
 use super::station::{Await, Count, Refusal, TakeOver, Work};
 use super::verdict::{Code, Verdict};
 use super::work::{Operator, Parcel, PickList, VoidReason, Waybill};
@@ -46,6 +48,23 @@ pub enum Event {
     OrderReturned { order: OrderId, exchange_order: Option<String> },
     /// It was decided what becomes of a short line.
     ShortDecided { order: OrderId, line: u32, decision: ShortDecision },
+
+    /// A supervisor confirmed a new address.
+    AddressConfirmed { order: OrderId, by: OperatorId },
+    /// A new number is asked for, in place of those that no longer hold.
+    WaybillWanted { order: OrderId, instead_of: Vec<WaybillNo> },
+    /// A void number went back to its carrier.
+    WaybillGivenBack { waybill: WaybillNo },
+    /// Upstream wants other goods than were picked; none: it no longer does.
+    OrderDiffers { order: OrderId, differences: Vec<Difference> },
+    /// A product or lots of it were stopped, or let go.
+    StopListPut { stop: Box<StopList> },
+    /// A station learned a barcode: a proposal for upstream, in force at once.
+    BarcodeTaught { sku: Sku, barcode: Barcode, station: StationId, by: OperatorId },
+    /// A code that was taught is no longer the product's: upstream gave it to one.
+    BarcodeForgotten { sku: Sku, text: String },
+    /// A rule that does not block would have refused.
+    Intercepted { station: StationId, order: OrderId, rule: Rule, mode: RuleMode, code: Code, steps: Vec<Step> },
 
     /// Units were counted at a station.
     Counted { station: StationId, count: Count },
@@ -154,6 +173,14 @@ impl Event {
             Event::StageReached { .. } => "stage_reached",
             Event::OrderReturned { .. } => "order_returned",
             Event::ShortDecided { .. } => "short_decided",
+            Event::AddressConfirmed { .. } => "address_confirmed",
+            Event::WaybillWanted { .. } => "waybill_wanted",
+            Event::WaybillGivenBack { .. } => "waybill_given_back",
+            Event::OrderDiffers { .. } => "order_differs",
+            Event::StopListPut { .. } => "stop_list_put",
+            Event::BarcodeTaught { .. } => "barcode_taught",
+            Event::BarcodeForgotten { .. } => "barcode_forgotten",
+            Event::Intercepted { .. } => "intercepted",
             Event::Counted { count, .. } => count.name(),
             Event::CountUndone { .. } => "undone",
             Event::PutBack { .. } => "put_back",
@@ -200,6 +227,10 @@ impl Event {
             | Event::StageReached { order, .. }
             | Event::OrderReturned { order, .. }
             | Event::ShortDecided { order, .. }
+            | Event::AddressConfirmed { order, .. }
+            | Event::WaybillWanted { order, .. }
+            | Event::OrderDiffers { order, .. }
+            | Event::Intercepted { order, .. }
             | Event::ShortRecorded { order, .. }
             | Event::ParcelSealed { order, .. }
             | Event::ParcelReopened { order, .. }

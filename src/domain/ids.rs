@@ -104,6 +104,8 @@ ids! {
     Sku
     /// A place where scans are made.
     StationId
+    /// A stop-list, as upstream numbers it.
+    StopListId
     /// A carrier's waybill number.
     WaybillNo
 }

@@ -7,6 +7,7 @@ use super::gate;
 use super::ids::OrderId;
 use super::manifest::{ManifestState, tally};
 use super::memory::Memory;
+use super::order::Stage;
 use super::station::Work;
 use super::view::View;
 use super::work::{ListState, ParcelState};
@@ -43,9 +44,11 @@ pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violati
         if over {
             broken.push(format!("a count takes line {} of {} above what it demands", count.line, count.order));
         }
-        let stopped = before.order(count.order.as_str()).is_some_and(|order| !order.is_active());
+        // whether a hold stops a count is a rule of the configuration; that its order was released and stands is not
+        let stopped =
+            before.order(count.order.as_str()).is_some_and(|order| order.stage < Stage::StockLocked || order.cancelled);
         if stopped {
-            broken.push(format!("a count for {}, which is not active", count.order));
+            broken.push(format!("a count for {}, which is not released or cancelled", count.order));
         }
     }
     if let Event::WaybillLoaded { waybill, .. } = event {

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ids::{
-    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo,
+    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, StopListId, WaybillNo,
 };
 use super::manifest::{LISTED_MAX, Manifest};
 use super::order::{HoldReason, Order, Stage};
 use super::product::{Product, barcode_key, part_number_key};
+use super::rules::recall::StopList;
 use super::station::Station;
 use super::view::{Numbered, Recorded, State, View};
 use super::work::{ListState, Operator, Parcel, PickList, Waybill};
@@ -32,6 +33,8 @@ pub struct Memory {
     pub operators: BTreeMap<OperatorId, Arc<Operator>>,
     /// Stations.
     pub stations: BTreeMap<StationId, Arc<Station>>,
+    /// Stop-lists, lifted ones too.
+    pub stop_lists: BTreeMap<StopListId, Arc<StopList>>,
     /// Which order line has a serial.
     pub serials: BTreeMap<(Sku, String), (OrderId, u32)>,
     /// Scans that were recorded; kept by tests, not by a fold.
@@ -49,7 +52,7 @@ impl View for Memory {
 
     fn barcode(&self, key: &str) -> Vec<(Sku, u32)> {
         let bears = |product: &Arc<Product>| {
-            let barcode = product.barcodes.iter().find(|barcode| barcode_key(&barcode.text) == key)?;
+            let barcode = product.codes().find(|barcode| barcode_key(&barcode.text) == key)?;
             Some((product.sku.clone(), barcode.quantity))
         };
         self.products.values().filter_map(bears).collect()
@@ -122,6 +125,14 @@ impl View for Memory {
 
     fn station(&self, id: &StationId) -> Arc<Station> {
         self.stations.get(id).cloned().unwrap_or_else(|| Station::new(id.clone()).into())
+    }
+
+    fn stop_list(&self, id: &str) -> Option<Arc<StopList>> {
+        self.stop_lists.get(id).cloned()
+    }
+
+    fn stops_on(&self, sku: &Sku) -> Vec<Arc<StopList>> {
+        self.stop_lists.values().filter(|stop| stop.active && stop.sku == *sku).cloned().collect()
     }
 
     fn serial(&self, sku: &Sku, serial: &str) -> Option<(OrderId, u32)> {
@@ -201,6 +212,10 @@ impl State for Memory {
 
     fn put_operator(&mut self, operator: Operator) {
         self.operators.insert(operator.id.clone(), operator.into());
+    }
+
+    fn put_stop_list(&mut self, stop: StopList) {
+        self.stop_lists.insert(stop.id.clone(), stop.into());
     }
 
     fn order_mut(&mut self, id: &OrderId) -> Option<&mut Order> {

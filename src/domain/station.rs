@@ -215,6 +215,12 @@ pub enum Awaited {
     OverrideReason(OperatorId),
     /// The product of the unreadable label.
     OverrideItem(OperatorId, String),
+    /// The code that is taught.
+    TeachCode,
+    /// The product that bears this code.
+    TeachItem(String),
+    /// The badge of a supervisor who vouches that a product bears this code, and how many it stands for.
+    TeachBadge(String, Sku, u32),
     /// The PIN of whoever showed a badge; it never comes as a scan.
     Pin(OperatorId, PinFor),
 }

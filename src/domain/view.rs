@@ -11,6 +11,7 @@ use super::ids::{
 use super::manifest::Manifest;
 use super::order::Order;
 use super::product::Product;
+use super::rules::recall::StopList;
 use super::station::Station;
 use super::verdict::Verdict;
 use super::work::{Operator, Parcel, PickList, Waybill};
@@ -76,6 +77,10 @@ pub trait View {
     fn operator_by_badge(&self, badge: &str) -> Option<Arc<Operator>>;
     /// What a station remembers; a new station remembers nothing.
     fn station(&self, id: &StationId) -> Arc<Station>;
+    /// A stop-list.
+    fn stop_list(&self, id: &str) -> Option<Arc<StopList>>;
+    /// The stop-lists in force on a product, by id.
+    fn stops_on(&self, sku: &Sku) -> Vec<Arc<StopList>>;
     /// The order line that has a serial.
     fn serial(&self, sku: &Sku, serial: &str) -> Option<(OrderId, u32)>;
     /// Orders that wait for a product that is not known yet.
@@ -104,6 +109,8 @@ pub trait State {
     fn put_manifest(&mut self, manifest: Manifest);
     /// Stores an operator.
     fn put_operator(&mut self, operator: Operator);
+    /// Stores a stop-list.
+    fn put_stop_list(&mut self, stop: StopList);
     /// An order, to change in place.
     fn order_mut(&mut self, id: &OrderId) -> Option<&mut Order>;
     /// A pick list, to change in place.

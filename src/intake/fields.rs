@@ -126,6 +126,7 @@ const ORDERS: &[Field] = &[
     head("courier", Text),
     head("sort_code", Text),
     head("ship_at", Time),
+    head("paid_at", Time),
     head("ship_policy", Word(&["complete", "may_split"])),
     head("priority", Whole(i32::MIN as i64, i32::MAX as i64)),
     head("channel", Text),

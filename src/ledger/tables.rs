@@ -13,6 +13,7 @@ use crate::domain::ids::{CarrierCode, ManifestId, OrderId, PickListId, ScanId, S
 use crate::domain::manifest::{LISTED_MAX, Manifest};
 use crate::domain::order::Order;
 use crate::domain::product::Product;
+use crate::domain::rules::recall::StopList;
 use crate::domain::station::Station;
 use crate::domain::view::{Numbered, Recorded, View};
 use crate::domain::work::{Operator, Parcel, PickList, Waybill};
@@ -163,6 +164,10 @@ impl View for Tables<'_> {
         if let Some(known) = self.cache.borrow().barcodes.get(key) {
             return known.clone();
         }
+        let taught = self.cache.borrow().products.has_changed();
+        if taught {
+            self.flush();
+        }
         let found =
             self.many("SELECT sku, quantity FROM product_codes WHERE kind = 'barcode' AND key = ?1", [key], |row| {
                 Ok((sku(row, 0)?, row.get(1)?))
@@ -231,6 +236,25 @@ impl View for Tables<'_> {
 
     fn station(&self, id: &StationId) -> Arc<Station> {
         self.document(id.as_str(), |cache| &mut cache.stations).unwrap_or_else(|| Station::new(id.clone()).into())
+    }
+
+    fn stop_list(&self, id: &str) -> Option<Arc<StopList>> {
+        self.document(id, |cache| &mut cache.stop_lists)
+    }
+
+    fn stops_on(&self, sku: &Sku) -> Vec<Arc<StopList>> {
+        if let Some(known) = self.cache.borrow().stops.get(sku.as_str()) {
+            return known.clone();
+        }
+        let changed = self.cache.borrow().stop_lists.has_changed();
+        if changed {
+            self.flush();
+        }
+        let ids: Vec<String> =
+            self.many("SELECT id FROM stop_lists WHERE stops = ?1 ORDER BY id", [sku.as_str()], |row| row.get(0));
+        let found: Vec<Arc<StopList>> = ids.iter().filter_map(|id| self.stop_list(id)).collect();
+        self.cache.borrow_mut().stops.insert(sku.as_str().into(), found.clone());
+        found
     }
 
     fn serial(&self, sku: &Sku, serial: &str) -> Option<(OrderId, u32)> {

@@ -12,12 +12,16 @@ use crate::barcode::codes::SiteKey;
 use crate::device::{DeviceState, Scanner};
 use crate::domain::decide::{PinAnswer, UnknownStation};
 use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
+use crate::domain::rules::Rules;
+use crate::domain::rules::recall::StopList;
 use crate::domain::scan::Scan;
 use crate::domain::station::StationRules;
-use crate::domain::upstream::{OrderAction, Outcome, Thing, intake, order_action, void_waybill};
+use crate::domain::upstream::{
+    OrderAction, Outcome, Terms, Thing, give_back_waybill, intake, order_action, void_waybill,
+};
 use crate::domain::verdict::Verdict;
 use crate::domain::view::View;
-use crate::domain::work::PinHash;
+use crate::domain::work::{PinHash, Waybill};
 use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, WriteTransaction};
 use crate::message::Language;
 use crate::web::api::acted_json;
@@ -67,6 +71,10 @@ impl Core {
         }
     }
 
+    fn terms(&self, now: crate::domain::clock::Now) -> Terms {
+        Terms { at: now.at.wall, address_window_minutes: self.parts.address_window_minutes }
+    }
+
     fn feed_item(&self, event: FeedEvent) -> FeedItem {
         let time = self.parts.clock.written(event.time);
         FeedItem {
@@ -100,6 +108,7 @@ impl Backend for Core {
 
     async fn intake(&self, caller: Caller, things: Vec<Thing>) -> Result<Vec<Outcome>, Unavailable> {
         let now = self.parts.clock.now();
+        let terms = self.terms(now);
         let mut outcomes = Vec::with_capacity(things.len());
         let mut things = things.into_iter().peekable();
         while things.peek().is_some() {
@@ -107,7 +116,7 @@ impl Backend for Core {
             let caller = caller.clone();
             let done = self.parts.writer.submit(move |transaction| {
                 let judge = |thing| {
-                    let outcome = intake(transaction.view(), thing);
+                    let outcome = intake(transaction.view(), &terms, thing);
                     record(transaction, &caller, &outcome, now);
                     outcome
                 };
@@ -127,12 +136,13 @@ impl Backend for Core {
         key: Option<Idempotency>,
     ) -> Result<Acted, Unavailable> {
         let now = self.parts.clock.now();
+        let terms = self.terms(now);
         let acted = self.parts.writer.submit(move |transaction| {
             if let Some((fingerprint, status, body)) = key.as_ref().and_then(|key| transaction.reply(&key.key)) {
                 let same = key.as_ref().is_some_and(|key| key.fingerprint == fingerprint);
                 return if same { Acted::Before(status, body) } else { Acted::KeyConflict };
             }
-            let outcome = order_action(transaction.view(), &order, action);
+            let outcome = order_action(transaction.view(), &terms, &order, action);
             record(transaction, &caller, &outcome, now);
             if let Some(key) = &key {
                 let (status, body) = acted_json(order.as_str(), &outcome);
@@ -154,6 +164,18 @@ impl Backend for Core {
         });
         let outcome = outcome.await?;
         self.announce_everywhere();
+        Ok(outcome)
+    }
+
+    async fn give_back(&self, caller: Caller, waybill: WaybillNo) -> Result<Outcome, Unavailable> {
+        let now = self.parts.clock.now();
+        let outcome = self.parts.writer.submit(move |transaction| {
+            let outcome = give_back_waybill(transaction.view(), &waybill);
+            record(transaction, &caller, &outcome, now);
+            outcome
+        });
+        let outcome = outcome.await?;
+        self.feed_moved();
         Ok(outcome)
     }
 
@@ -184,6 +206,22 @@ impl Backend for Core {
 
     async fn newest_orders(&self, limit: usize) -> Result<Vec<String>, Unavailable> {
         self.read(move |reader| reader.newest_orders(limit)).await
+    }
+
+    async fn orders_wanting_attention(&self, limit: usize) -> Result<Vec<String>, Unavailable> {
+        self.read(move |reader| reader.orders_wanting_attention(limit)).await
+    }
+
+    async fn waybills_to_return(&self, limit: usize) -> Result<Vec<Waybill>, Unavailable> {
+        self.read(move |reader| reader.waybills_to_return(limit)).await
+    }
+
+    async fn stop_lists(&self) -> Result<Vec<StopList>, Unavailable> {
+        self.read(Reader::stop_lists).await
+    }
+
+    async fn orders_with_goods(&self, sku: String, limit: usize) -> Result<Vec<String>, Unavailable> {
+        self.read(move |reader| reader.orders_with_goods(&sku, limit)).await
     }
 
     fn shown(&self, station: &StationId) -> Option<Shown> {
@@ -223,6 +261,10 @@ impl Backend for Core {
 
     fn stations(&self) -> Arc<Vec<StationRules>> {
         self.parts.stations.clone()
+    }
+
+    fn interceptions(&self) -> Rules {
+        self.parts.site.rules.clone()
     }
 
     fn health(&self) -> LedgerHealth {

@@ -54,6 +54,8 @@ struct Parts {
     clock: Clock,
     language: Language,
     tokens: Vec<String>,
+    /// Minutes after the payment in which an address may change.
+    address_window_minutes: u32,
     metrics: Metrics,
     shown: Mutex<HashMap<StationId, Shown>>,
     devices: Mutex<BTreeMap<DeviceId, (Scanner, DeviceState)>>,
@@ -96,6 +98,7 @@ impl Core {
             stations: rules.iter().map(|rules| (rules.id.clone(), rules.clone())).collect(),
             ignore: config.ignore.clone(),
             overridable: config.overridable.clone(),
+            rules: config.interceptions(),
         };
         let feed = reader.last_event()?;
         let parts = Parts {
@@ -106,6 +109,7 @@ impl Core {
             clock: Clock::new(config.zone()),
             language: config.language,
             tokens: config.token.iter().map(|token| token.sha256.to_ascii_lowercase()).collect(),
+            address_window_minutes: config.address_window_minutes,
             metrics: Metrics::default(),
             shown: Mutex::default(),
             devices: Mutex::default(),

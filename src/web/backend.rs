@@ -10,12 +10,14 @@ use tokio::sync::{broadcast, watch};
 use crate::barcode::codes::SiteKey;
 use crate::domain::decide::{PinAnswer, UnknownStation};
 use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
+use crate::domain::rules::Rules;
+use crate::domain::rules::recall::StopList;
 use crate::domain::scan::Scan;
 use crate::domain::station::StationRules;
 use crate::domain::upstream::{OrderAction, Outcome, Thing};
 use crate::domain::verdict::Verdict;
 use crate::domain::view::View;
-use crate::domain::work::PinHash;
+use crate::domain::work::{PinHash, Waybill};
 use crate::message::Language;
 
 /// The ledger can't be written or read now.
@@ -249,6 +251,12 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Acted, Unavailable>> + Send;
     /// Takes the word that a waybill no longer holds.
     fn void(&self, caller: Caller, waybill: WaybillNo) -> impl Future<Output = Result<Outcome, Unavailable>> + Send;
+    /// Takes the word that a void waybill number went back to its carrier.
+    fn give_back(
+        &self,
+        caller: Caller,
+        waybill: WaybillNo,
+    ) -> impl Future<Output = Result<Outcome, Unavailable>> + Send;
     /// Takes a PIN that was typed at a station.
     fn enter_pin(
         &self,
@@ -287,6 +295,20 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn station(&self, id: &str) -> Option<StationRules> {
         self.stations().iter().find(|rules| rules.id.as_str() == id).cloned()
     }
+    /// How the interceptions are set.
+    fn interceptions(&self) -> Rules;
+    /// Orders that a person should look at, oldest first.
+    fn orders_wanting_attention(&self, limit: usize) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
+    /// Void waybills whose numbers go back to their carriers.
+    fn waybills_to_return(&self, limit: usize) -> impl Future<Output = Result<Vec<Waybill>, Unavailable>> + Send;
+    /// Every stop-list, lifted ones last.
+    fn stop_lists(&self) -> impl Future<Output = Result<Vec<StopList>, Unavailable>> + Send;
+    /// Orders that name a product, newest first.
+    fn orders_with_goods(
+        &self,
+        sku: String,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
     /// How the ledger is.
     fn health(&self) -> LedgerHealth;
     /// Counters in Prometheus' format.

@@ -9,9 +9,12 @@ use waybind::domain::decide::{Decision, OVERRIDABLE, PinAnswer, Site, answer_pin
 use waybind::domain::event::Event;
 use waybind::domain::ids::{OrderId, ScanId, StationId};
 use waybind::domain::memory::Memory;
+use waybind::domain::rules::Rules;
 use waybind::domain::scan::Scan;
 use waybind::domain::station::StationRules;
-use waybind::domain::upstream::{OrderAction, Outcome, Thing, intake, order_action, void_waybill};
+use waybind::domain::upstream::{
+    ADDRESS_WINDOW_MINUTES, OrderAction, Outcome, Terms, Thing, give_back_waybill, intake, order_action, void_waybill,
+};
 use waybind::domain::verdict::{Code, Verdict};
 use waybind::domain::view::Recorded;
 use waybind::domain::{apply, invariants};
@@ -27,8 +30,13 @@ pub struct Warehouse {
 impl Default for Warehouse {
     fn default() -> Self {
         let overridable = OVERRIDABLE.iter().copied().filter(|code| *code != Code::WrongSerial).collect();
-        let site =
-            Site { key: SiteKey::new([1; 32]), stations: HashMap::new(), ignore: vec!["IGNORE*".into()], overridable };
+        let site = Site {
+            key: SiteKey::new([1; 32]),
+            stations: HashMap::new(),
+            ignore: vec!["IGNORE*".into()],
+            overridable,
+            rules: Rules::default(),
+        };
         Warehouse { state: Memory::default(), site, clock_ms: 1_000, facts: Vec::new(), scans: 0 }
     }
 }
@@ -103,20 +111,30 @@ impl Warehouse {
         }
     }
 
+    pub fn terms(&self) -> Terms {
+        Terms { at: self.now().at.wall, address_window_minutes: ADDRESS_WINDOW_MINUTES }
+    }
+
     pub fn say(&mut self, thing: Thing) -> Outcome {
-        let outcome = intake(&self.state, thing);
+        let outcome = intake(&self.state, &self.terms(), thing);
         self.record(outcome.events());
         outcome
     }
 
     pub fn act(&mut self, order: &str, action: OrderAction) -> Outcome {
-        let outcome = order_action(&self.state, &OrderId::new(order).unwrap(), action);
+        let outcome = order_action(&self.state, &self.terms(), &OrderId::new(order).unwrap(), action);
         self.record(outcome.events());
         outcome
     }
 
     pub fn void(&mut self, number: &str) -> Outcome {
         let outcome = void_waybill(&self.state, &waybind::domain::ids::WaybillNo::new(number).unwrap());
+        self.record(outcome.events());
+        outcome
+    }
+
+    pub fn give_back(&mut self, number: &str) -> Outcome {
+        let outcome = give_back_waybill(&self.state, &waybind::domain::ids::WaybillNo::new(number).unwrap());
         self.record(outcome.events());
         outcome
     }

@@ -1,12 +1,15 @@
 //! The API of the contract. Bodies are dtos of this folder; unknown fields are refused by name.
 
 mod events;
+mod exceptions;
 mod manifests;
 mod orders;
 mod pin;
 mod plan;
+mod returns;
 mod scans;
 mod status;
+mod stop_lists;
 mod targets;
 mod things;
 
@@ -17,8 +20,12 @@ use axum::routing::{get, post};
 use super::backend::Backend;
 
 pub(super) use self::events::find;
+pub(super) use self::exceptions::{EXCEPTIONS_MAX, Exception, gathered};
 pub use self::orders::acted_json;
+pub(super) use self::orders::badge_of;
+pub(super) use self::returns::RETURNS_MAX;
 pub use self::scans::verdict_json;
+pub(super) use self::stop_lists::{TRACED_MAX, Traced, trace};
 pub use self::things::{Kind, things_from_json};
 
 pub(super) fn routes<B: Backend>() -> Router<B> {
@@ -26,7 +33,7 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/products", post(things::products::<B>))
         .route("/api/v1/orders", post(things::orders::<B>))
         .route("/api/v1/pick-lists", post(things::pick_lists::<B>))
-        .route("/api/v1/waybills", post(things::waybills::<B>))
+        .route("/api/v1/waybills", post(things::waybills::<B>).get(returns::waybills::<B>))
         .route("/api/v1/manifests", post(things::manifests::<B>))
         .route("/api/v1/manifests/{id}", get(manifests::manifest::<B>))
         .route("/api/v1/operators", post(things::operators::<B>))
@@ -35,6 +42,10 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/orders/{id}/timeline", get(orders::timeline::<B>))
         .route("/api/v1/orders/{id}/{action}", post(orders::act::<B>))
         .route("/api/v1/waybills/{number}/void", post(orders::void::<B>))
+        .route("/api/v1/waybills/{number}/returned", post(returns::given_back::<B>))
+        .route("/api/v1/stop-lists", post(things::stop_lists::<B>).get(stop_lists::list::<B>))
+        .route("/api/v1/stop-lists/{id}", get(stop_lists::one::<B>))
+        .route("/api/v1/exceptions", get(exceptions::exceptions::<B>))
         .route("/api/v1/labels/plan", post(plan::plan).layer(Extension(plan::OneAtATime::default())))
         .route("/api/v1/search", get(events::search::<B>))
         .route("/api/v1/events", get(events::events::<B>))

@@ -20,7 +20,8 @@ pub(super) async fn station<B: Backend>(
     let rules = backend.station(&id).ok_or_else(|| Problem::missing("station", &id))?;
     let station = rules.id.clone();
     let shown = backend.shown(&station);
-    let view = backend.look(move |view| station_view(view, &rules)).await?;
+    let interceptions = backend.interceptions();
+    let view = backend.look(move |view| station_view(view, &rules, &interceptions)).await?;
     let devices: Vec<_> = backend.devices().into_iter().filter(|device| device.station == station).collect();
     let reading = shown.as_ref().and_then(|shown| shown.reading.clone());
     Ok(Json(json!({

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::Page;
+use super::exceptions::first;
 use super::layout::layout;
 use super::view::{StationView, station_view};
 use crate::domain::order::Order;
@@ -18,18 +19,19 @@ use crate::web::spoken::Spoken;
 const ORDERS_SHOWN: usize = 30;
 
 pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language): Spoken) -> Result<Response, Problem> {
-    let rules = backend.stations();
+    let (rules, interceptions) = (backend.stations(), backend.interceptions());
     let newest = backend.newest_orders(ORDERS_SHOWN).await?;
     let (views, orders) = backend
         .look(move |view| {
             let views: Vec<(StationRules, StationView)> =
-                rules.iter().map(|rules| (rules.clone(), station_view(view, rules))).collect();
+                rules.iter().map(|rules| (rules.clone(), station_view(view, rules, &interceptions))).collect();
             let orders: Vec<_> = newest.iter().filter_map(|id| view.order(id)).collect();
             (views, orders)
         })
         .await?;
     let unread: Vec<PluggedView> = backend.unread_devices().await;
     let targets = backend.targets().await?;
+    let exceptions = crate::web::api::gathered(&backend).await?;
     let say = |name| phrase(name, language);
     let content = html! {
         main.overview {
@@ -38,6 +40,7 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
                 p.alarm role="alert" { strong { (say(Phrase::LedgerStopped)) } " " (why) }
             }
             (troubled(&targets, language))
+            (first(&exceptions, language))
             h2 { (say(Phrase::Stations)) }
             ul.stations { @for (rules, view) in &views { (station_card(rules, view, &backend.devices(), language)) } }
             (offers(&unread, language))

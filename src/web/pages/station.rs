@@ -17,7 +17,7 @@ use super::view::{LineView, PIN_AWAITED, StationView, station_view};
 use crate::domain::ids::StationId;
 use crate::domain::station::{Mode, StationRules};
 use crate::domain::verdict::{Code, Facts, Severity, Verdict};
-use crate::message::{Language, Phrase, phrase, verdict_text};
+use crate::message::{Language, Phrase, phrase, verdict_text, warning_text};
 use crate::web::backend::{Backend, DeviceView, LedgerHealth, Shown};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
@@ -74,7 +74,8 @@ pub(super) async fn live<B: Backend>(
 
 async fn fragment<B: Backend>(backend: &B, rules: &StationRules, language: Language) -> Result<Markup, Problem> {
     let wanted = rules.clone();
-    let view = backend.look(move |view| station_view(view, &wanted)).await?;
+    let interceptions = backend.interceptions();
+    let view = backend.look(move |view| station_view(view, &wanted, &interceptions)).await?;
     let shown = backend.shown(&rules.id);
     let devices: Vec<DeviceView> = backend.devices().into_iter().filter(|device| device.station == rules.id).collect();
     Ok(render(&rules.id, &view, shown.as_ref(), &devices, &backend.health(), language))
@@ -164,6 +165,7 @@ fn band(verdict: Option<&Verdict>, view: &StationView, health: &LedgerHealth, la
                     (comparison(verdict, language))
                 } @else { p.detail { (text.detail) } }
                 @if !verdict.missing.is_empty() && severity == Severity::Stop { p.detail { (text.detail) } }
+                @for warning in verdict.warnings.iter().filter(|_| !verdict.shadow) { p.warned { "! " (warning_text(warning, language)) } }
                 @if !text.hint.is_empty() { p.hint { (text.hint) } }
                 @if severity == Severity::Stop { p.uncounted { (say(Phrase::NothingCounted)) } }
             }

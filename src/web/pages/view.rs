@@ -6,6 +6,7 @@ use crate::domain::event::list_orders;
 use crate::domain::ids::OrderId;
 use crate::domain::manifest::{Absent, tally};
 use crate::domain::order::Order;
+use crate::domain::rules::Rules;
 use crate::domain::station::{Awaited, Mode, StationRules, Work};
 use crate::domain::verdict::{Code, Verdict};
 use crate::domain::view::View;
@@ -108,10 +109,10 @@ pub(in crate::web) struct UnboundView {
     pub order: OrderId,
 }
 
-pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules) -> StationView {
+pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules, interceptions: &Rules) -> StationView {
     let station = view.station(&rules.id);
     let work = station.work.as_ref().map(|work| work_view(view, work));
-    let all = station.work.as_ref().map(|work| lines(view, work, rules.mode)).unwrap_or_default();
+    let all = station.work.as_ref().map(|work| lines(view, work, rules.mode, interceptions)).unwrap_or_default();
     let (open, done): (Vec<LineView>, Vec<LineView>) = all.into_iter().partition(|line| line.open || line.to_put_back);
     let orders = work.iter().flat_map(|work| &work.orders).filter_map(|id| view.order(id.as_str()));
     let packs = matches!(rules.mode, Mode::Pack | Mode::Bench);
@@ -154,6 +155,9 @@ fn awaited_name(what: &Awaited) -> &'static str {
         Awaited::Unload => "unload",
         Awaited::PutBack => "put_back",
         Awaited::OverrideBadge => "override_badge",
+        Awaited::TeachCode => "teach_code",
+        Awaited::TeachItem(_) => "teach_item",
+        Awaited::TeachBadge(..) => "teach_badge",
         Awaited::OverrideReason(_) => "override_reason",
         Awaited::OverrideItem(..) => "override_item",
         Awaited::Pin(..) => PIN_AWAITED,
@@ -178,13 +182,13 @@ fn work_view(view: &dyn View, work: &Work) -> WorkView {
     }
 }
 
-fn lines(view: &dyn View, work: &Work, mode: Mode) -> Vec<LineView> {
+fn lines(view: &dyn View, work: &Work, mode: Mode, rules: &Rules) -> Vec<LineView> {
     match work {
         Work::List(id) => {
             let Some(list) = view.list(id.as_str()) else { return Vec::new() };
             let of_line = |entry: &crate::domain::work::PickLine| {
                 let order = view.order(entry.order.as_str())?;
-                let mut line = line_view(view, &order, entry.line, mode)?;
+                let mut line = line_view(view, &order, entry.line, mode, rules)?;
                 line.location.clone_from(&entry.location);
                 line.slot.clone_from(&entry.slot);
                 Some(line)
@@ -194,14 +198,18 @@ fn lines(view: &dyn View, work: &Work, mode: Mode) -> Vec<LineView> {
         _ => {
             let orders = work_view(view, work).orders;
             let of_order = |order: &Order| {
-                order.lines.iter().filter_map(|line| line_view(view, order, line.spec.line, mode)).collect::<Vec<_>>()
+                order
+                    .lines
+                    .iter()
+                    .filter_map(|line| line_view(view, order, line.spec.line, mode, rules))
+                    .collect::<Vec<_>>()
             };
             orders.iter().filter_map(|id| view.order(id.as_str())).flat_map(|order| of_order(&order)).collect()
         }
     }
 }
 
-fn line_view(view: &dyn View, order: &Order, number: u32, mode: Mode) -> Option<LineView> {
+fn line_view(view: &dyn View, order: &Order, number: u32, mode: Mode, rules: &Rules) -> Option<LineView> {
     let line = order.line(number)?;
     let name =
         line.spec.name.clone().or_else(|| view.product(line.spec.sku.as_str()).map(|product| product.name.clone()));
@@ -219,6 +227,6 @@ fn line_view(view: &dyn View, order: &Order, number: u32, mode: Mode) -> Option<
         demanded: line.demanded(),
         open: !done,
         to_put_back: line.has_put_back(),
-        stopped: !order.is_active(),
+        stopped: rules.objection(order, mode.steps()).is_some(),
     })
 }
