@@ -3,6 +3,7 @@
 mod file;
 mod fonts;
 mod headers;
+mod printers;
 mod protocols;
 mod stations;
 mod targets;
@@ -17,6 +18,9 @@ use jiff::tz::TimeZone;
 pub use self::file::{Problem, Secret};
 pub use self::fonts::find_fonts;
 pub use self::headers::{HeadersError, headers};
+pub use self::printers::{
+    Packing, PrinterLanguage, PrinterProfile, PrinterSettings, Profiles, StatusDialect,
+};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
 pub use self::targets::{RobotFormat, Secrets, TargetKind, TargetSettings};
@@ -53,6 +57,10 @@ section! {
         fonts: Vec<PathBuf> = Vec::new();
         /// The stations; without any there are `http-pick`, `http-pack`, `http-bench`, `http-load` and `http-info`.
         station: Vec<StationSettings> = Vec::new(), tables;
+        /// Who sends the parcels, for waybills that are printed here.
+        sender: Sender = Sender::default();
+        /// The printers.
+        printer: Vec<PrinterSettings> = Vec::new(), tables;
         /// The scanners.
         device: Vec<DeviceSettings> = Vec::new(), tables;
         /// Who is told what happened.
@@ -60,6 +68,18 @@ section! {
         /// Tokens for the API; beyond loopback it asks for one.
         token: Vec<TokenSettings> = Vec::new(), tables;
     }
+}
+
+/// Who sends the parcels.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sender {
+    /// Name.
+    pub name: String,
+    /// Telephone number.
+    pub phone: String,
+    /// Full address.
+    pub address: String,
 }
 
 section! {
@@ -126,7 +146,7 @@ impl Config {
     fn override_with(&mut self, key: &str, value: &str, reader: &mut Reader<'_>) {
         let single = format!("{key} = {value}\n");
         let quoted = format!("{key} = {}\n", toml::Value::String(value.to_owned()));
-        if !Config::KEYS.contains(&key) || ["station", "device", "target", "token"].contains(&key) {
+        if !Config::KEYS.contains(&key) || ["station", "device", "printer", "sender", "target", "token"].contains(&key) {
             return;
         }
         let parsed = Config::parse_one(&single).or_else(|_| Config::parse_one(&quoted));
@@ -169,6 +189,7 @@ impl Config {
             reader.problem(reader.line_of("templates"), message, "name the folder with your label templates");
         }
         stations::check(self, library, reader);
+        printers::check(self, reader);
         targets::check(&self.target, reader);
         for token in &self.token {
             if token.sha256.len() != 64 || !token.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -202,6 +223,7 @@ impl Config {
 const SECTIONS: &[(&str, &[&str])] = &[
     ("station", StationSettings::KEYS),
     ("device", DeviceSettings::KEYS),
+    ("printer", PrinterSettings::KEYS),
     ("target", TargetSettings::KEYS),
     ("token", TokenSettings::KEYS),
 ];

@@ -20,6 +20,7 @@ mod anchor;
 mod bare;
 mod cache;
 mod feed;
+mod prints;
 mod reader;
 mod record;
 mod schema;

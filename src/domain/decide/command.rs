@@ -29,6 +29,7 @@ impl Desk<'_> {
             Command::Unload if self.rules.mode == Mode::Load => self.ask(Why::UnloadWhat, Awaited::Unload),
             Command::Done if self.rules.mode == Mode::Load => self.close_manifest(asked_to_close),
             Command::Pause if self.rules.mode == Mode::Load => self.pause_manifest(),
+            Command::Reprint => self.ask_reprint(),
             _ if !counts => Draft::new(Code::WrongStep).why(Why::NotHere),
             Command::Undo => self.undo(),
             Command::Done => self.done(),
@@ -40,7 +41,6 @@ impl Desk<'_> {
             Command::Quantity(times) => Draft::new(Code::Info)
                 .why(Why::QuantitySet(times))
                 .remember(&self.rules.id, Memory::Quantity(Some(times))),
-            Command::Reprint => Draft::new(Code::WrongStep).why(Why::NothingPrinted),
             Command::Unload => Draft::new(Code::WrongStep).why(Why::NotHere),
         }
     }

@@ -14,6 +14,7 @@ mod meaning;
 mod open;
 mod overrule;
 mod pin;
+mod reprint;
 mod sequence;
 mod session;
 
@@ -28,6 +29,7 @@ pub use self::pin::{PinAnswer, PinQuestion, answer_pin, forget_late_pin, pin_que
 use super::clock::Now;
 use super::event::{Event, Memory};
 use super::ids::StationId;
+use super::printing::PrinterRules;
 use super::scan::Scan;
 use super::station::{Mode, SignIn, Station, StationRules, Work};
 use super::verdict::{Code, Severity, Verdict, Why};
@@ -47,6 +49,8 @@ pub struct Site {
     pub ignore: Vec<String>,
     /// Refusals that a lead may let pass.
     pub overridable: Vec<Code>,
+    /// Its printers, in the order of the configuration.
+    pub printers: Vec<PrinterRules>,
 }
 
 /// Refusals that a configuration may make overridable: none that would break the three-level binding.
@@ -236,7 +240,7 @@ impl<'a> Desk<'a> {
         }
         let meaning = self.meaning(reading);
         if !meaning.is_known()
-            && let Some(draft) = self.place(&reading.text)
+            && let Some(draft) = self.place(&reading.text).or_else(|| self.choose_printer(&reading.text))
         {
             return draft;
         }

@@ -48,6 +48,7 @@ impl Desk<'_> {
             Awaited::PutBack => Some(self.put_back_of(&meaning)),
             Awaited::OverrideBadge | Awaited::Pin(..) | Awaited::Close => None,
             Awaited::OverrideReason(by) => (!meaning.is_known()).then(|| self.override_with(&by, &reading.text)),
+            Awaited::ReprintReason(job) => (!meaning.is_known()).then(|| self.reprint(&job, &reading.text)),
             Awaited::OverrideItem(by, reason) => Some(self.override_item(&by, &reason, &meaning)),
         }
     }

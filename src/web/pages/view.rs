@@ -144,6 +144,9 @@ pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules) -> Sta
 /// How it is said that a station waits for a PIN.
 pub(in crate::web) const PIN_AWAITED: &str = "pin";
 
+/// How it is said that a station waits for the reason of a reprint.
+pub(in crate::web) const REPRINT_AWAITED: &str = "reprint_reason";
+
 fn awaited_name(what: &Awaited) -> &'static str {
     match what {
         Awaited::Trait(_, wanted) => wanted.code().as_str(),
@@ -156,6 +159,7 @@ fn awaited_name(what: &Awaited) -> &'static str {
         Awaited::OverrideBadge => "override_badge",
         Awaited::OverrideReason(_) => "override_reason",
         Awaited::OverrideItem(..) => "override_item",
+        Awaited::ReprintReason(_) => REPRINT_AWAITED,
         Awaited::Pin(..) => PIN_AWAITED,
     }
 }
