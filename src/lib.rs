@@ -24,6 +24,7 @@ pub mod intake;
 pub mod label;
 pub mod ledger;
 pub mod message;
+pub mod print;
 pub mod protocol;
 pub mod service;
 pub mod sim;

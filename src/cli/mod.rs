@@ -7,6 +7,7 @@ mod devices;
 mod import;
 mod label;
 mod ledger;
+mod printers;
 mod probe;
 mod replay;
 mod selftest;
@@ -131,6 +132,14 @@ enum Command {
     Devices {
         #[command(subcommand)]
         action: Option<DeviceAction>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// The printers: how they are, and what waits for them.
+    Printers {
+        /// Print this one's self-test.
+        #[arg(long, value_name = "NAME")]
+        test: Option<String>,
         #[command(flatten)]
         target: Target,
     },
@@ -288,6 +297,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             Some(DeviceAction::Watch) => devices::watch(&target),
             Some(DeviceAction::Probe { node, baud }) => probe::run(&node, baud, &target),
         },
+        Command::Printers { test, target } => printers::printers(&target, test.as_deref()),
         Command::CheckConfig { file, json } => check_config(&file, json),
         Command::Selftest { part } => selftest::selftest(&part),
         Command::Token { name } => token::token(&name),
@@ -298,14 +308,15 @@ fn execute(command: Command) -> Result<(), Failure> {
 fn check_config(file: &Path, json: bool) -> Result<(), Failure> {
     match Config::load(file, &environment()) {
         Ok(config) if json => {
-            say(&serde_json::json!({"ok": true, "stations": config.station.len(), "devices": config.device.len()})
+            say(&serde_json::json!({"ok": true, "stations": config.station.len(), "devices": config.device.len(), "printers": config.printer.len()})
                 .to_string())
         }
         Ok(config) => say(&format!(
-            "{}: right; {} station(s), {} device(s)",
+            "{}: right; {} station(s), {} device(s), {} printer(s)",
             file.display(),
             config.station.len(),
-            config.device.len()
+            config.device.len(),
+            config.printer.len()
         )),
         Err(error) if json => {
             say(&serde_json::json!({"ok": false, "problems": error.problems}).to_string())?;

@@ -248,7 +248,7 @@ impl PrinterSettings {
     /// Whether a template may be printed there: it is listed, where anything is, and not wider than the paper.
     #[must_use]
     pub fn takes(&self, profile: &PrinterProfile, template: &str, width_mm: f64) -> bool {
-        let listed = self.templates.is_empty() || self.templates.iter().any(|glob| glob.matches(template));
+        let listed = self.templates.is_empty() || self.templates.iter().any(|glob| glob.fits(template));
         listed && width_mm <= profile.width_mm + WIDTH_SLACK_MM
     }
 
@@ -275,7 +275,7 @@ impl PrinterSettings {
 }
 
 pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
-    let asked = config.printer.is_empty() && !config.station.iter().any(|station| station.print_waybill);
+    let is_idle = config.printer.is_empty() && !config.station.iter().any(|station| station.print_waybill);
     let (profiles, wrong) = Profiles::with_folder(config.templates.as_deref());
     for (name, problem) in wrong {
         let place = problem.line.map(|line| format!(" line {line}")).unwrap_or_default();
@@ -304,7 +304,7 @@ pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
             );
         }
     }
-    if !asked {
+    if !is_idle {
         check_routes(config, &profiles, reader);
     }
 }

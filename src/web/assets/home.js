@@ -15,11 +15,21 @@ document.addEventListener("click", (event) => {
   body.append(...rows);
 });
 
+// what a person says of a print job that asks
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-resolve]");
+  if (!button) return;
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify({ how: button.dataset.how });
+  await fetch(`/api/v1/print-jobs/${button.dataset.resolve}/resolve`, { method: "POST", headers, body }).catch(() => null);
+  refresh();
+});
+
 async function refresh() {
   if (document.hidden || document.querySelector("th[data-sorted]")) return;
   const page = await fetch(location.href, { cache: "no-store" }).then((answer) => answer.text()).catch(() => null);
   const fresh = page && new DOMParser().parseFromString(page, "text/html");
-  for (const part of [".stations", ".offers", "table.orders"]) {
+  for (const part of [".printing", ".stations", ".offers", "table.orders"]) {
     const old = document.querySelector(part);
     const now = fresh?.querySelector(part);
     if (old && now && !old.querySelector("details[open]") && old.innerHTML !== now.innerHTML) old.innerHTML = now.innerHTML;

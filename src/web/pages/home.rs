@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::Page;
 use super::layout::layout;
+use super::printing::prints_waiting;
 use super::view::{StationView, station_view};
 use crate::domain::order::Order;
 use crate::domain::station::StationRules;
@@ -30,6 +31,7 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
         .await?;
     let unread: Vec<PluggedView> = backend.unread_devices().await;
     let targets = backend.targets().await?;
+    let (printers, prints) = (backend.printers().await?, prints_waiting(&backend, None).await?);
     let say = |name| phrase(name, language);
     let content = html! {
         main.overview {
@@ -38,6 +40,7 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
                 p.alarm role="alert" { strong { (say(Phrase::LedgerStopped)) } " " (why) }
             }
             (troubled(&targets, language))
+            (super::printing::overview(&printers, &prints, language))
             h2 { (say(Phrase::Stations)) }
             ul.stations { @for (rules, view) in &views { (station_card(rules, view, &backend.devices(), language)) } }
             (offers(&unread, language))

@@ -5,6 +5,7 @@ mod layout;
 mod login;
 mod manifest;
 mod order;
+mod printing;
 mod station;
 mod view;
 
@@ -15,6 +16,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use maud::Markup;
 
+pub(super) use self::printing::{printer_of, prints_waiting};
 pub(super) use self::view::station_view;
 use super::backend::Backend;
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::event::list_orders;
-use crate::domain::ids::OrderId;
+use crate::domain::ids::{OrderId, PrinterId};
 use crate::domain::manifest::{Absent, tally};
 use crate::domain::order::Order;
 use crate::domain::station::{Awaited, Mode, StationRules, Work};
@@ -23,6 +23,9 @@ pub(in crate::web) struct StationView {
     pub awaiting: Option<&'static str>,
     pub unbound: Vec<UnboundView>,
     pub can_undo: bool,
+    pub can_reprint: bool,
+    /// The printer that was chosen by its code.
+    pub printer: Option<PrinterId>,
     pub manifest: Option<ManifestView>,
 }
 
@@ -137,6 +140,8 @@ pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules) -> Sta
             .map(|parcel| UnboundView { parcel: parcel.id.to_string(), order: parcel.order.clone() })
             .collect(),
         can_undo: !station.counts.is_empty(),
+        can_reprint: station.last_print.is_some(),
+        printer: station.printer.clone(),
         manifest: station.work.as_ref().and_then(|work| manifest_view(view, work)),
     }
 }
