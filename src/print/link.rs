@@ -192,8 +192,12 @@ impl Link {
             return file.sync_data();
         }
         let Link::Socket(stream) = self else { return Ok(()) };
-        stream.shutdown().await?;
         let mut buffer = [0; 128];
+        if matches!(stream.try_read(&mut buffer), Ok(0)) {
+            // it hung up before it could know that there was no more
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        stream.shutdown().await?;
         let drained = async {
             let mut read = 0;
             while read < status::ANSWER_MAX {

@@ -96,8 +96,10 @@ impl PressRoom {
 }
 
 impl Core {
-    /// Settles what a crash left behind, then starts a worker for each printer.
-    pub(super) fn start_printers(&self, tasks: &mut JoinSet<()>) {
+    /// Settles what a crash left behind, before anybody is answered where the ledger can be written, then starts a worker
+    /// for each printer.
+    pub(super) async fn start_printers(&self, tasks: &mut JoinSet<()>) {
+        while matches!(self.found_interrupted().await, Ok(true)) {}
         let core = self.clone();
         tasks.spawn(async move {
             let mut stop = core.stopped();

@@ -67,6 +67,7 @@ struct Tray {
     printed: Vec<Vec<u8>>,
     count: usize,
     connections: usize,
+    open: usize,
 }
 
 impl Tray {
@@ -144,6 +145,12 @@ impl SimPrinter {
         held(&self.shared.tray).count
     }
 
+    /// Whether nobody is connected: what was sent to it has arrived.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        held(&self.shared.tray).open == 0
+    }
+
     /// How many connections it had.
     #[must_use]
     pub fn connections(&self) -> usize {
@@ -164,13 +171,21 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok(stream) = stream else { continue };
-        held(&shared.tray).connections += 1;
+        {
+            let mut tray = held(&shared.tray);
+            tray.connections += 1;
+            tray.open += 1;
+        }
         let shared = shared.clone();
         let spawned = std::thread::Builder::new().name("printer".into()).spawn(move || {
             if let Err(error) = serve(&stream, &shared) {
                 tracing::debug!(%error, "A connection to the simulated printer ended.");
             }
-            drop(stream.shutdown(Shutdown::Both));
+            // one that hangs up does so with bytes unread, and the other side's are lost
+            if !matches!(*held(&shared.manner), Manner::HangUp(_)) {
+                drop(stream.shutdown(Shutdown::Both));
+            }
+            held(&shared.tray).open -= 1;
         });
         if let Err(error) = spawned {
             tracing::warn!(%error, "The simulated printer has no thread for a connection.");

@@ -5,3 +5,4 @@
 pub mod scenario;
 pub mod served;
 pub mod warehouse;
+pub mod paper;
