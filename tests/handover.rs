@@ -83,7 +83,12 @@ fn play(transaction: &mut WriteTransaction<'_>) -> usize {
                 let verdict = judge(transaction, &warehouse.site.clone(), &scan, warehouse.now());
                 assert_eq!(Verdict { seq: None, ..verdict }, right, "{}", step.place);
             }
-            Action::Void(_) | Action::Pin(..) => unreachable!("{}", step.place),
+            Action::Void(_)
+            | Action::Pin(..)
+            | Action::Printer(_)
+            | Action::Job(..)
+            | Action::Spool(..)
+            | Action::Resolve(..) => unreachable!("{}", step.place),
         }
     }
     scans
