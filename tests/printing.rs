@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use support::paper::Dots;
 use support::served::{Client, Served, assert_clean, eventually, free_address};
 use waybind::sim::Pty;
+use waybind::sim::office::{Mood, SimOffice};
 use waybind::sim::printer::{Fault, Manner, SimPrinter, Speech};
 
 const BENCH: &str = "[[station]]\nid = \"bench\"\nmode = \"bench\"\nlatch = false\nprint_waybill = true\nprinter = \"P1\"\n";
@@ -283,4 +284,30 @@ fn a_closed_manifest_lies_in_the_office() {
     assert_eq!(client.scan("again", "dock", "WB:C:REPRINT"), "info");
     assert_eq!(client.scan("why", "dock", "signed on the wrong line"), "info");
     eventually("the second copy", || (std::fs::read_dir(&tray).unwrap().count() == 2).then_some(()));
+}
+
+#[test]
+fn an_office_printer_is_spoken_to_in_ipp() {
+    let (folder, office) = (tempfile::tempdir().unwrap(), SimOffice::start("127.0.0.1:0").unwrap());
+    office.behave(Mood::PaperOut);
+    let place = format!("url = \"ipp://{}/ipp/print\"", office.address);
+    let served = serve(folder.path(), &printer("OFFICE", "office-a4", &place));
+    let mut client = served.client();
+    let mut test = || client.must("/api/v1/printers/OFFICE/test", &json!({}))["job"].as_u64().unwrap();
+    let first = test();
+    eventually("the printer to be out of paper", || (condition(&mut client, "OFFICE") == "paper_out").then_some(()));
+    assert!(office.printed().is_empty());
+    office.behave(Mood::Good);
+    assert_eq!(job_in(&mut client, "printed")["number"], first);
+    assert!(office.printed()[0].starts_with(b"%PDF"));
+
+    office.behave(Mood::Picky);
+    client.must("/api/v1/printers/OFFICE/test", &json!({}));
+    let failed = job_in(&mut client, "failed");
+    assert!(failed["why"].as_str().unwrap().contains("refused"), "{failed}");
+
+    office.behave(Mood::Mute);
+    client.must("/api/v1/printers/OFFICE/test", &json!({}));
+    job_in(&mut client, "unknown");
+    assert_eq!(office.printed().len(), 2, "the one that got no answer is not sent again");
 }
