@@ -52,5 +52,7 @@ pub mod docs {
         pub mod d0005 {}
         #[doc = include_str!("docs/decisions/0006-targets.md")]
         pub mod d0006 {}
+        #[doc = include_str!("docs/decisions/0007-printing.md")]
+        pub mod d0007 {}
     }
 }

@@ -16,7 +16,8 @@ use waybind::sim::Pty;
 use waybind::sim::office::{Mood, SimOffice};
 use waybind::sim::printer::{Fault, Manner, SimPrinter, Speech};
 
-const BENCH: &str = "[[station]]\nid = \"bench\"\nmode = \"bench\"\nlatch = false\nprint_waybill = true\nprinter = \"P1\"\n";
+const BENCH: &str =
+    "[[station]]\nid = \"bench\"\nmode = \"bench\"\nlatch = false\nprint_waybill = true\nprinter = \"P1\"\n";
 const DOCK: &str = "[[station]]\nid = \"dock\"\nmode = \"load\"\nlatch = false\n";
 
 fn printer(name: &str, profile: &str, place: &str) -> String {
@@ -36,9 +37,15 @@ fn shop(client: &mut Client, count: usize) {
     client.must("/api/v1/products", &json!({"sku": "FLT-204", "name": "Oil filter"}));
     for number in 1..=count {
         let consignee = json!({"name": "Li Lei", "phone": "13800001234", "address": "1 Wensan Road, Hangzhou"});
-        client.must("/api/v1/orders", &json!({"id": format!("SO-{number}"), "carrier": "ZTO", "region": "330106", "sort_code": "571-A12",
-            "consignee": consignee, "lines": [{"line": 1, "sku": "FLT-204", "quantity": 1}]}));
-        client.must("/api/v1/waybills", &json!({"number": format!("W{number}"), "carrier": "ZTO", "orders": [format!("SO-{number}")]}));
+        client.must(
+            "/api/v1/orders",
+            &json!({"id": format!("SO-{number}"), "carrier": "ZTO", "region": "330106", "sort_code": "571-A12",
+            "consignee": consignee, "lines": [{"line": 1, "sku": "FLT-204", "quantity": 1}]}),
+        );
+        client.must(
+            "/api/v1/waybills",
+            &json!({"number": format!("W{number}"), "carrier": "ZTO", "orders": [format!("SO-{number}")]}),
+        );
     }
 }
 
@@ -128,7 +135,9 @@ fn without_paper_packing_goes_on_and_labels_wait() {
         let job = client.must("/api/v1/printers/P1/test", &json!({}))["job"].clone();
         eventually(name, || (condition(&mut client, "P1") == name).then_some(()));
         sim.set_fault(Fault::default());
-        eventually("its self-test", || jobs(&mut client, "printed").iter().any(|done| done["number"] == job).then_some(()));
+        eventually("its self-test", || {
+            jobs(&mut client, "printed").iter().any(|done| done["number"] == job).then_some(())
+        });
     }
 }
 
@@ -183,7 +192,8 @@ fn a_bad_printer_harms_nobody_else() {
     let start = |speech| SimPrinter::start("127.0.0.1:0", speech).unwrap();
     let (good, slow, odd) = (start(Speech::Zpl), start(Speech::Zpl), start(Speech::Nonsense));
     slow.behave(Manner::Slow(Duration::from_secs(1)));
-    let printers = [("P1", &good), ("SLOW", &slow), ("ODD", &odd)].map(|(name, sim)| printer(name, "zpl-203", &at(sim)));
+    let printers =
+        [("P1", &good), ("SLOW", &slow), ("ODD", &odd)].map(|(name, sim)| printer(name, "zpl-203", &at(sim)));
     let served = serve(folder.path(), &format!("{BENCH}{}", printers.concat()));
     let mut client = served.client();
     shop(&mut client, 3);
@@ -220,9 +230,8 @@ fn a_reprint_has_its_reason_and_its_number() {
     assert!(page.contains("data-scan=\"label damaged\""), "{page}");
     assert_eq!(client.scan("why", "bench", "label damaged"), "info");
     eventually("the copy", || (two.count() == 1).then_some(()));
-    let job = eventually("the copy to be settled", || {
-        jobs(&mut client, "printed").into_iter().find(|job| job["copy"] == 2)
-    });
+    let job =
+        eventually("the copy to be settled", || jobs(&mut client, "printed").into_iter().find(|job| job["copy"] == 2));
     assert_eq!((&job["reason"], &job["printer"]), (&json!("label damaged"), &json!("P2")), "{job}");
     client.must("/api/v1/waybills/W1/void", &json!({}));
     assert_eq!(client.scan("void", "bench", "WB:C:REPRINT"), "waybill_void");

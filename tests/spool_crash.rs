@@ -100,7 +100,7 @@ fn no_label_is_lost_or_printed_twice_when_the_process_is_killed() {
     let data = served.data.clone();
     assert!(served.terminate().success());
     assert_clean(&data);
-    println!("{next} labels, {asked} jobs asked");
+    eprintln!("{next} labels, {asked} jobs asked");
 }
 
 /// A person looks at the printer for each job that asks: what lies there is printed, what does not is printed again.

@@ -108,6 +108,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_page_is_made_longer_evenly() {
+        let mut page = Bitmap::new(8, 4);
+        page.set(0, 1, true);
+        page.set(1, 3, true);
+        assert_eq!(page.scaled(1_500).bytes(), [0, 0, 0x80, 0, 0, 0x40]);
+        assert_eq!(page.scaled(500).bytes(), [0, 0]);
+        assert_eq!(page.scaled(1_000), page);
+        assert_eq!(Bitmap::new(100, 1_199).scaled(1_019).height(), 1_221);
+    }
+
+    #[test]
     fn dots_are_bits_from_the_left() {
         let mut page = Bitmap::new(10, 2);
         page.fill(Area { x: 7, y: 0, width: 9, height: 1 });

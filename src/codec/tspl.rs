@@ -37,10 +37,15 @@ pub fn tspl(label: &Proved, settings: TsplSettings) -> Vec<u8> {
             1_000 => Cow::Borrowed(page),
             permille => Cow::Owned(page.scaled(permille)),
         };
+        // a feed that is too short counts its millimetres too long
+        let height_mm = match settings.feed_permille {
+            1_000 => layout.height_mm,
+            permille => (layout.height_mm * f64::from(permille) / 1_000.0 * 10.0).round() / 10.0,
+        };
         let head = format!(
             "SIZE {} mm,{} mm\r\nGAP {} mm,0 mm\r\nDIRECTION {}\r\nREFERENCE 0,0\r\nCLS\r\nBITMAP 0,0,{},{},{},",
             layout.width_mm,
-            layout.height_mm,
+            height_mm,
             settings.gap_mm,
             settings.direction.min(1),
             page.stride(),

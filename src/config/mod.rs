@@ -18,9 +18,7 @@ use jiff::tz::TimeZone;
 pub use self::file::{Problem, Secret};
 pub use self::fonts::find_fonts;
 pub use self::headers::{HeadersError, headers};
-pub use self::printers::{
-    Packing, PrinterLanguage, PrinterProfile, PrinterSettings, Profiles, StatusDialect,
-};
+pub use self::printers::{Packing, PrinterLanguage, PrinterProfile, PrinterSettings, Profiles, StatusDialect};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
 pub use self::targets::{RobotFormat, Secrets, TargetKind, TargetSettings};
@@ -146,7 +144,8 @@ impl Config {
     fn override_with(&mut self, key: &str, value: &str, reader: &mut Reader<'_>) {
         let single = format!("{key} = {value}\n");
         let quoted = format!("{key} = {}\n", toml::Value::String(value.to_owned()));
-        if !Config::KEYS.contains(&key) || ["station", "device", "printer", "sender", "target", "token"].contains(&key) {
+        if !Config::KEYS.contains(&key) || ["station", "device", "printer", "sender", "target", "token"].contains(&key)
+        {
             return;
         }
         let parsed = Config::parse_one(&single).or_else(|_| Config::parse_one(&quoted));

@@ -376,8 +376,7 @@ fn check_routes(config: &Config, profiles: &Profiles, reader: &mut Reader<'_>) {
     for station in config.station.iter().filter(|station| station.print_waybill) {
         let Some(template) = templates.get(&station.waybill_template) else {
             let nearest = templates.nearest(&station.waybill_template).unwrap_or_default();
-            let message =
-                format!("station \"{}\": there is no template \"{}\"", station.id, station.waybill_template);
+            let message = format!("station \"{}\": there is no template \"{}\"", station.id, station.waybill_template);
             reader.problem(station.line, message, format!("the nearest is \"{nearest}\""));
             continue;
         };
@@ -391,5 +390,94 @@ fn check_routes(config: &Config, profiles: &Profiles, reader: &mut Reader<'_>) {
             let message = format!("station \"{}\" prints waybills, and no printer takes {}", station.id, template.name);
             reader.problem(station.line, message, "write printer = \"…\", or list the template at a [[printer]]");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        let problems = Config::parse(text, &BTreeMap::new()).err().unwrap_or_default();
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_mistake_of_a_printer_is_told() {
+        let text = [
+            "[[printer]]",
+            "name = \"\"",
+            "profile = \"zpl-203\"",
+            "address = \"10.0.0.1\"",
+            "[[printer]]",
+            "name = \"P1\"",
+            "profile = \"zpl-230\"",
+            "url = \"https://10.0.0.2/ipp\"",
+            "fallback = \"P1\"",
+            "[[printer]]",
+            "name = \"p1\"",
+            "adress = \"10.0.0.1:9100\"",
+            "fallback = \"P9\"",
+            "[[printer]]",
+            "name = \"A4\"",
+            "profile = \"office-a4\"",
+            "address = \"10.0.0.3:9100\"",
+            "[[station]]",
+            "id = \"pack-01\"",
+            "printer = \"P8\"",
+            "print_waybill = true",
+            "[[station]]",
+            "id = \"pack-02\"",
+            "print_waybill = true",
+            "waybill_template = \"waybil-100x150\"",
+        ]
+        .join("\n");
+        let told = problems(&text);
+        let expected = [
+            "line 1: a printer's name is empty",
+            "line 1: printer \"\" has the address \"10.0.0.1\"",
+            "line 5: printer \"P1\" can't be reached: its url asks for TLS",
+            "line 5: printer \"P1\": there is no profile \"zpl-230\" (the nearest is \"zpl-203\")",
+            "line 5: printer \"P1\" is its own fallback",
+            "line 10: printer \"p1\" stands twice",
+            "line 10: printer \"p1\" needs one place",
+            "line 10: printer \"p1\" does not say what kind it is",
+            "line 10: printer \"p1\" falls back to \"P9\"",
+            "line 12: there is no key \"adress\" (the nearest is \"address\")",
+            "line 14: printer \"A4\" takes PDF",
+            "line 18: station \"pack-01\" prints on \"P8\"",
+            "line 22: station \"pack-02\": there is no template \"waybil-100x150\" (the nearest is \"waybill-100x150\")",
+        ];
+        for start in expected {
+            assert!(told.iter().any(|line| line.starts_with(start)), "{start} is not among {told:#?}");
+        }
+    }
+
+    #[test]
+    fn a_station_that_prints_has_a_printer_wide_enough() {
+        let with = |rest: &str| {
+            problems(&format!(
+                "[[station]]\nid = \"s\"\nprint_waybill = true\nwaybill_template = \"waybill-76x130\"\n[[printer]]\nname = \"P\"\nprofile = \"zpl-203\"\naddress = \"h:9100\"\n{rest}"
+            ))
+        };
+        assert!(with("")[0].contains("no printer takes waybill-76x130"));
+        assert!(with("templates = [\"waybill-1*\"]")[0].contains("no printer takes"));
+        assert_eq!(with("templates = [\"waybill-*\"]"), Vec::<String>::new());
+        let (templates, _) = Templates::with_folder(None);
+        let (profiles, wrong) = Profiles::with_folder(None);
+        assert!(wrong.is_empty() && profiles.iter().count() >= 8, "{wrong:?}");
+        let settings = PrinterSettings::default();
+        let takes = |profile: &str| settings.templates(profiles.get(profile).expect("shipped"), &templates);
+        assert!(takes("zpl-203").contains(&"waybill-100x150".to_owned()));
+        assert!(!takes("zpl-203").contains(&"manifest-a4".to_owned()));
+        assert!(takes("office-a4").contains(&"manifest-a4".to_owned()));
+    }
+
+    #[test]
+    fn a_wrong_profile_is_told() {
+        let wrong = |text: &str| PrinterProfile::parse(text).expect_err("wrong").to_string();
+        assert!(wrong("title = \"x\"\nlanguage = \"epl\"\ndpi = 203\nwidth_mm = 100").starts_with("line 2"));
+        assert!(wrong("title = \"x\"\nlanguage = \"zpl\"\ndpi = 100\nwidth_mm = 100").contains("dpi is 203"));
+        assert!(wrong("title = \"x\"\nlanguage = \"zpl\"\ndpi = 203\nwidth_mm = 100\nfeed = 1").contains("feed"));
     }
 }

@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
-use super::ids::{
-    ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, PrinterId, StationId, WaybillNo,
-};
+use super::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, PrinterId, StationId, WaybillNo};
 use super::manifest::{Foreign, Loading, Manifest};
 use super::order::{Consignee, Hold, HoldReason, OrderSpec, Short, ShortDecision, Stage};
 use super::printing::{PrintJob, Resolution, Step};

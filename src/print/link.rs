@@ -71,7 +71,8 @@ pub(super) enum Link {
 
 impl Link {
     pub(super) async fn connect(address: &str) -> io::Result<Link> {
-        let stream = timeout(CONNECT, TcpStream::connect(address)).await.map_err(|_| late("no connection", CONNECT))??;
+        let stream =
+            timeout(CONNECT, TcpStream::connect(address)).await.map_err(|_| late("no connection", CONNECT))??;
         stream.set_nodelay(true)?;
         Ok(Link::Socket(stream))
     }
@@ -90,7 +91,8 @@ impl Link {
             }
             Ok::<_, io::Error>((options.open(&path)?, is_node))
         });
-        let (file, is_node) = timeout(CONNECT, opened).await.map_err(|_| late("not opened", CONNECT))?.map_err(io::Error::other)??;
+        let (file, is_node) =
+            timeout(CONNECT, opened).await.map_err(|_| late("not opened", CONNECT))?.map_err(io::Error::other)??;
         Ok(if is_node { Link::Node(Arc::new(file)) } else { Link::Plain(file) })
     }
 

@@ -117,11 +117,7 @@ impl Board {
     #[must_use]
     pub fn new(printers: Vec<Printer>) -> Board {
         let states = printers.iter().map(|printer| (printer.id.clone(), PrinterState::default())).collect();
-        Board {
-            printers: Arc::new(printers),
-            states: Arc::new(Mutex::new(states)),
-            moved: watch::Sender::new(0),
-        }
+        Board { printers: Arc::new(printers), states: Arc::new(Mutex::new(states)), moved: watch::Sender::new(0) }
     }
 
     /// The printers, in the order of the configuration.

@@ -2,10 +2,10 @@
 
 mod backend;
 mod devices;
+mod paper;
 mod pin;
 mod pipeline;
 mod plugged;
-mod paper;
 mod press;
 mod printers;
 mod run;

@@ -1,11 +1,11 @@
 //! The printers: made from the configuration, asked for tests, shown to people, and what people say of their jobs.
 
 use crate::config::{Config, PrinterSettings, Profiles, Templates};
+use crate::domain::event::Event;
 use crate::domain::ids::{OperatorId, PrinterId};
 use crate::domain::printing::{
     PrintJob, Printable, PrinterRules, Request, Resolution, SELF_TEST_TEMPLATE, Unresolved, request, resolve,
 };
-use crate::domain::event::Event;
 use crate::ledger::Cause;
 use crate::print::{Place, Printer};
 use crate::web::backend::{Caller, PrinterView, Unavailable};

@@ -174,9 +174,10 @@ impl Core {
         let language = printer.profile.language.as_str();
         match paper {
             Paper::Own(format, bytes) if format == language => Ok(bytes),
-            Paper::Own(format, _) => {
-                Err(PrintTrouble::Label(format!("the carrier's label is {format}, and {} takes {language}", printer.id)))
-            }
+            Paper::Own(format, _) => Err(PrintTrouble::Label(format!(
+                "the carrier's label is {format}, and {} takes {language}",
+                printer.id
+            ))),
             Paper::Record(record) => {
                 let press = &self.parts.press;
                 let proved = press.prove(&job.template, &record, &self.label_settings(), printer.profile.dpi);

@@ -124,8 +124,10 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
         say(DelimiterTag::JobAttributes, IppAttribute::JOB_STATE, IppValue::Enum(9))?;
     }
     let bytes = response.to_bytes();
-    let head =
-        format!("HTTP/1.1 200 OK\r\ncontent-type: application/ipp\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", bytes.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/ipp\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        bytes.len()
+    );
     stream.write_all(head.as_bytes())?;
     stream.write_all(&bytes)
 }

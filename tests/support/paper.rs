@@ -33,9 +33,14 @@ impl Dots {
     pub fn codes(&self) -> Vec<String> {
         let stride = self.width.div_ceil(8);
         let black = |x: usize, y: usize| self.bits[y * stride + x / 8] & (0x80 >> (x % 8)) != 0;
-        let mut image = rqrr::PreparedImage::prepare_from_greyscale(self.width, self.height, |x, y| {
-            if black(x, y) { 0 } else { 255 }
-        });
+        let mut image =
+            rqrr::PreparedImage::prepare_from_greyscale(
+                self.width,
+                self.height,
+                |x, y| {
+                    if black(x, y) { 0 } else { 255 }
+                },
+            );
         image.detect_grids().iter().filter_map(|grid| grid.decode().ok()).map(|(_, text)| text).collect()
     }
 }

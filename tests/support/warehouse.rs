@@ -28,8 +28,13 @@ pub struct Warehouse {
 impl Default for Warehouse {
     fn default() -> Self {
         let overridable = OVERRIDABLE.iter().copied().filter(|code| *code != Code::WrongSerial).collect();
-        let site =
-            Site { key: SiteKey::new([1; 32]), stations: HashMap::new(), ignore: vec!["IGNORE*".into()], overridable, printers: Vec::new() };
+        let site = Site {
+            key: SiteKey::new([1; 32]),
+            stations: HashMap::new(),
+            ignore: vec!["IGNORE*".into()],
+            overridable,
+            printers: Vec::new(),
+        };
         Warehouse { state: Memory::default(), site, clock_ms: 1_000, facts: Vec::new(), scans: 0 }
     }
 }

@@ -16,7 +16,7 @@ use crate::web::problem::Problem;
 pub(super) async fn manifest<B: Backend>(
     State(backend): State<B>,
     Path(id): Path<String>,
-    ) -> Result<Response, Problem> {
+) -> Result<Response, Problem> {
     if let Some(id) = id.strip_suffix(".pdf") {
         return manifest_pdf(&backend, id).await;
     }
