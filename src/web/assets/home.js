@@ -1,5 +1,7 @@
 // Tables filter by typing and sort by their heads; the place is kept. The overview is fetched anew now and then.
 
+import { listen as listenForWords } from "./resolve.js";
+
 const REFRESH = 5000;
 
 document.addEventListener("click", (event) => {
@@ -15,16 +17,6 @@ document.addEventListener("click", (event) => {
   body.append(...rows);
 });
 
-// what a person says of a print job that asks
-document.addEventListener("click", async (event) => {
-  const button = event.target.closest("[data-resolve]");
-  if (!button) return;
-  const headers = { "content-type": "application/json" };
-  const body = JSON.stringify({ how: button.dataset.how });
-  await fetch(`/api/v1/print-jobs/${button.dataset.resolve}/resolve`, { method: "POST", headers, body }).catch(() => null);
-  refresh();
-});
-
 async function refresh() {
   if (document.hidden || document.querySelector("th[data-sorted]")) return;
   const page = await fetch(location.href, { cache: "no-store" }).then((answer) => answer.text()).catch(() => null);
@@ -35,4 +27,5 @@ async function refresh() {
     if (old && now && !old.querySelector("details[open]") && old.innerHTML !== now.innerHTML) old.innerHTML = now.innerHTML;
   }
 }
+listenForWords(refresh);
 if (location.pathname === "/") setInterval(refresh, REFRESH);

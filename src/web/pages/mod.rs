@@ -69,6 +69,7 @@ async fn asset(Path(name): Path<String>) -> Response {
         "station.js" => ("text/javascript; charset=utf-8", include_str!("../assets/station.js")),
         "sound.js" => ("text/javascript; charset=utf-8", include_str!("../assets/sound.js")),
         "wedge.js" => ("text/javascript; charset=utf-8", include_str!("../assets/wedge.js")),
+        "resolve.js" => ("text/javascript; charset=utf-8", include_str!("../assets/resolve.js")),
         "home.js" => ("text/javascript; charset=utf-8", include_str!("../assets/home.js")),
         "icon.svg" => ("image/svg+xml", include_str!("../assets/icon.svg")),
         _ => return StatusCode::NOT_FOUND.into_response(),
