@@ -57,10 +57,14 @@ fn no_label_is_lost_or_printed_twice_when_the_process_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     // one that answers, so that the spool is in the middle of something as often as can be
     let sim = SimPrinter::start("127.0.0.1:0", Speech::Zpl).unwrap();
-    let config = format!(
-        "language = \"en\"\n[[station]]\nid = \"bench\"\nmode = \"bench\"\nlatch = false\nprint_waybill = true\nwaybill_template = \"waybill-76x130\"\nprinter = \"P1\"\n[[printer]]\nname = \"P1\"\nprofile = \"zpl-203\"\naddress = \"{}\"\n",
-        sim.address
-    );
+    let config = [
+        "language = \"en\"",
+        "[[station]]\nid = \"bench\"\nmode = \"bench\"\nlatch = false\nprinter = \"P1\"",
+        "print_waybill = true\nwaybill_template = \"waybill-76x130\"",
+        "[[printer]]\nname = \"P1\"\nprofile = \"zpl-203\"",
+        &format!("address = \"{}\"", sim.address),
+    ]
+    .join("\n");
     let mut random = TestRng::from_seed(RngAlgorithm::ChaCha, &[11; 32]);
     let (mut next, mut asked) = (1, 0);
     for round in 0..rounds() {

@@ -43,7 +43,7 @@ pub(in crate::web) fn printer_of(
 pub(super) fn waiting(prints: &[PrintJob], language: Language) -> Markup {
     html! {
         @for job in prints {
-            p.waiting.print class=[job.state.trouble().map(|_| "bad")] {
+            p.waiting.print.asks[job.state.trouble().is_some()] {
                 span.icon aria-hidden="true" { "▭" } (print_kind(job.what.kind(), language)) " " (job.what.name())
                 @if let Some(order) = &job.order { " · " (order) }
                 " — " (state(job, language)) " · " (job.printer)

@@ -359,13 +359,13 @@ fn rim(id: &StationId, view: &StationView, around: &Around<'_>, language: Langua
             span { "⌂ " (id) " · " (say(mode)) }
             span { "☺ " (view.operator.as_deref().unwrap_or(say(Phrase::NobodySignedIn))) }
             @for device in devices {
-                span.device class=[(!device.connected).then_some("bad")] title=[device.last_error.as_deref()] {
+                span.device.bad[!device.connected] title=[device.last_error.as_deref()] {
                     (if device.connected { "▣ " } else { "✕ " }) (device.name) " · "
                     (say(if device.connected { Phrase::ScannerAlive } else { Phrase::ScannerGone }))
                 }
             }
             @if let Some(printer) = printer {
-                span.printer class=[printer.condition.blocks().then_some("bad")] title=[printer.last_error.as_deref()] {
+                span.printer.bad[printer.condition.blocks()] title=[printer.last_error.as_deref()] {
                     (if printer.condition.blocks() { "✕ " } else { "▭ " }) (printer.name) " · " (printer_condition(printer.condition, language))
                     @if printer.queue > 0 { " · " (say(Phrase::PrinterQueue)) " " (printer.queue) }
                 }
