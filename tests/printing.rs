@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::paper::Dots;
-use support::served::{Client, Served, assert_clean, eventually, free_address};
+use support::served::{Client, Served, assert_clean, eventually, free_address, program};
 use waybind::sim::Pty;
 use waybind::sim::office::{Mood, SimOffice};
 use waybind::sim::printer::{Fault, Manner, SimPrinter, Speech};
@@ -191,7 +191,7 @@ fn a_bad_printer_harms_nobody_else() {
     let folder = tempfile::tempdir().unwrap();
     let start = |speech| SimPrinter::start("127.0.0.1:0", speech).unwrap();
     let (good, slow, odd) = (start(Speech::Zpl), start(Speech::Zpl), start(Speech::Nonsense));
-    slow.behave(Manner::Slow(Duration::from_secs(1)));
+    slow.behave(Manner::Slow(1, Duration::from_secs(1)));
     let printers =
         [("P1", &good), ("SLOW", &slow), ("ODD", &odd)].map(|(name, sim)| printer(name, "zpl-203", &at(sim)));
     let served = serve(folder.path(), &format!("{BENCH}{}", printers.concat()));
@@ -319,4 +319,27 @@ fn an_office_printer_is_spoken_to_in_ipp() {
     client.must("/api/v1/printers/OFFICE/test", &json!({}));
     job_in(&mut client, "unknown");
     assert_eq!(office.printed().len(), 2, "the one that got no answer is not sent again");
+}
+
+#[test]
+fn the_command_lists_and_tries_printers() {
+    let (folder, sim) = (tempfile::tempdir().unwrap(), SimPrinter::start("127.0.0.1:0", Speech::Tspl).unwrap());
+    let served = serve(folder.path(), &printer("P1", "tspl-203", &at(&sim)));
+    let run = |words: &[&str]| {
+        let mut command = std::process::Command::new(program());
+        command.arg("printers").args(words).arg("--config").arg(folder.path().join("waybind.toml"));
+        let output = command.arg("--data").arg(&served.data).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, told) = run(&["--test", "P1"]);
+    assert!(code == 0 && told.contains("job 1"), "{told}");
+    eventually("the self-test", || (sim.count() == 1).then_some(()));
+    assert_eq!(run(&["--test", "P9"]).0, 1);
+    let listed = eventually("the printer to be ready", || {
+        let (_, told) = run(&[]);
+        told.contains("ready").then_some(told)
+    });
+    assert!(listed.starts_with("P1  tspl-203  127.0.0.1:"), "{listed}");
+    let listed: Value = serde_json::from_str(&run(&["--json"]).1).unwrap();
+    assert_eq!(listed["printers"][0]["sent"], 1);
 }

@@ -15,7 +15,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde_json::{Value, json};
 use support::paper::job_number;
 use support::served::{Client, Served, assert_clean, eventually};
-use waybind::sim::printer::{SimPrinter, Speech};
+use waybind::sim::printer::{Manner, SimPrinter, Speech};
 
 fn rounds() -> usize {
     match (std::env::var_os("WAYBIND_LONG"), std::env::var_os("WAYBIND_FULL")) {
@@ -57,6 +57,7 @@ fn no_label_is_lost_or_printed_twice_when_the_process_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     // one that answers, so that the spool is in the middle of something as often as can be
     let sim = SimPrinter::start("127.0.0.1:0", Speech::Zpl).unwrap();
+    sim.behave(Manner::Slow(512, Duration::from_millis(4)));
     let config = [
         "language = \"en\"",
         "[[station]]\nid = \"bench\"\nmode = \"bench\"\nlatch = false\nprinter = \"P1\"",

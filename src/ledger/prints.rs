@@ -42,6 +42,15 @@ impl Reader {
         })
     }
 
+    /// The jobs that wait or that people must look at: those that ask first, the newest of each first; at most so many.
+    ///
+    /// # Errors
+    /// The table can't be read.
+    pub fn prints_open(&self, limit: usize) -> Result<Vec<PrintJob>, LedgerError> {
+        let sql = "SELECT doc FROM print_jobs WHERE state IN ('unknown', 'failed', 'sending', 'queued') ORDER BY state IN ('sending', 'queued'), number DESC LIMIT ?1";
+        self.with(|conn| jobs(conn, sql, [limit as i64]))
+    }
+
     /// How many jobs wait at each printer, those whose bytes are going out included.
     ///
     /// # Errors

@@ -59,13 +59,15 @@ pub struct Worker<S> {
     rendered: Option<(PrintJobId, u32, Bytes)>,
     /// A job of which it is not known whether it was recorded as going out. Nothing of it went out.
     doubtful: Option<PrintJobId>,
+    /// When the printer was last looked at without a job for it.
+    looked: Option<Instant>,
 }
 
 impl<S: Spool> Worker<S> {
     /// The worker of a printer.
     #[must_use]
     pub fn new(printer: Printer, board: Board, spool: S) -> Self {
-        Worker { printer, board, spool, silent_until: None, rendered: None, doubtful: None }
+        Worker { printer, board, spool, silent_until: None, rendered: None, doubtful: None, looked: None }
     }
 
     /// Works until waybind stops.
@@ -193,6 +195,10 @@ impl<S: Spool> Worker<S> {
     /// How the printer is while there is nothing to print.
     async fn look(&mut self) -> Next {
         self.rendered = None;
+        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_EVERY) {
+            return Next::Idle;
+        }
+        self.looked = Some(Instant::now());
         let looked = match &self.printer.place {
             Place::Folder(_) => Ok(Some(Answer { condition: Condition::Ready, is_busy: false })),
             Place::Ipp(uri) => ipp::ask(uri).await.map(Some),

@@ -274,6 +274,14 @@ impl Backend for Core {
         self.read(move |reader| reader.prints_in(state, limit)).await
     }
 
+    async fn open_print_jobs(&self, limit: usize) -> Result<Vec<PrintJob>, Unavailable> {
+        // every page asks after every scan
+        if self.parts.board.printers().is_empty() {
+            return Ok(Vec::new());
+        }
+        self.read(move |reader| reader.prints_open(limit)).await
+    }
+
     async fn resolve_print(
         &self,
         caller: Caller,

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use hyper::body::Bytes;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::paper::{Desk, Paper};
@@ -29,11 +29,31 @@ const FOUND_MAX: usize = 200;
 pub(super) struct PressRoom {
     config: Config,
     press: OnceLock<Result<Arc<Press>, String>>,
+    /// Where labels are made for printers: one after another, and only when nothing else wants the processor.
+    bench: OnceLock<Option<mpsc::Sender<Work>>>,
 }
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Labels that may wait to be made; each printer has one at a time.
+const WORK_MAX: usize = 64;
+
+/// How far labels stand back behind scans: a label may take a tenth of a second more, a scan may not.
+const NICE: i32 = 10;
 
 impl PressRoom {
     pub(super) fn new(config: &Config) -> PressRoom {
-        PressRoom { config: config.clone(), press: OnceLock::new() }
+        PressRoom { config: config.clone(), press: OnceLock::new(), bench: OnceLock::new() }
+    }
+
+    /// Runs something on the bench.
+    async fn at_bench<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+        let (reply, answer) = oneshot::channel();
+        let bench = self.bench.get_or_init(bench).as_ref().ok_or("no label can be made: there is no thread for it")?;
+        // whoever asked may have gone
+        let work: Work = Box::new(move || drop(reply.send(work())));
+        bench.send(work).await.map_err(|error| error.to_string())?;
+        answer.await.map_err(|_| "waybind failed while it made the label".to_owned())
     }
 
     /// The press; it takes tens of milliseconds the first time.
@@ -92,6 +112,28 @@ impl PressRoom {
                 tspl(proved, settings)
             }
         })
+    }
+}
+
+/// Starts the thread that makes labels; it ends with the last sender.
+fn bench() -> Option<mpsc::Sender<Work>> {
+    let (sender, mut works) = mpsc::channel::<Work>(WORK_MAX);
+    let run = move || {
+        if let Err(error) = rustix::process::nice(NICE) {
+            tracing::debug!(%error, "Labels are made as urgently as scans.");
+        }
+        while let Some(work) = works.blocking_recv() {
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
+                tracing::error!("waybind failed while it made a label.");
+            }
+        }
+    };
+    match std::thread::Builder::new().name("press".into()).spawn(run) {
+        Ok(_) => Some(sender),
+        Err(error) => {
+            tracing::error!(%error, "There is no thread for labels.");
+            None
+        }
     }
 }
 
@@ -221,8 +263,8 @@ impl Spool for Core {
 
     async fn render(&self, job: &PrintJob, printer: &Printer) -> Result<Bytes, PrintTrouble> {
         let (core, job, printer) = (self.clone(), job.clone(), printer.clone());
-        let made = spawn_blocking(move || core.make(&job, &printer)).await;
-        made.map_err(|error| PrintTrouble::Label(error.to_string()))?.map(Bytes::from)
+        let made = self.parts.press.at_bench(move || core.make(&job, &printer)).await;
+        made.map_err(PrintTrouble::Label)?.map(Bytes::from)
     }
 
     async fn record(&self, job: &PrintJobId, steps: Vec<Step>) -> Result<bool, Unavailable> {

@@ -34,8 +34,8 @@ pub enum Speech {
 pub enum Manner {
     /// As fast as they come.
     Prompt,
-    /// One each time this span has passed.
-    Slow(Duration),
+    /// At most so many each time this span has passed.
+    Slow(usize, Duration),
     /// It hangs up after so many bytes of a connection.
     HangUp(usize),
 }
@@ -206,9 +206,9 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
         let manner = *held(&shared.manner);
         let room = match manner {
             Manner::Prompt => buffer.len(),
-            Manner::Slow(span) => {
+            Manner::Slow(bytes, span) => {
                 std::thread::sleep(span);
-                1
+                bytes.min(buffer.len())
             }
             Manner::HangUp(after) if taken >= after => return Ok(()),
             Manner::HangUp(after) => (after - taken).min(buffer.len()),

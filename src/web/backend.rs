@@ -335,6 +335,8 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
         state: Option<&'static str>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<PrintJob>, Unavailable>> + Send;
+    /// Print jobs that wait or that people must look at, those that ask first.
+    fn open_print_jobs(&self, limit: usize) -> impl Future<Output = Result<Vec<PrintJob>, Unavailable>> + Send;
     /// Takes a person's word about a print job.
     fn resolve_print(
         &self,

@@ -9,8 +9,8 @@ use crate::domain::station::StationRules;
 use crate::message::{Language, Phrase, job_state, phrase, print_kind, print_trouble, printer_condition};
 use crate::web::backend::{Backend, PrinterView, Unavailable};
 
-/// Jobs of each state that are looked at: more than people can go through.
-const LOOKED_AT: usize = 100;
+/// Jobs that are looked at, of all stations: more than people can go through.
+const LOOKED_AT: usize = 200;
 
 /// Jobs that a page lists.
 const LISTED_MAX: usize = 20;
@@ -20,10 +20,7 @@ pub(in crate::web) async fn prints_waiting<B: Backend>(
     backend: &B,
     station: Option<&StationId>,
 ) -> Result<Vec<PrintJob>, Unavailable> {
-    let mut found = Vec::new();
-    for state in ["unknown", "failed", "sending", "queued"] {
-        found.extend(backend.print_jobs(Some(state), LOOKED_AT).await?);
-    }
+    let mut found = backend.open_print_jobs(LOOKED_AT).await?;
     found.retain(|job| station.is_none() || job.station.as_ref() == station);
     found.truncate(LISTED_MAX);
     Ok(found)
