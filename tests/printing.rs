@@ -158,6 +158,32 @@ fn a_second_printer_takes_over_while_the_first_is_gone() {
 }
 
 #[test]
+fn a_second_printer_takes_over_while_the_first_has_no_paper() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || SimPrinter::start("127.0.0.1:0", Speech::Zpl).unwrap();
+    let (one, two) = (start(), start());
+    one.set_fault(Fault { paper_out: true, ..Fault::default() });
+    let first = format!("{}\nfallback = \"P2\"", at(&one));
+    let config = format!("{BENCH}{}{}", printer("P1", "zpl-203", &first), printer("P2", "zpl-203", &at(&two)));
+    let served = serve(folder.path(), &config);
+    let mut client = served.client();
+    shop(&mut client, 3);
+    for number in 1..=2 {
+        pack(&mut client, number);
+        bind(&mut client, number);
+    }
+    eventually("both labels at the second printer", || (two.count() == 2).then_some(()));
+    client.must("/api/v1/printers/P1/test", &json!({}));
+    one.set_fault(Fault::default());
+    eventually("the self-test at the first", || (one.count() == 1).then_some(()));
+    eventually("the first to be ready", || (condition(&mut client, "P1") == "ready").then_some(()));
+    pack(&mut client, 3);
+    eventually("the third label at the first", || (one.count() == 2).then_some(()));
+    eventually("all to be settled", || (jobs(&mut client, "printed").len() == 4).then_some(()));
+    assert_eq!(two.count(), 2);
+}
+
+#[test]
 fn what_broke_off_asks_and_is_not_printed_again_by_itself() {
     let (folder, sim) = (tempfile::tempdir().unwrap(), SimPrinter::start("127.0.0.1:0", Speech::Silent).unwrap());
     sim.behave(Manner::HangUp(2_000));

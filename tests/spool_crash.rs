@@ -1,7 +1,7 @@
 //! kill -9 at random moments while labels are printed on a printer that counts: no job is lost, and none is printed twice
 //! without being asked.
 //!
-//! `WAYBIND_FULL=1` plays 100 rounds, `WAYBIND_LONG=1` 500; plain `cargo test` plays 6.
+//! `WAYBIND_FULL=1` plays 25 rounds, `WAYBIND_LONG=1` 200; plain `cargo test` plays 6.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
@@ -19,8 +19,8 @@ use waybind::sim::printer::{Manner, SimPrinter, Speech};
 
 fn rounds() -> usize {
     match (std::env::var_os("WAYBIND_LONG"), std::env::var_os("WAYBIND_FULL")) {
-        (Some(_), _) => 500,
-        (None, Some(_)) => 100,
+        (Some(_), _) => 200,
+        (None, Some(_)) => 25,
         (None, None) => 6,
     }
 }

@@ -11,7 +11,7 @@ use super::status::Answer;
 use super::{Board, Place, Printer, PrinterState, Spool, folder, ipp};
 use crate::config::{PrinterLanguage, StatusDialect};
 use crate::domain::ids::PrintJobId;
-use crate::domain::printing::{Condition, JobState, PrintJob, PrintTrouble, Step};
+use crate::domain::printing::{Condition, JobState, PrintJob, PrintTrouble, Printable, Step};
 
 /// How often a printer with nothing to do is asked how it is.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -172,7 +172,11 @@ impl<S: Spool> Worker<S> {
                 continue;
             }
             let mut waiting = self.spool.waiting(&other.id).await?.into_iter();
-            let fits = |job: &PrintJob| job.state == JobState::Queued && self.printer.templates.contains(&job.template);
+            // a self-test says nothing about another printer
+            let fits = |job: &PrintJob| {
+                let may_move = !matches!(job.what, Printable::SelfTest { .. });
+                job.state == JobState::Queued && may_move && self.printer.templates.contains(&job.template)
+            };
             if let Some(job) = waiting.find(fits) {
                 return Ok(Some(job));
             }
