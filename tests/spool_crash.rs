@@ -17,6 +17,9 @@ use support::paper::job_number;
 use support::served::{Client, Served, assert_clean, eventually};
 use waybind::sim::printer::{Manner, SimPrinter, Speech};
 
+/// Orders of a round: some more than are printed in it, so that the spool always has something to do.
+const PACKED: usize = 6;
+
 fn rounds() -> usize {
     match (std::env::var_os("WAYBIND_LONG"), std::env::var_os("WAYBIND_FULL")) {
         (Some(_), _) => 200,
@@ -75,7 +78,7 @@ fn no_label_is_lost_or_printed_twice_when_the_process_is_killed() {
         let (from, address) = (next, served.address);
         let packer = std::thread::spawn(move || {
             let mut client = eventually("a connection", || Client::try_connect(address));
-            (from..).take_while(|number| pack(&mut client, *number).is_some()).count()
+            (from..from + PACKED).take_while(|number| pack(&mut client, *number).is_some()).count()
         });
         std::thread::sleep(Duration::from_millis(200 + random.next_u64() % 1_500));
         served.kill();
@@ -89,6 +92,7 @@ fn no_label_is_lost_or_printed_twice_when_the_process_is_killed() {
         asked += settle_unknown(&counts, &Served::start(folder.path(), &config));
     }
     let counts = printed(&sim);
+    sim.behave(Manner::Prompt);
     let served = Served::start(folder.path(), &config);
     let mut client = served.client();
     asked += settle_unknown(&counts, &served);

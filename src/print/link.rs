@@ -40,8 +40,8 @@ const CONFIRM_EVERY: Duration = Duration::from_millis(100);
 /// Bytes that are offered at once.
 const CHUNK: usize = 16 * 1024;
 
-/// `O_NONBLOCK`, as the kernel numbers it on the machines that waybind is built for.
-const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+/// A node is waited for with an end, and a terminal line among them must not become this process's own.
+const NODE: i32 = rustix::fs::OFlags::NONBLOCK.union(rustix::fs::OFlags::NOCTTY).bits().cast_signed();
 
 /// How a delivery broke off.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Link {
             let kind = std::fs::metadata(&path)?.file_type();
             let is_node = kind.is_char_device() || kind.is_fifo();
             let mut options = File::options();
-            options.write(true).custom_flags(NONBLOCK);
+            options.write(true).custom_flags(NODE);
             if is_node && !kind.is_fifo() {
                 options.read(true);
             } else if !is_node {

@@ -25,6 +25,9 @@ const RECORD_AGAIN: Duration = Duration::from_millis(500);
 /// How long a job that is being sent may go on when waybind stops.
 const DRAIN: Duration = Duration::from_secs(4);
 
+/// How long a job may take from being recorded as going out to being shown so.
+const BEGIN: Duration = Duration::from_millis(200);
+
 /// Attempts in a row that came to nothing before another printer takes over.
 const FALL_BACK_AFTER: u32 = 2;
 
@@ -77,11 +80,16 @@ impl<S: Spool> Worker<S> {
         loop {
             moved.mark_unchanged();
             others.mark_unchanged();
-            let mut stop_turn = stop.clone();
+            let (mut stop_turn, board, id) = (stop.clone(), self.board.clone(), self.printer.id.clone());
             let drained = async move {
                 // a service that is gone stops, too
-                if stop_turn.wait_for(|stop| *stop).await.is_ok() {
-                    sleep(DRAIN).await;
+                if stop_turn.wait_for(|stop| *stop).await.is_err() {
+                    return;
+                }
+                let until = Instant::now() + DRAIN;
+                sleep(BEGIN).await;
+                while board.state(&id).job.is_some() && Instant::now() < until {
+                    sleep(BEGIN).await;
                 }
             };
             let next = tokio::select! {
@@ -284,8 +292,9 @@ impl<S: Spool> Worker<S> {
                 match ipp::send(&uri, &format!("waybind {}", job.id), format, bytes).await {
                     Err(broken) => self.end(job, Err(broken)).await,
                     Ok(Err(why)) => {
+                        self.commit(job, vec![Step::Failed(PrintTrouble::Refused(why))]).await?;
                         self.finished(Condition::Ready);
-                        self.commit(job, vec![Step::Failed(PrintTrouble::Refused(why))]).await
+                        Ok(())
                     }
                     Ok(Ok(number)) => {
                         self.commit(job, vec![Step::Sent]).await?;
@@ -294,11 +303,11 @@ impl<S: Spool> Worker<S> {
                             Ok(Fate::Taken) => None,
                             Err(why) => Some(Step::Failed(PrintTrouble::Refused(why))),
                         };
-                        self.finished(Condition::Ready);
-                        match step {
-                            Some(step) => self.commit(job, vec![step]).await,
-                            None => Ok(()),
+                        if let Some(step) = step {
+                            self.commit(job, vec![step]).await?;
                         }
+                        self.finished(Condition::Ready);
+                        Ok(())
                     }
                 }
             }
@@ -354,8 +363,9 @@ impl<S: Spool> Worker<S> {
                     Fate::Taken => vec![Step::Sent],
                     Fate::Printed => vec![Step::Sent, Step::Printed],
                 };
+                self.commit(job, steps).await?;
                 self.finished(if fate == Fate::Printed { Condition::Ready } else { Condition::Unknown });
-                self.commit(job, steps).await
+                Ok(())
             }
             Err(Broken { begun: false, why }) => {
                 self.commit(job, vec![Step::Postponed]).await?;
