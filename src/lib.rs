@@ -52,7 +52,9 @@ pub mod docs {
         pub mod d0005 {}
         #[doc = include_str!("docs/decisions/0006-targets.md")]
         pub mod d0006 {}
-        #[doc = include_str!("docs/decisions/0007-printing.md")]
+        #[doc = include_str!("docs/decisions/0007-backup-and-new-id.md")]
         pub mod d0007 {}
+        #[doc = include_str!("docs/decisions/0008-printing.md")]
+        pub mod d0008 {}
     }
 }

@@ -224,6 +224,9 @@ fn what_can_not_be_printed_is_refused_by_name() {
     assert!(matches!(code(""), Trouble::EmptyCode));
     assert!(matches!(code(&"x".repeat(400)), Trouble::TooDense { .. }));
     assert!(matches!(code(&"x".repeat(1_200)), Trouble::NotEncodable(_)));
+    for invisible in ["WB:O:7\r", " WB:O:7", "a\u{1d}b"] {
+        assert!(matches!(code(invisible), Trouble::NotEncodable(_)), "{invisible:?}");
+    }
     let number = |text: &str| trouble(&press, "waybill-100x150", &["waybill", "number"], text);
     assert!(matches!(number("运单"), Trouble::NotEncodable(_)));
     assert!(matches!(number(&"7".repeat(80)), Trouble::TooDense { .. } | Trouble::TextOverflow { .. }));
@@ -249,7 +252,9 @@ fn no_field_reaches_the_printer_as_a_command() {
     let Some(press) = press(CHINESE) else { return };
     let hostile = "^XZ~HS^XA\"\r\nPRINT 9,9\r\n";
     for way in [&["order", "note"][..], &["order", "carrier"], &["order", "scan_code"]] {
-        let label = render(&press, "order-qr", way, hostile).unwrap();
+        let is_code = way[1] == "scan_code";
+        let hostile = if is_code { hostile.replace(['\r', '\n'], " ").trim().to_owned() } else { hostile.to_owned() };
+        let label = render(&press, "order-qr", way, &hostile).unwrap();
         let plain = render(&press, "order-qr", way, "x").unwrap();
         let job = zpl(&label, ZplSettings::default());
         let text = std::str::from_utf8(&job).unwrap();

@@ -1,5 +1,6 @@
 //! The commands. Exit codes: 0 done, 1 failed, 2 wrong use or configuration.
 
+mod backup;
 mod bench;
 mod client;
 mod decode;
@@ -117,6 +118,20 @@ enum Command {
         /// Answer in JSON.
         #[arg(long, global = true)]
         json: bool,
+    },
+    /// Copy all that the box knows into one file, while it works.
+    Backup {
+        /// The file, which must not be there yet.
+        file: PathBuf,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Make a box of a backup, in a data folder that has none.
+    Restore {
+        /// The file.
+        file: PathBuf,
+        #[command(flatten)]
+        target: Target,
     },
     /// Play a recorded scanner trace.
     Replay {
@@ -291,6 +306,8 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Label { action } => label::label(&action),
         Command::Sheet { kind, output, language, target } => sheet::sheet(kind, &target, language, &output),
         Command::Ledger { action, data, json } => ledger::ledger(&action, &load(None, data.as_deref())?, json),
+        Command::Backup { file, target } => backup::back_up(&file, &target),
+        Command::Restore { file, target } => backup::restore(&file, &target),
         Command::Replay { trace, station, target } => replay::replay(&trace, station, &target),
         Command::Devices { action, target } => match action {
             None | Some(DeviceAction::List) => devices::list(&target),

@@ -59,6 +59,7 @@ fn version(conn: &Connection) -> Result<i64, LedgerError> {
         .map_err(LedgerError::sqlite("can't read the schema's version"))
 }
 
+/// Refuses a database of a newer waybind; answers which schema it has.
 fn check_version(conn: &Connection) -> Result<usize, LedgerError> {
     let found = version(conn)?;
     match usize::try_from(found) {
@@ -72,7 +73,20 @@ pub(super) fn is_current(conn: &Connection) -> Result<bool, LedgerError> {
     check_version(conn).map(|found| found == MIGRATIONS.len())
 }
 
-fn migrate(conn: &mut Connection) -> Result<(), LedgerError> {
+/// Whether a database of the newest schema holds what we make, and nothing else that could act by itself.
+pub(super) fn is_ours(conn: &Connection) -> Result<bool, LedgerError> {
+    let mut fresh = Connection::open_in_memory().map_err(LedgerError::sqlite("can't compare the schema"))?;
+    migrate(&mut fresh)?;
+    let declared = |conn: &Connection| -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
+        let mut statement = conn.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")?;
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).and_then(Iterator::collect)
+    };
+    let sqlite = || LedgerError::sqlite("can't compare the schema");
+    Ok(declared(conn).map_err(sqlite())? == declared(&fresh).map_err(sqlite())?)
+}
+
+/// Brings a database to the newest schema.
+pub(super) fn migrate(conn: &mut Connection) -> Result<(), LedgerError> {
     let from = check_version(conn)?;
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(from) {
         let mut step = || -> rusqlite::Result<()> {

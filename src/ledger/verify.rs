@@ -63,11 +63,7 @@ impl Report {
 pub fn verify(folder: &Folder) -> Result<Report, LedgerError> {
     let conn = schema::open_reader(&folder.database())?;
     conn.execute_batch("BEGIN").map_err(LedgerError::sqlite("can't begin to read"))?;
-    let mut report = Report::default();
-    integrity(&conn, &mut report)?;
-    let mut fold = Fold { state: Memory::default(), scans: BTreeMap::new(), outbox: 0 };
-    let head = walk(&conn, &mut report, &mut fold)?;
-    report.head = data_encoding::HEXLOWER.encode(&head.hash);
+    let (mut report, head) = prove(&conn)?;
     // the anchor is written after the commit: beside a working writer it may be ahead of this snapshot
     let anchored = Anchor::open(&folder.anchor())?
         .1
@@ -75,11 +71,21 @@ pub fn verify(folder: &Folder) -> Result<Report, LedgerError> {
     if let Some(damage) = compare(&conn, head, anchored)? {
         report.add(None, damage.what);
     }
+    Ok(report)
+}
+
+/// Proves what one database says by itself: its chain, its facts, its tables.
+pub(super) fn prove(conn: &Connection) -> Result<(Report, Head), LedgerError> {
+    let mut report = Report::default();
+    integrity(conn, &mut report)?;
+    let mut fold = Fold { state: Memory::default(), scans: BTreeMap::new(), outbox: 0 };
+    let head = walk(conn, &mut report, &mut fold)?;
+    report.head = data_encoding::HEXLOWER.encode(&head.hash);
     for violation in invariants::check(&fold.state) {
         report.add(None, violation);
     }
-    compare_tables(&conn, &fold, &mut report)?;
-    Ok(report)
+    compare_tables(conn, &fold, &mut report)?;
+    Ok((report, head))
 }
 
 /// The head as a fresh reader sees it.

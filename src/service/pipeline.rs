@@ -152,13 +152,11 @@ fn record(
 
 /// What a scan said, for people.
 fn summary(reading: &Reading) -> ReadingSummary {
-    let (kind, elements) = match &reading.content {
-        Content::Gs1(elements) => ("gs1", elements.all.clone()),
-        Content::DigitalLink(elements) => ("digital_link", elements.all.clone()),
-        Content::Article { gtin, .. } => ("ean", vec![("01".to_owned(), gtin.clone())]),
-        Content::Waybill(_) => ("waybill", Vec::new()),
-        Content::Own(_) => ("waybind", Vec::new()),
-        Content::Text => ("text", Vec::new()),
+    let elements = match &reading.content {
+        Content::Gs1(elements) | Content::DigitalLink(elements) => elements.all.clone(),
+        Content::Article { gtin, .. } => vec![("01".to_owned(), gtin.clone())],
+        Content::Waybill(_) | Content::Own(_) | Content::Text => Vec::new(),
     };
+    let kind = reading.content.kind();
     ReadingSummary { kind, symbology: reading.aim.map(crate::barcode::AimId::symbology), elements }
 }
