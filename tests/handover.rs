@@ -10,9 +10,9 @@ use support::served::assert_clean;
 use support::warehouse::Warehouse;
 use waybind::domain::clock::Now;
 use waybind::domain::decide::{Decision, Site, decide, fingerprint};
-use waybind::domain::ids::{OperatorId, OrderId, ScanId, StationId};
+use waybind::domain::ids::{OperatorId, OrderId, ScanId, StationId, WaybillNo};
 use waybind::domain::scan::Scan;
-use waybind::domain::upstream::{Outcome, intake, order_action};
+use waybind::domain::upstream::{Outcome, intake, order_action, void_waybill};
 use waybind::domain::verdict::Verdict;
 use waybind::ledger::{Cause, Folder, WriteTransaction, Writer};
 
@@ -83,12 +83,14 @@ fn play(transaction: &mut WriteTransaction<'_>) -> usize {
                 let verdict = judge(transaction, &warehouse.site.clone(), &scan, warehouse.now());
                 assert_eq!(Verdict { seq: None, ..verdict }, right, "{}", step.place);
             }
-            Action::Void(_)
-            | Action::Pin(..)
-            | Action::Printer(_)
-            | Action::Job(..)
-            | Action::Spool(..)
-            | Action::Resolve(..) => unreachable!("{}", step.place),
+            Action::Void(number) => {
+                let outcome = void_waybill(transaction.view(), &WaybillNo::new(&number).unwrap());
+                say(transaction, &outcome, now);
+                assert_eq!(outcome, warehouse.void(&number), "{}", step.place);
+            }
+            Action::Pin(..) | Action::Printer(_) | Action::Job(..) | Action::Spool(..) | Action::Resolve(..) => {
+                unreachable!("{}", step.place)
+            }
         }
     }
     scans
