@@ -24,6 +24,7 @@ pub mod intake;
 pub mod label;
 pub mod ledger;
 pub mod message;
+pub mod print;
 pub mod protocol;
 pub mod service;
 pub mod sim;
@@ -53,5 +54,9 @@ pub mod docs {
         pub mod d0006 {}
         #[doc = include_str!("docs/decisions/0007-backup-and-new-id.md")]
         pub mod d0007 {}
+        #[doc = include_str!("docs/decisions/0008-interceptions.md")]
+        pub mod d0008 {}
+        #[doc = include_str!("docs/decisions/0009-printing.md")]
+        pub mod d0009 {}
     }
 }

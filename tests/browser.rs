@@ -15,6 +15,7 @@ use fantoccini::key::Key;
 use fantoccini::{Client as Browser, ClientBuilder, Locator};
 use serde_json::json;
 use support::served::{PATIENCE, Served, eventually, free_address, program};
+use waybind::sim::printer::{Fault, SimPrinter, Speech};
 
 struct Driver {
     child: Child,
@@ -299,5 +300,55 @@ async fn a_supervisor_sees_what_wants_a_person_and_confirms_a_new_address() {
         assert_eq!(browser.execute(wide, vec![]).await.unwrap(), json!(false), "{path} on a 320 px screen");
     }
     picture(&browser, "returns-narrow.png").await;
+    browser.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_label_that_waits_and_its_reprint_are_on_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let driver = Driver::start();
+    let sim = SimPrinter::start("127.0.0.1:0", Speech::Zpl).unwrap();
+    sim.set_fault(Fault { paper_out: true, ..Fault::default() });
+    let config = format!(
+        "language = \"en\"\n[[station]]\nid = \"bench-01\"\nmode = \"bench\"\nprint_waybill = true\nprinter = \"PACK-01\"\n[[printer]]\nname = \"PACK-01\"\nprofile = \"zpl-203\"\naddress = \"{}\"\n",
+        sim.address
+    );
+    let served = Served::start(folder.path(), &config);
+    let mut client = served.client();
+    client.must("/api/v1/products", &json!({"sku": "FLT-204", "name": "Oil filter"}));
+    let consignee = json!({"name": "Li Lei", "phone": "13800001234", "address": "1 Wensan Road, Hangzhou"});
+    client.must("/api/v1/orders", &json!({"id": "SO-1", "carrier": "ZTO", "consignee": consignee, "lines": [{"line": 1, "sku": "FLT-204", "quantity": 1}]}));
+    client.must("/api/v1/waybills", &json!({"number": "75312345678901", "carrier": "ZTO", "orders": ["SO-1"]}));
+    let browser = driver.browser(&folder.path().join("profile"), "1280,900").await;
+    browser.goto(&format!("http://{}/language/en", served.address)).await.unwrap();
+    browser.goto(&format!("http://{}/station/bench-01", served.address)).await.unwrap();
+    for code in ["SO-1", "FLT-204"] {
+        wedge(&browser, code).await;
+    }
+    band(&browser, "order_complete").await;
+    let waits =
+        browser.wait().at_most(PATIENCE).for_element(Locator::XPath("//footer[contains(., 'out of paper')]")).await;
+    assert!(waits.is_ok(), "the rim says what the printer lacks");
+    assert!(text(&browser, ".waiting.print").await.contains("packed, label waiting"));
+    picture(&browser, "label-waiting.png").await;
+    browser.goto(&format!("http://{}/", served.address)).await.unwrap();
+    assert!(text(&browser, ".printing").await.contains("out of paper"));
+    picture(&browser, "label-waiting-overview.png").await;
+
+    browser.goto(&format!("http://{}/station/bench-01", served.address)).await.unwrap();
+    sim.set_fault(Fault::default());
+    eventually("the label", || (sim.count() == 1).then_some(()));
+    let gone = browser
+        .wait()
+        .at_most(PATIENCE)
+        .for_element(Locator::XPath("//main[not(.//p[contains(@class, 'print')])]"))
+        .await;
+    assert!(gone.is_ok(), "nothing waits any more");
+    browser.find(Locator::Css("[data-scan='WB:C:REPRINT']")).await.unwrap().click().await.unwrap();
+    let reason = browser.wait().at_most(PATIENCE).for_element(Locator::Css("[data-scan='badly printed']")).await;
+    picture(&browser, "reprint.png").await;
+    reason.unwrap().click().await.unwrap();
+    eventually("the copy", || (sim.count() == 2).then_some(()));
+    picture(&browser, "reprinted.png").await;
     browser.close().await.unwrap();
 }

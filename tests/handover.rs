@@ -106,6 +106,9 @@ fn play(name: &str, transaction: &mut WriteTransaction<'_>) -> usize {
                 say(transaction, &outcome, now);
                 assert_eq!(outcome, warehouse.void(&number), "{}", step.place);
             }
+            Action::Printer(_) | Action::Job(..) | Action::Spool(..) | Action::Resolve(..) => {
+                unreachable!("{}", step.place)
+            }
         }
     }
     scans

@@ -85,7 +85,7 @@ fn every_template_renders_in_every_format() {
             assert_eq!(png_dots(&png), page.bytes(), "{}: PNG", template.name);
             assert_eq!(tspl_dots(&tspl(&label, TsplSettings::default())), page.bytes(), "{}: TSPL", template.name);
             for compression in [Compression::Deflate, Compression::RunLength] {
-                let job = zpl(&label, ZplSettings { compression, copies: 1 });
+                let job = zpl(&label, ZplSettings { compression, ..ZplSettings::default() });
                 assert_eq!(zpl_dots(&job), page.bytes(), "{}: ZPL {compression:?}", template.name);
                 let is_label = template.template.size[0] < 200.0 && dpi == 203 && compression == Compression::Deflate;
                 assert!(!is_label || job.len() <= ZPL_MAX, "{}: {} bytes", template.name, job.len());
@@ -325,7 +325,7 @@ fn the_labels_look_as_they_did() {
             let pixels: Vec<u8> = label.pages().iter().flat_map(|page| page.bytes().to_vec()).collect();
             for (what, bytes) in [
                 ("pixels", pixels),
-                ("zpl", zpl(&label, ZplSettings { compression: Compression::RunLength, copies: 1 })),
+                ("zpl", zpl(&label, ZplSettings { compression: Compression::RunLength, ..ZplSettings::default() })),
                 ("tspl", tspl(&label, TsplSettings::default())),
                 ("text", lines(&label).join("\n").into_bytes()),
             ] {

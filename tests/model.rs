@@ -14,11 +14,12 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use support::scenario::{Action, expand, parse_line};
 use support::warehouse::{StationByName, Warehouse};
 use waybind::domain::event::Event;
-use waybind::domain::ids::OperatorId;
+use waybind::domain::ids::{OperatorId, PrinterId};
 use waybind::domain::memory::Memory;
 use waybind::domain::order::HoldReason;
 use waybind::domain::rules::recall::{on_order, stop_of};
 use waybind::domain::rules::{Rule, RuleMode, RuleSetting, Rules, Step};
+use waybind::domain::printing::{PrintTrouble, Resolution, Step as PrintStep};
 use waybind::domain::scan::Scan;
 use waybind::domain::upstream::OrderAction;
 use waybind::domain::verdict::{Code, Verdict};
@@ -27,6 +28,7 @@ use waybind::domain::view::View;
 const ORDERS: usize = 3;
 const SKUS: [&str; 3] = ["A", "B", "C"];
 const DOCKS: [&str; 2] = ["dock", "dock2"];
+const STEPS: usize = 6;
 const STATIONS: [&str; 3] = ["pick", "pack", "bench"];
 
 #[derive(Clone, Debug)]
@@ -62,6 +64,9 @@ enum Command {
     LoadAt { dock: usize, order: usize },
     Ship { dock: usize, order: usize },
     Retry { back: usize },
+    Spool { pick: usize, step: usize },
+    Resolve { pick: usize, how: usize },
+    Reprint { station: usize },
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -100,6 +105,9 @@ fn command() -> impl Strategy<Value = Command> {
         3 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::LoadAt { dock, order }),
         2 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::Ship { dock, order }),
         2 => (0..5_usize).prop_map(|back| Command::Retry { back }),
+        3 => (0..4_usize, 0..STEPS).prop_map(|(pick, step)| Command::Spool { pick, step }),
+        1 => (0..4_usize, 0..3_usize).prop_map(|(pick, how)| Command::Resolve { pick, how }),
+        1 => (0..STATIONS.len()).prop_map(|station| Command::Reprint { station }),
     ]
 }
 
@@ -109,6 +117,8 @@ struct Model {
     picked: BTreeMap<(String, String), i64>,
     packed: BTreeMap<(String, String), i64>,
     loaded: BTreeMap<String, bool>,
+    /// How often each print job went out, and how often it may have.
+    sent: BTreeMap<String, (i32, i32)>,
 }
 
 struct World {
@@ -125,8 +135,9 @@ impl World {
         let mut warehouse = Warehouse::default();
         let setup = [
             "station pick pick",
-            "station pack pack",
-            "station bench bench",
+            "printer P1 takes=waybill-100x150,manifest-a4",
+            "station pack pack assigned print-waybill",
+            "station bench bench print-waybill printer=P1",
             "station dock load",
             "station dock2 load",
             "operator lead lead",
@@ -144,6 +155,7 @@ impl World {
         for line in setup {
             match parse_line(line).unwrap() {
                 Action::Station(rules) => warehouse.add_station(rules),
+                Action::Printer(rules) => warehouse.site.printers.push(rules),
                 Action::Say(thing, _) => drop(warehouse.say(*thing)),
                 _ => unreachable!("only set-up stands here"),
             }
@@ -373,6 +385,12 @@ impl World {
             Command::LoadAt { dock, order } => drop(self.scan(DOCKS[*dock], &order_id(order))),
             Command::Ship { dock, order } => self.ship(DOCKS[*dock], &order_id(order)),
             Command::Retry { back } => self.retry(*back),
+            Command::Spool { pick, step } => self.spool(*pick, *step),
+            Command::Resolve { pick, how } => self.resolve(*pick, *how),
+            Command::Reprint { station } => {
+                self.scan(STATIONS[*station], "WB:C:REPRINT");
+                self.scan(STATIONS[*station], "torn off");
+            }
         }
     }
 
@@ -399,6 +417,41 @@ impl World {
         for waybill in self.warehouse.state.order(order).unwrap().waybills.clone() {
             self.scan("bench", waybill.as_str());
             self.scan(dock, waybill.as_str());
+        }
+    }
+
+    /// A print job takes any step; what comes out of the printer is counted by the sendings.
+    fn spool(&mut self, pick: usize, step: usize) {
+        let jobs: Vec<String> = self.warehouse.state.print_jobs.keys().map(ToString::to_string).collect();
+        let Some(job) = jobs.get(pick % jobs.len().max(1)) else { return };
+        let printer = PrinterId::new("P1").unwrap();
+        let trouble = PrintTrouble::Interrupted;
+        let steps: [PrintStep; STEPS] = [
+            PrintStep::Sending(printer),
+            PrintStep::Sent,
+            PrintStep::Printed,
+            PrintStep::Postponed,
+            PrintStep::Failed(trouble.clone()),
+            PrintStep::Unknown(trouble),
+        ];
+        let counted = self.model.sent.entry(job.clone()).or_insert((0, 1));
+        if self.warehouse.spool(job, steps[step].clone()) {
+            match step {
+                0 => counted.0 += 1,
+                3 => counted.0 -= 1,
+                _ => {}
+            }
+        }
+    }
+
+    /// A person says something of a job; saying "again" is one more that may come out.
+    fn resolve(&mut self, pick: usize, how: usize) {
+        let jobs: Vec<(u32, String)> =
+            self.warehouse.state.print_jobs.values().map(|job| (job.number, job.id.to_string())).collect();
+        let Some((number, job)) = jobs.get(pick % jobs.len().max(1)) else { return };
+        let how = [Resolution::Again, Resolution::Printed, Resolution::Dropped][how];
+        if self.warehouse.resolve(*number, how).is_ok() && how == Resolution::Again {
+            self.model.sent.entry(job.clone()).or_insert((0, 1)).1 += 1;
         }
     }
 
@@ -436,6 +489,9 @@ impl World {
         for (number, waybill) in &self.warehouse.state.waybills {
             assert_eq!(waybill.loaded, self.model.loaded.get(number.as_str()).copied().unwrap_or(false), "{number}");
         }
+        for (job, (went, may)) in &self.model.sent {
+            assert!(went <= may, "{job} went out {went} times and was asked for {may} times");
+        }
         self.warehouse.check_fold();
     }
 }
@@ -450,7 +506,7 @@ fn the_warehouse_counts_what_the_model_counts() {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[42; 32]));
     let mut commands = 0_usize;
-    let counter = std::cell::Cell::new(0_usize);
+    let (counter, sent) = (std::cell::Cell::new(0_usize), std::cell::Cell::new(0_usize));
     runner
         .run(&prop::collection::vec(command(), 5..60), |sequence| {
             let mut world = World::new();
@@ -459,9 +515,11 @@ fn the_warehouse_counts_what_the_model_counts() {
                 counter.set(counter.get() + 1);
             }
             world.compare();
+            sent.set(sent.get() + world.model.sent.len());
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
     commands += counter.get();
     assert!(commands > 200 * 5, "only {commands} commands were played");
+    assert!(sent.get() > 20, "only {} print jobs were moved", sent.get());
 }

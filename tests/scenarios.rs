@@ -45,6 +45,19 @@ fn every_scenario_plays_as_written() {
                         failures.push(format!("{}\n    {got}", step.place));
                     }
                 }
+                Action::Printer(rules) => warehouse.site.printers.push(rules),
+                Action::Job(id, expect) => job(&warehouse, &step.place, &id, expect, &mut failures),
+                Action::Spool(id, to, refused) => {
+                    if warehouse.spool(&id, to) == refused {
+                        failures.push(format!("{}\n    refused is {}", step.place, !refused));
+                    }
+                }
+                Action::Resolve(number, how, expected) => {
+                    let got = warehouse.resolve(number, how);
+                    if got.is_err() != expected.is_some() {
+                        failures.push(format!("{}\n    {got:?}", step.place));
+                    }
+                }
                 Action::Wait(span) => warehouse.clock_ms += span,
                 Action::Scan { station, data, code, expect, twist } => {
                     scans += 1;
@@ -83,6 +96,36 @@ fn every_scenario_plays_as_written() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     assert!(scans > 150, "only {scans} scans were played");
+}
+
+fn job(
+    warehouse: &Warehouse,
+    place: &str,
+    id: &str,
+    expect: Option<Vec<(String, String)>>,
+    failures: &mut Vec<String>,
+) {
+    let found = warehouse.state.print_jobs.get(id);
+    let (Some(job), Some(expect)) = (found, &expect) else {
+        if found.is_some() != expect.is_some() {
+            failures.push(format!("{place}\n    {found:?}"));
+        }
+        return;
+    };
+    for (name, expected) in expect {
+        let got = match name.as_str() {
+            "state" => job.state.name().to_owned(),
+            "printer" => job.printer.to_string(),
+            "what" => job.what.name(),
+            "copy" => job.copy.to_string(),
+            "reason" => job.reason.clone().unwrap_or_default(),
+            "by" => job.by.as_ref().map(ToString::to_string).unwrap_or_default(),
+            _ => panic!("{place}: a job has no {name}"),
+        };
+        if got != *expected {
+            failures.push(format!("{place}\n    {name} is {got}"));
+        }
+    }
 }
 
 fn check(place: &str, outcome: &Outcome, expected: Option<String>, failures: &mut Vec<String>) {

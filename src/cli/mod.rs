@@ -8,6 +8,7 @@ mod devices;
 mod import;
 mod label;
 mod ledger;
+mod printers;
 mod probe;
 mod replay;
 mod selftest;
@@ -146,6 +147,14 @@ enum Command {
     Devices {
         #[command(subcommand)]
         action: Option<DeviceAction>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// The printers: how they are, and what waits for them.
+    Printers {
+        /// Print this one's self-test.
+        #[arg(long, value_name = "NAME")]
+        test: Option<String>,
         #[command(flatten)]
         target: Target,
     },
@@ -305,6 +314,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             Some(DeviceAction::Watch) => devices::watch(&target),
             Some(DeviceAction::Probe { node, baud }) => probe::run(&node, baud, &target),
         },
+        Command::Printers { test, target } => printers::printers(&target, test.as_deref()),
         Command::CheckConfig { file, json } => check_config(&file, json),
         Command::Selftest { part } => selftest::selftest(&part),
         Command::Token { name } => token::token(&name),
@@ -315,18 +325,19 @@ fn execute(command: Command) -> Result<(), Failure> {
 fn check_config(file: &Path, json: bool) -> Result<(), Failure> {
     match Config::load(file, &environment()) {
         Ok(config) if json => {
-            let (stations, devices) = (config.station.len(), config.device.len());
+            let (stations, devices, printers) = (config.station.len(), config.device.len(), config.printer.len());
             let warnings = config.warnings();
-            say(&serde_json::json!({"ok": true, "stations": stations, "devices": devices, "warnings": warnings})
+            say(&serde_json::json!({"ok": true, "stations": stations, "devices": devices, "printers": printers, "warnings": warnings})
                 .to_string())
         }
         Ok(config) => {
             config.warnings().iter().try_for_each(|warning| say(&format!("warning: {warning}")))?;
             say(&format!(
-                "{}: right; {} station(s), {} device(s)",
+                "{}: right; {} station(s), {} device(s), {} printer(s)",
                 file.display(),
                 config.station.len(),
-                config.device.len()
+                config.device.len(),
+                config.printer.len()
             ))
         }
         Err(error) if json => {

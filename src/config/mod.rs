@@ -3,6 +3,7 @@
 mod file;
 mod fonts;
 mod headers;
+mod printers;
 mod protocols;
 mod rules;
 mod stations;
@@ -18,6 +19,7 @@ use jiff::tz::TimeZone;
 pub use self::file::{Problem, Secret};
 pub use self::fonts::find_fonts;
 pub use self::headers::{HeadersError, headers};
+pub use self::printers::{Packing, PrinterLanguage, PrinterProfile, PrinterSettings, Profiles, StatusDialect};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::rules::RuleSettings;
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
@@ -60,6 +62,10 @@ section! {
         fonts: Vec<PathBuf> = Vec::new();
         /// The stations; without any there are `http-pick`, `http-pack`, `http-bench`, `http-load` and `http-info`.
         station: Vec<StationSettings> = Vec::new(), tables;
+        /// Who sends the parcels, for waybills that are printed here.
+        sender: Sender = Sender::default();
+        /// The printers.
+        printer: Vec<PrinterSettings> = Vec::new(), tables;
         /// The scanners.
         device: Vec<DeviceSettings> = Vec::new(), tables;
         /// Who is told what happened.
@@ -69,6 +75,18 @@ section! {
         /// Tokens for the API; beyond loopback it asks for one.
         token: Vec<TokenSettings> = Vec::new(), tables;
     }
+}
+
+/// Who sends the parcels.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sender {
+    /// Name.
+    pub name: String,
+    /// Telephone number.
+    pub phone: String,
+    /// Full address.
+    pub address: String,
 }
 
 section! {
@@ -135,7 +153,8 @@ impl Config {
     fn override_with(&mut self, key: &str, value: &str, reader: &mut Reader<'_>) {
         let single = format!("{key} = {value}\n");
         let quoted = format!("{key} = {}\n", toml::Value::String(value.to_owned()));
-        if !Config::KEYS.contains(&key) || ["station", "device", "target", "rule", "token"].contains(&key) {
+        const TABLES: [&str; 7] = ["station", "device", "printer", "sender", "target", "rule", "token"];
+        if !Config::KEYS.contains(&key) || TABLES.contains(&key) {
             return;
         }
         let parsed = Config::parse_one(&single).or_else(|_| Config::parse_one(&quoted));
@@ -178,6 +197,7 @@ impl Config {
             reader.problem(reader.line_of("templates"), message, "name the folder with your label templates");
         }
         stations::check(self, library, reader);
+        printers::check(self, reader);
         targets::check(&self.target, reader);
         rules::check(&self.rule, reader);
         for token in &self.token {
@@ -212,6 +232,7 @@ impl Config {
 const SECTIONS: &[(&str, &[&str])] = &[
     ("station", StationSettings::KEYS),
     ("device", DeviceSettings::KEYS),
+    ("printer", PrinterSettings::KEYS),
     ("target", TargetSettings::KEYS),
     ("rule", RuleSettings::KEYS),
     ("token", TokenSettings::KEYS),

@@ -71,6 +71,7 @@ impl Fold<'_> {
             | Event::Intercepted { .. } => {
                 rules::fold::fold(self.event, self.state).map_err(|lost| self.lost(lost.kind, lost.id))
             }
+            Event::PrintRequested { .. } | Event::PrintStep { .. } | Event::PrintResolved { .. } => self.printing(),
             _ => self.order(),
         }
     }
@@ -468,12 +469,33 @@ impl Fold<'_> {
             Memory::Refusal(refusal) => station.refusal = refusal.as_deref().cloned(),
             Memory::ToldCancelled(order) => station.told_cancelled = Some(order.clone()),
             Memory::TakeOver(wish) => station.take_over.clone_from(wish),
+            Memory::Printer(printer) => station.printer.clone_from(printer),
             Memory::Seen(at) => {
                 if let Some(session) = &mut station.session {
                     session.last = *at;
                 }
             }
         }
+    }
+
+    fn printing(&mut self) -> Done {
+        let (Event::PrintStep { job: id, .. } | Event::PrintResolved { job: id, .. }) = self.event else {
+            if let Event::PrintRequested { job } = self.event {
+                if let Some(station) = &job.station {
+                    self.state.station_mut(station).last_print = Some(job.id.clone());
+                }
+                self.state.put_print_job((**job).clone());
+            }
+            return Ok(());
+        };
+        let lost = self.lost("print job", id);
+        let job = self.state.print_job_mut(id).ok_or(lost)?;
+        match self.event {
+            Event::PrintStep { step, .. } => job.take(step),
+            Event::PrintResolved { how, .. } => job.settle(*how),
+            _ => {}
+        }
+        Ok(())
     }
 
     fn people(&mut self) -> Done {

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
-use super::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo};
+use super::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo, PrintJobId, PrinterId};
 use super::manifest::{Foreign, Loading, Manifest};
 use super::order::{Consignee, Difference, Hold, HoldReason, OrderSpec, Short, ShortDecision, Stage};
+use super::printing::{PrintJob, Resolution, Step as JobStep};
 use super::product::{Barcode, Product};
 use super::rules::recall::StopList;
 use super::rules::{Rule, RuleMode, Step};
@@ -125,6 +126,23 @@ pub enum Event {
     PinAccepted { station: StationId, operator: OperatorId },
     /// A PIN was wrong.
     PinRefused { station: StationId, operator: OperatorId, at: Moment },
+    /// Something is to be printed.
+    PrintRequested { job: Box<PrintJob> },
+    /// A print job went on.
+    PrintStep {
+        job: PrintJobId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order: Option<OrderId>,
+        step: JobStep,
+    },
+    /// A person said what becomes of a print job.
+    PrintResolved {
+        job: PrintJobId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order: Option<OrderId>,
+        how: Resolution,
+        by: Option<OperatorId>,
+    },
     /// A station remembers something for its next scan.
     Remembered { station: StationId, memory: Memory },
 }
@@ -149,6 +167,8 @@ pub enum Memory {
     ToldCancelled(OrderId),
     /// Work that was asked for.
     TakeOver(Option<TakeOver>),
+    /// The printer that was chosen by its code.
+    Printer(Option<PrinterId>),
     /// The last scan of the session.
     Seen(Moment),
 }
@@ -204,14 +224,29 @@ impl Event {
             Event::SignedOut { .. } => "signed_out",
             Event::PinAccepted { .. } => "pin_accepted",
             Event::PinRefused { .. } => "pin_refused",
+            Event::PrintRequested { .. } => "print_requested",
+            Event::PrintStep { step, .. } => match step {
+                JobStep::Sending(_) => "print_sending",
+                JobStep::Postponed => "print_postponed",
+                JobStep::Sent => "print_sent",
+                JobStep::Printed => "printed",
+                JobStep::Failed(_) => "print_failed",
+                JobStep::Unknown(_) => "print_unknown",
+            },
+            Event::PrintResolved { .. } => "print_resolved",
             Event::Remembered { .. } => "remembered",
         }
     }
 
-    /// Whether the world outside is told; what a station or a manifest only remembers is not.
+    /// Whether the world outside is told; what a station, a manifest or the spool only remembers is not.
     #[must_use]
     pub fn is_public(&self) -> bool {
-        !matches!(self, Event::Remembered { .. } | Event::ManifestForeign { .. })
+        !matches!(
+            self,
+            Event::Remembered { .. }
+                | Event::ManifestForeign { .. }
+                | Event::PrintStep { step: JobStep::Sending(_) | JobStep::Postponed, .. }
+        )
     }
 
     /// The order that it is about, if it is about one.
@@ -241,6 +276,8 @@ impl Event {
                 Some(&count.order)
             }
             Event::ParcelOpened { parcel, .. } => Some(&parcel.order),
+            Event::PrintRequested { job } => job.order.as_ref(),
+            Event::PrintStep { order, .. } | Event::PrintResolved { order, .. } => order.as_ref(),
             Event::WorkOpened { work: Work::Order(order), .. } => Some(order),
             _ => None,
         }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ids::{
-    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, StopListId, WaybillNo,
+    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId, StopListId,
+    WaybillNo,
 };
 use super::manifest::{LISTED_MAX, Manifest};
 use super::order::{HoldReason, Order, Stage};
+use super::printing::{PrintJob, Printable};
 use super::product::{Product, barcode_key, part_number_key};
 use super::rules::recall::StopList;
 use super::station::Station;
@@ -29,6 +31,8 @@ pub struct Memory {
     pub waybills: BTreeMap<WaybillNo, Arc<Waybill>>,
     /// Manifests.
     pub manifests: BTreeMap<ManifestId, Arc<Manifest>>,
+    /// Print jobs.
+    pub print_jobs: BTreeMap<PrintJobId, Arc<PrintJob>>,
     /// Operators.
     pub operators: BTreeMap<OperatorId, Arc<Operator>>,
     /// Stations.
@@ -115,6 +119,16 @@ impl View for Memory {
         self.waybills.values().filter(waits).take(LISTED_MAX).map(|waybill| waybill.number.clone()).collect()
     }
 
+    fn print_job(&self, id: &str) -> Option<Arc<PrintJob>> {
+        self.print_jobs.get(id).cloned()
+    }
+
+    fn prints_of(&self, what: &Printable) -> Vec<PrintJobId> {
+        let mut jobs: Vec<_> = self.print_jobs.values().filter(|job| job.what == *what).collect();
+        jobs.sort_by_key(|job| job.number);
+        jobs.into_iter().map(|job| job.id.clone()).collect()
+    }
+
     fn operator(&self, id: &str) -> Option<Arc<Operator>> {
         self.operators.get(id).cloned()
     }
@@ -166,6 +180,9 @@ impl View for Memory {
                 .values()
                 .find(|manifest| manifest.number == number)
                 .map(|manifest| manifest.id.to_string()),
+            Numbered::PrintJob => {
+                self.print_jobs.values().find(|job| job.number == number).map(|job| job.id.to_string())
+            }
         }
     }
 
@@ -176,6 +193,7 @@ impl View for Memory {
             Numbered::Parcel => self.parcels.values().map(|parcel| parcel.number).max(),
             Numbered::Product => self.products.values().map(|product| product.number).max(),
             Numbered::Manifest => self.manifests.values().map(|manifest| manifest.number).max(),
+            Numbered::PrintJob => self.print_jobs.values().map(|job| job.number).max(),
         };
         highest.unwrap_or(0) + 1
     }
@@ -210,6 +228,10 @@ impl State for Memory {
         self.manifests.insert(manifest.id.clone(), manifest.into());
     }
 
+    fn put_print_job(&mut self, job: PrintJob) {
+        self.print_jobs.insert(job.id.clone(), job.into());
+    }
+
     fn put_operator(&mut self, operator: Operator) {
         self.operators.insert(operator.id.clone(), operator.into());
     }
@@ -236,6 +258,10 @@ impl State for Memory {
 
     fn manifest_mut(&mut self, id: &ManifestId) -> Option<&mut Manifest> {
         self.manifests.get_mut(id).map(Arc::make_mut)
+    }
+
+    fn print_job_mut(&mut self, id: &PrintJobId) -> Option<&mut PrintJob> {
+        self.print_jobs.get_mut(id).map(Arc::make_mut)
     }
 
     fn operator_mut(&mut self, id: &OperatorId) -> Option<&mut Operator> {

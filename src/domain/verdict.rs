@@ -320,6 +320,14 @@ pub enum Why {
     NothingToPutBack,
     /// Nothing was printed here.
     NothingPrinted,
+    /// No printer takes it.
+    NoPrinter,
+    /// Scan or type why it is printed again.
+    ReprintReason,
+    /// It is printed again, as this copy.
+    Reprinting(u32),
+    /// What this station prints comes out of this printer from now on.
+    PrinterChosen,
     /// The next item counts this many times.
     QuantitySet(u32),
     /// At this shelf now.

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use super::ids::{
-    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo,
+    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId, WaybillNo,
 };
 use super::manifest::Manifest;
 use super::order::Order;
+use super::printing::{PrintJob, Printable};
 use super::product::Product;
 use super::rules::recall::StopList;
 use super::station::Station;
@@ -29,6 +30,8 @@ pub enum Numbered {
     Product,
     /// Manifests.
     Manifest,
+    /// Print jobs.
+    PrintJob,
 }
 
 /// A scan that was recorded.
@@ -71,6 +74,10 @@ pub trait View {
     /// Waybills of a carrier that hold, have parcels and are not on a truck; by number, at most
     /// [`super::manifest::LISTED_MAX`].
     fn waybills_waiting(&self, carrier: &CarrierCode) -> Vec<WaybillNo>;
+    /// A print job.
+    fn print_job(&self, id: &str) -> Option<Arc<PrintJob>>;
+    /// The print jobs of a thing, oldest first.
+    fn prints_of(&self, what: &Printable) -> Vec<PrintJobId>;
     /// An operator.
     fn operator(&self, id: &str) -> Option<Arc<Operator>>;
     /// An operator by the secret on the badge.
@@ -107,6 +114,8 @@ pub trait State {
     fn put_waybill(&mut self, waybill: Waybill);
     /// Stores a manifest.
     fn put_manifest(&mut self, manifest: Manifest);
+    /// Stores a print job.
+    fn put_print_job(&mut self, job: PrintJob);
     /// Stores an operator.
     fn put_operator(&mut self, operator: Operator);
     /// Stores a stop-list.
@@ -121,6 +130,8 @@ pub trait State {
     fn waybill_mut(&mut self, number: &WaybillNo) -> Option<&mut Waybill>;
     /// A manifest, to change in place.
     fn manifest_mut(&mut self, id: &ManifestId) -> Option<&mut Manifest>;
+    /// A print job, to change in place.
+    fn print_job_mut(&mut self, id: &PrintJobId) -> Option<&mut PrintJob>;
     /// An operator, to change in place.
     fn operator_mut(&mut self, id: &OperatorId) -> Option<&mut Operator>;
     /// What a station remembers, to change in place.

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::manifest::Manifest;
 use crate::domain::order::Order;
+use crate::domain::printing::PrintJob;
 use crate::domain::product::Product;
 use crate::domain::rules::recall::StopList;
 use crate::domain::station::Station;
@@ -40,6 +41,7 @@ documents! {
     Parcel, "parcels", parcel => parcel.id.as_str();
     Waybill, "waybills", waybill => waybill.number.as_str();
     Manifest, "manifests", manifest => manifest.id.as_str();
+    PrintJob, "print_jobs", job => job.id.as_str();
     Operator, "operators", operator => operator.id.as_str();
     StopList, "stop_lists", stop => stop.id.as_str();
     Station, "stations", station => station.id.as_str();
@@ -125,6 +127,7 @@ pub(super) struct Cache {
     pub parcels: Shelf<Parcel>,
     pub waybills: Shelf<Waybill>,
     pub manifests: Shelf<Manifest>,
+    pub print_jobs: Shelf<PrintJob>,
     pub operators: Shelf<Operator>,
     pub stations: Shelf<Station>,
     pub stop_lists: Shelf<StopList>,
@@ -140,6 +143,7 @@ impl Cache {
         self.parcels.trim();
         self.waybills.trim();
         self.manifests.trim();
+        self.print_jobs.trim();
         self.operators.trim();
         self.stations.trim();
         self.stop_lists.trim();

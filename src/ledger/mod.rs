@@ -21,6 +21,7 @@ mod backup;
 mod bare;
 mod cache;
 mod feed;
+mod prints;
 mod reader;
 mod record;
 mod schema;

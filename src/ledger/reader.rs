@@ -59,7 +59,7 @@ impl Reader {
         Ok(Reader { path, idle: Arc::new(Mutex::new(vec![first])) })
     }
 
-    fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+    pub(super) fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
         let idle = self.idle.lock().map(|mut idle| idle.pop()).unwrap_or_default();
         let conn = idle.map_or_else(|| schema::open_reader(&self.path), Ok)?;
         let done = work(&conn)?;

@@ -9,9 +9,10 @@ use super::LedgerError;
 use super::cache::{Cache, Document, Shelf};
 use super::record::{Cause, Record};
 use super::transaction::{Found, write_changed};
-use crate::domain::ids::{CarrierCode, ManifestId, OrderId, PickListId, ScanId, Sku, StationId, WaybillNo};
+use crate::domain::ids::{CarrierCode, ManifestId, OrderId, PickListId, PrintJobId, ScanId, Sku, StationId, WaybillNo};
 use crate::domain::manifest::{LISTED_MAX, Manifest};
 use crate::domain::order::Order;
+use crate::domain::printing::{PrintJob, Printable};
 use crate::domain::product::Product;
 use crate::domain::rules::recall::StopList;
 use crate::domain::station::Station;
@@ -24,7 +25,7 @@ pub(super) struct Tables<'c> {
     pub cache: RefCell<Cache>,
     failure: RefCell<Option<LedgerError>>,
     /// Numbers given out in this transaction before their things were written.
-    numbers: [Cell<u32>; 5],
+    numbers: [Cell<u32>; 6],
 }
 
 impl<'c> Tables<'c> {
@@ -147,6 +148,7 @@ fn number_slot(kind: Numbered) -> usize {
         Numbered::Parcel => 2,
         Numbered::Product => 3,
         Numbered::Manifest => 4,
+        Numbered::PrintJob => 5,
     }
 }
 
@@ -225,6 +227,16 @@ impl View for Tables<'_> {
         self.many(sql, (carrier.as_str(), LISTED_MAX as i64), |row| id_of(row, 0, WaybillNo::new))
     }
 
+    fn print_job(&self, id: &str) -> Option<Arc<PrintJob>> {
+        self.document(id, |cache| &mut cache.print_jobs)
+    }
+
+    fn prints_of(&self, what: &Printable) -> Vec<PrintJobId> {
+        self.flush();
+        let sql = "SELECT id FROM print_jobs WHERE what = ?1 ORDER BY number";
+        self.many(sql, [what.key()], |row| id_of(row, 0, PrintJobId::new))
+    }
+
     fn operator(&self, id: &str) -> Option<Arc<Operator>> {
         self.document(id, |cache| &mut cache.operators)
     }
@@ -273,6 +285,7 @@ impl View for Tables<'_> {
             Numbered::Parcel => "SELECT id FROM parcels WHERE number = ?1",
             Numbered::Product => "SELECT id FROM products WHERE number = ?1",
             Numbered::Manifest => "SELECT id FROM manifests WHERE number = ?1",
+            Numbered::PrintJob => "SELECT id FROM print_jobs WHERE number = ?1",
         };
         self.one(sql, [number], |row| row.get(0))
     }
@@ -286,6 +299,7 @@ impl View for Tables<'_> {
                 Numbered::Parcel => "SELECT max(number) FROM parcels",
                 Numbered::Product => "SELECT max(number) FROM products",
                 Numbered::Manifest => "SELECT max(number) FROM manifests",
+                Numbered::PrintJob => "SELECT max(number) FROM print_jobs",
             };
             slot.set(self.one(sql, [], |row| row.get::<_, Option<u32>>(0)).flatten().unwrap_or(0));
         }

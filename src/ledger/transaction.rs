@@ -10,9 +10,12 @@ use super::tables::Tables;
 use crate::domain::apply;
 use crate::domain::clock::Moment;
 use crate::domain::event::Event;
-use crate::domain::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo};
+use crate::domain::ids::{
+    ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId, WaybillNo,
+};
 use crate::domain::manifest::Manifest;
 use crate::domain::order::{Attention, HoldReason, Order, Stage};
+use crate::domain::printing::{JobState, PrintJob};
 use crate::domain::product::{Product, barcode_key, part_number_key};
 use crate::domain::rules::recall::StopList;
 use crate::domain::station::Station;
@@ -198,6 +201,9 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
             let sql = "INSERT INTO manifests (number, id, doc) VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE SET doc = ?3";
             conn.prepare_cached(sql)?.execute(params![manifest.number, manifest.id.as_str(), json(&*manifest)?])?;
         }
+        for job in cache.print_jobs.take_changed() {
+            write_print_job(conn, &job)?;
+        }
         for operator in cache.operators.take_changed() {
             let sql = "INSERT INTO operators (id, badge, doc) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET badge = ?2, doc = ?3";
             conn.prepare_cached(sql)?.execute(params![operator.id.as_str(), operator.badge, json(&*operator)?])?;
@@ -246,6 +252,15 @@ impl From<rusqlite::Error> for WriteFault {
 
 fn json<T: serde::Serialize>(item: &T) -> Result<Vec<u8>, WriteFault> {
     serde_json::to_vec(item).map_err(WriteFault::Json)
+}
+
+fn write_print_job(conn: &Connection, job: &PrintJob) -> Result<(), WriteFault> {
+    let sql = "INSERT INTO print_jobs (number, id, what, state, waits_at, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (number) DO UPDATE SET state = ?4, waits_at = ?5, doc = ?6";
+    let waits = matches!(job.state, JobState::Queued | JobState::Sending);
+    let waits_at = waits.then(|| job.printer.as_str());
+    let (what, state) = (job.what.key(), job.state.name());
+    conn.prepare_cached(sql)?.execute(params![job.number, job.id.as_str(), what, state, waits_at, json(job)?])?;
+    Ok(())
 }
 
 fn write_product(conn: &Connection, product: &Product) -> Result<(), WriteFault> {
@@ -345,6 +360,11 @@ impl State for WriteTransaction<'_> {
         self.tables.cache.get_mut().manifests.put(manifest);
     }
 
+    fn put_print_job(&mut self, job: PrintJob) {
+        self.tables.used_number(Numbered::PrintJob, job.number);
+        self.tables.cache.get_mut().print_jobs.put(job);
+    }
+
     fn put_operator(&mut self, operator: Operator) {
         self.tables.cache.get_mut().operators.put(operator);
     }
@@ -373,6 +393,10 @@ impl State for WriteTransaction<'_> {
 
     fn manifest_mut(&mut self, id: &ManifestId) -> Option<&mut Manifest> {
         self.change(id.as_str(), |cache| &mut cache.manifests)
+    }
+
+    fn print_job_mut(&mut self, id: &PrintJobId) -> Option<&mut PrintJob> {
+        self.change(id.as_str(), |cache| &mut cache.print_jobs)
     }
 
     fn operator_mut(&mut self, id: &OperatorId) -> Option<&mut Operator> {

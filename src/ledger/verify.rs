@@ -172,6 +172,9 @@ fn compare_tables(conn: &Connection, fold: &Fold, report: &mut Report) -> Result
     if schema::is_current(conn)? || !state.stop_lists.is_empty() {
         documents(conn, &state.stop_lists, "stop-list", report)?;
     }
+    if schema::is_current(conn)? || !state.print_jobs.is_empty() {
+        documents(conn, &state.print_jobs, "print job", report)?;
+    }
     documents(conn, &state.operators, "operator", report)?;
     documents(conn, &state.stations, "station", report)?;
     let sqlite = || LedgerError::sqlite("can't compare the tables");

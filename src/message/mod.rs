@@ -6,6 +6,7 @@ mod consolidation;
 mod notice;
 mod page;
 mod rule;
+mod printing;
 mod sheet;
 mod verdict;
 mod why;
@@ -16,6 +17,7 @@ pub use self::consolidation::{group_text, parcel_text, reason_text};
 pub use self::notice::{Notice, hold_reason, notice_text};
 pub use self::page::{Phrase, phrase};
 pub use self::rule::{attention_text, rule_name};
+pub use self::printing::{job_state, print_kind, print_trouble, printer_condition, reprint_reasons};
 pub use self::sheet::{COMMANDS, role_name};
 pub use self::verdict::{VerdictText, code_title, missing_why, order_stage, verdict_text, warning_text};
 

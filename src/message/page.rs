@@ -68,6 +68,15 @@ phrases! {
     Done "完成" "Done";
     Seal "封箱" "Seal";
     Unload "卸车" "Unload";
+    Reprint "补打" "Reprint";
+    ReprintWhy "为什么补打？" "Why is it printed again?";
+    Printing "打印" "Printing";
+    PrinterQueue "排队" "waiting";
+    LabelWaiting "已打包，等待标签" "packed, label waiting";
+    Copy "份" "copy";
+    ItIsPrinted "已打印" "It is printed";
+    PrintAgain "重新打印" "Print again";
+    GiveUp "放弃" "Give up";
     TypeCode "手工输入条码" "Type a code";
     TypePin "输入 PIN" "Type your PIN";
     ScanWork "请扫拣货单、订单或面单" "Scan a pick list, an order or a waybill";

@@ -10,6 +10,10 @@ pub(super) fn why_text(why: &Why, language: Language) -> (String, String) {
             language.pick("下一件计 {} 件", "the next item counts {} times").replace("{}", &times.to_string()),
             language.pick("扫描商品", "Scan the item").to_owned(),
         ),
+        Why::Reprinting(copy) => (
+            language.pick("补打第 {} 份", "printing copy {}").replace("{}", &copy.to_string()),
+            language.pick("撕掉旧标签", "Take the old label off").to_owned(),
+        ),
         Why::StillMissing(count) => (
             language
                 .pick("清单还缺 {} 单", "{} expected on the manifest are missing")
@@ -68,6 +72,9 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::NotLoaded => (("该面单未装车", "this waybill is not loaded"), ("", "")),
         Why::NothingToPutBack => (("没有待放回的商品", "nothing of this is to be put back"), ("", "")),
         Why::NothingPrinted => (("此工位尚未打印", "nothing was printed here"), ("", "")),
+        Why::NoPrinter => (("没有可用的打印机", "no printer takes it"), ("扫描打印机条码，或请主管配置", "Scan a printer's code, or ask a supervisor to configure one")),
+        Why::ReprintReason => (("补打原因", "reason for the reprint"), ("扫描或输入原因", "Scan or type the reason")),
+        Why::PrinterChosen => (("本工位改用此打印机", "this station prints there now"), ("", "")),
         Why::AtLocation => (("当前货位", "at this shelf now"), ("扫描商品", "Scan the item")),
         Why::ShortWhat => (("登记短拣", "shortage"), ("扫描短缺的商品，或输入行号", "Scan the item that is short, or type its line number")),
         Why::UnloadWhat => (("卸车", "unloading"), ("扫描要卸下的面单", "Scan the waybill to take off")),
@@ -98,6 +105,6 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::AboutProduct => (("商品", "product"), ("", "")),
         Why::AboutPlace => (("位置", "place"), ("", "")),
         Why::AboutOperator => (("工牌", "badge"), ("", "")),
-        Why::QuantitySet(_) | Why::StillMissing(_) | Why::WrongLayout(_) | Why::Decode(..) | Why::Frame(_) | Why::Storage(_) => (("", ""), ("", "")),
+        Why::Reprinting(_) | Why::QuantitySet(_) | Why::StillMissing(_) | Why::WrongLayout(_) | Why::Decode(..) | Why::Frame(_) | Why::Storage(_) => (("", ""), ("", "")),
     }
 }

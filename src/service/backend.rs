@@ -6,14 +6,17 @@ use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::task::spawn_blocking;
 
+use super::printers::printer_exposition;
 use super::targets::exposition;
 use super::{Core, held, random, unread};
 use crate::barcode::codes::SiteKey;
 use crate::device::{DeviceState, Scanner};
-use crate::domain::decide::{PinAnswer, UnknownStation};
+use crate::domain::clock::Now;
+use crate::domain::decide::{PinAnswer, Site, UnknownStation};
 use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
 use crate::domain::rules::Rules;
 use crate::domain::rules::recall::StopList;
+use crate::domain::printing::{PrintJob, Resolution, Unresolved, follow};
 use crate::domain::scan::Scan;
 use crate::domain::station::StationRules;
 use crate::domain::upstream::{
@@ -26,8 +29,8 @@ use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, W
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, PluggedView, Secrets, Shown, TargetView,
-    Unavailable,
+    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, PluggedView, PrinterView, Secrets, Shown,
+    TargetView, Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
@@ -45,12 +48,14 @@ pub(super) fn unreadable(error: LedgerError) -> Unavailable {
 }
 
 /// Records what was judged of a word from upstream.
-fn record(transaction: &mut WriteTransaction<'_>, caller: &Caller, outcome: &Outcome, now: crate::domain::clock::Now) {
+fn record(transaction: &mut WriteTransaction<'_>, site: &Site, caller: &Caller, outcome: &Outcome, now: Now) {
     if outcome.events().is_empty() {
         return;
     }
     let cause = Cause::Upstream { call: caller.call.to_owned(), peer: Some(caller.peer.clone()) };
-    transaction.append(now.at, cause, None, outcome.events().to_vec());
+    let mut events = outcome.events().to_vec();
+    events.extend(follow(transaction.view(), site, &events, now.at));
+    transaction.append(now.at, cause, None, events);
 }
 
 impl Core {
@@ -65,6 +70,7 @@ impl Core {
 
     /// What may have changed on any station's page.
     pub(super) fn announce_everywhere(&self) {
+        self.prints_moved();
         self.feed_moved();
         for rules in self.parts.stations.iter() {
             self.announce(&rules.id);
@@ -113,11 +119,11 @@ impl Backend for Core {
         let mut things = things.into_iter().peekable();
         while things.peek().is_some() {
             let chunk: Vec<Thing> = things.by_ref().take(INTAKE_CHUNK).collect();
-            let caller = caller.clone();
+            let (caller, site) = (caller.clone(), self.parts.site.clone());
             let done = self.parts.writer.submit(move |transaction| {
                 let judge = |thing| {
                     let outcome = intake(transaction.view(), &terms, thing);
-                    record(transaction, &caller, &outcome, now);
+                    record(transaction, &site, &caller, &outcome, now);
                     outcome
                 };
                 chunk.into_iter().map(judge).collect::<Vec<_>>()
@@ -135,7 +141,7 @@ impl Backend for Core {
         action: OrderAction,
         key: Option<Idempotency>,
     ) -> Result<Acted, Unavailable> {
-        let now = self.parts.clock.now();
+        let (now, site) = (self.parts.clock.now(), self.parts.site.clone());
         let terms = self.terms(now);
         let acted = self.parts.writer.submit(move |transaction| {
             if let Some((fingerprint, status, body)) = key.as_ref().and_then(|key| transaction.reply(&key.key)) {
@@ -143,7 +149,7 @@ impl Backend for Core {
                 return if same { Acted::Before(status, body) } else { Acted::KeyConflict };
             }
             let outcome = order_action(transaction.view(), &terms, &order, action);
-            record(transaction, &caller, &outcome, now);
+            record(transaction, &site, &caller, &outcome, now);
             if let Some(key) = &key {
                 let (status, body) = acted_json(order.as_str(), &outcome);
                 transaction.keep_reply(&key.key, &key.fingerprint, status.as_u16(), &body.to_string());
@@ -156,10 +162,10 @@ impl Backend for Core {
     }
 
     async fn void(&self, caller: Caller, waybill: WaybillNo) -> Result<Outcome, Unavailable> {
-        let now = self.parts.clock.now();
+        let (now, site) = (self.parts.clock.now(), self.parts.site.clone());
         let outcome = self.parts.writer.submit(move |transaction| {
             let outcome = void_waybill(transaction.view(), &waybill);
-            record(transaction, &caller, &outcome, now);
+            record(transaction, &site, &caller, &outcome, now);
             outcome
         });
         let outcome = outcome.await?;
@@ -168,10 +174,10 @@ impl Backend for Core {
     }
 
     async fn give_back(&self, caller: Caller, waybill: WaybillNo) -> Result<Outcome, Unavailable> {
-        let now = self.parts.clock.now();
+        let (now, site) = (self.parts.clock.now(), self.parts.site.clone());
         let outcome = self.parts.writer.submit(move |transaction| {
             let outcome = give_back_waybill(transaction.view(), &waybill);
-            record(transaction, &caller, &outcome, now);
+            record(transaction, &site, &caller, &outcome, now);
             outcome
         });
         let outcome = outcome.await?;
@@ -289,10 +295,47 @@ impl Backend for Core {
         }
         let recording = u8::from(self.health() == LedgerHealth::Good);
         text.push_str(&format!("# HELP waybind_recording Whether the ledger can be written.\n# TYPE waybind_recording gauge\nwaybind_recording {recording}\n"));
+        if let Ok(printers) = self.printer_views().await {
+            text.push_str(&printer_exposition(&printers));
+        }
         if let Ok(targets) = self.target_views().await {
             text.push_str(&exposition(&targets));
         }
         text
+    }
+
+    async fn printers(&self) -> Result<Vec<PrinterView>, Unavailable> {
+        self.printer_views().await
+    }
+
+    async fn test_printer(&self, caller: Caller, name: String) -> Result<Option<u32>, Unavailable> {
+        self.self_test(caller, name).await
+    }
+
+    async fn print_jobs(&self, state: Option<&'static str>, limit: usize) -> Result<Vec<PrintJob>, Unavailable> {
+        self.read(move |reader| reader.prints_in(state, limit)).await
+    }
+
+    async fn open_print_jobs(&self, limit: usize) -> Result<Vec<PrintJob>, Unavailable> {
+        // every page asks after every scan
+        if self.parts.board.printers().is_empty() {
+            return Ok(Vec::new());
+        }
+        self.read(move |reader| reader.prints_open(limit)).await
+    }
+
+    async fn resolve_print(
+        &self,
+        caller: Caller,
+        number: u32,
+        how: Resolution,
+        by: Option<OperatorId>,
+    ) -> Result<Result<PrintJob, Unresolved>, Unavailable> {
+        self.settle_print(caller, number, how, by).await
+    }
+
+    async fn manifest_pdf(&self, id: String) -> Result<Option<Result<Vec<u8>, String>>, Unavailable> {
+        self.manifest_paper(id).await
     }
 
     async fn targets(&self) -> Result<Vec<TargetView>, Unavailable> {

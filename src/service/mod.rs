@@ -2,11 +2,14 @@
 
 mod backend;
 mod devices;
+mod paper;
 mod pin;
 mod pipeline;
 mod plugged;
 mod press;
+mod printers;
 mod run;
+mod spool;
 mod targets;
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,16 +21,18 @@ use tokio::sync::{Semaphore, broadcast, watch};
 
 use self::backend::unreadable;
 use self::pin::PinHasher;
+use self::spool::PressRoom;
 
 use crate::barcode::codes::SiteKey;
 use crate::clock::Clock;
-use crate::config::{Config, Library};
+use crate::config::{Config, Library, Sender};
 use crate::device::{DeviceState, Plugs, Scanner};
 use crate::domain::decide::Site;
 use crate::domain::ids::{DeviceId, ScanId, StationId};
 use crate::domain::station::StationRules;
 use crate::ledger::{Folder, Health, LedgerError, Reader, Writer};
 use crate::message::Language;
+use crate::print::Board;
 use crate::telemetry::Metrics;
 use crate::upstream::Outlet;
 use crate::web::backend::Shown;
@@ -70,6 +75,14 @@ struct Parts {
     targets: OnceLock<Vec<Outlet>>,
     /// Hashes PINs.
     pins: PinHasher,
+    /// How the printers are.
+    board: Board,
+    /// What makes labels, once one is made.
+    press: PressRoom,
+    /// Who sends the parcels.
+    sender: Sender,
+    /// Changes when something is to be printed.
+    prints: watch::Sender<u64>,
     updates: broadcast::Sender<StationId>,
     feed: watch::Sender<u64>,
     stop: watch::Sender<bool>,
@@ -93,12 +106,14 @@ impl Core {
         let writer = Writer::start(&folder)?;
         let reader = Reader::open(&folder)?;
         let rules = config.rules();
+        let printers = printers::printers(config);
         let site = Site {
             key: open_key(&folder)?,
             stations: rules.iter().map(|rules| (rules.id.clone(), rules.clone())).collect(),
             ignore: config.ignore.clone(),
             overridable: config.overridable.clone(),
             rules: config.interceptions(),
+            printers: printers::rules(&printers, config),
         };
         let feed = reader.last_event()?;
         let parts = Parts {
@@ -119,6 +134,10 @@ impl Core {
             pin_turns: Semaphore::new(PIN_TURNS),
             targets: OnceLock::new(),
             pins: PinHasher::default(),
+            board: Board::new(printers),
+            press: PressRoom::new(config),
+            sender: config.sender.clone(),
+            prints: watch::Sender::new(0),
             updates: broadcast::Sender::new(UPDATES_MAX),
             feed: watch::Sender::new(feed),
             stop: watch::Sender::new(false),
@@ -161,6 +180,11 @@ impl Core {
         if self.parts.updates.send(station.clone()).is_err() {
             tracing::trace!(%station, "Nobody looks at this station.");
         }
+    }
+
+    /// Something is to be printed, or was decided about.
+    fn prints_moved(&self) {
+        self.parts.prints.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     fn feed_moved(&self) {

@@ -1,6 +1,8 @@
 //! Devices that behave like real ones: the demo and the tests run on them.
 
 pub mod demo;
+pub mod office;
+pub mod printer;
 mod pty;
 pub mod receiver;
 pub mod scanner;

@@ -12,6 +12,7 @@ use crate::domain::decide::{PinAnswer, UnknownStation};
 use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
 use crate::domain::rules::Rules;
 use crate::domain::rules::recall::StopList;
+use crate::domain::printing::{Condition, PrintJob, Resolution, Unresolved};
 use crate::domain::scan::Scan;
 use crate::domain::station::StationRules;
 use crate::domain::upstream::{OrderAction, Outcome, Thing};
@@ -212,6 +213,35 @@ pub struct DeadLetterView {
     pub times: u32,
 }
 
+/// A printer, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PrinterView {
+    /// Its name; also the code on it.
+    pub name: String,
+    /// Its profile.
+    pub profile: String,
+    /// Its language: `zpl`, `tspl` or `pdf`.
+    pub language: &'static str,
+    /// Dots an inch.
+    pub dpi: u32,
+    /// Where it is, as configured.
+    pub place: String,
+    /// How it is.
+    pub condition: Condition,
+    /// The job that is being sent.
+    pub job: Option<u32>,
+    /// Jobs that wait for it, the one that is being sent included.
+    pub queue: u64,
+    /// Jobs that it took since the start.
+    pub sent: u64,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// The one that takes over.
+    pub fallback: Option<String>,
+    /// The templates that it can print.
+    pub templates: Vec<String>,
+}
+
 /// How the ledger is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LedgerHealth {
@@ -313,6 +343,35 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn health(&self) -> LedgerHealth;
     /// Counters in Prometheus' format.
     fn metrics(&self) -> impl Future<Output = String> + Send;
+    /// The printers.
+    fn printers(&self) -> impl Future<Output = Result<Vec<PrinterView>, Unavailable>> + Send;
+    /// Prints a printer's self-test; answers the job, none if there is no such printer.
+    fn test_printer(
+        &self,
+        caller: Caller,
+        name: String,
+    ) -> impl Future<Output = Result<Option<u32>, Unavailable>> + Send;
+    /// Print jobs in a state, or in any, newest first.
+    fn print_jobs(
+        &self,
+        state: Option<&'static str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<PrintJob>, Unavailable>> + Send;
+    /// Print jobs that wait or that people must look at, those that ask first.
+    fn open_print_jobs(&self, limit: usize) -> impl Future<Output = Result<Vec<PrintJob>, Unavailable>> + Send;
+    /// Takes a person's word about a print job.
+    fn resolve_print(
+        &self,
+        caller: Caller,
+        number: u32,
+        how: Resolution,
+        by: Option<OperatorId>,
+    ) -> impl Future<Output = Result<Result<PrintJob, Unresolved>, Unavailable>> + Send;
+    /// A manifest on paper, or why it can't be set; none if there is no such manifest.
+    fn manifest_pdf(
+        &self,
+        id: String,
+    ) -> impl Future<Output = Result<Option<Result<Vec<u8>, String>>, Unavailable>> + Send;
     /// Who is told what happened, and how that goes.
     fn targets(&self) -> impl Future<Output = Result<Vec<TargetView>, Unavailable>> + Send;
     /// Wants a target's dead letters sent again, all or those with these ids, and answers how many; none if there is no

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 use waybind::barcode::codes::{CodeKind, SiteKey};
 use waybind::domain::ids::{
-    CarrierCode, ManifestId, OperatorId, OrderId, PickListId, Sku, StationId, StopListId, WaybillNo,
+    CarrierCode, ManifestId, OperatorId, OrderId, PickListId, PrinterId, Sku, StationId, StopListId, WaybillNo,
 };
 use waybind::domain::manifest::Expects;
 use waybind::domain::memory::Memory;
 use waybind::domain::order::{
     Component, Consignee, HoldReason, LineSpec, Note, OrderSpec, ShipPolicy, ShortDecision, Stage,
 };
+use waybind::domain::printing::{PrintTrouble, PrinterRules, Resolution, Step as PrintStep};
 use waybind::domain::product::{Barcode, RevisionPattern, Tracking};
 use waybind::domain::rules::{RuleSetting, Step as RuleStep};
 use waybind::domain::station::{Bind, Mode, Seal, SignIn, StationRules};
@@ -37,6 +38,14 @@ pub enum Action {
     Wait(u64),
     /// Station, whether the PIN that is typed is right, what comes of it.
     Pin(String, bool, Option<String>),
+    /// A printer.
+    Printer(PrinterRules),
+    /// A print job and what must be true of it; none of them where it must not be there.
+    Job(String, Option<Vec<(String, String)>>),
+    /// A print job, how it goes on, and whether that must be refused.
+    Spool(String, PrintStep, bool),
+    /// A print job's number, what a person says of it, what must become of it.
+    Resolve(u32, Resolution, Option<String>),
     /// Station, data, expected code, expected fields.
     Scan {
         station: String,
@@ -109,6 +118,24 @@ pub fn parse_line(line: &str) -> Option<Action> {
         "returned" => Action::GiveBack(rest.to_owned(), refused),
         "rule" => Action::Rule(rule(rest)?),
         "stop" => Action::Say(Box::new(Thing::StopList(stop_list(rest)?)), refused),
+        "printer" => Action::Printer(printer(rest)),
+        "job" => match rest.split_once(' ') {
+            Some((job, expect)) => Action::Job(job.to_owned(), Some(pairs(expect))),
+            None => Action::Job(rest.to_owned(), None),
+        },
+        "spool" => {
+            let (job, step) = rest.split_once(' ')?;
+            Action::Spool(job.to_owned(), print_step(step)?, refused.is_some())
+        }
+        "resolve" => {
+            let (job, how) = rest.split_once(' ')?;
+            let how = match how {
+                "printed" => Resolution::Printed,
+                "again" => Resolution::Again,
+                _ => Resolution::Dropped,
+            };
+            Action::Resolve(job.parse().ok()?, how, refused)
+        }
         _ => act(word, rest, refused)?,
     })
 }
@@ -146,10 +173,34 @@ fn station(text: &str) -> Option<StationRules> {
             "assigned" => rules.bind = Bind::Assigned,
             "confirm-slot" => rules.confirm_slot = true,
             "item-first" => rules.item_first = true,
+            "print-waybill" => rules.print_waybill = true,
+            other if other.starts_with("printer=") => rules.printer = PrinterId::new(&other[8..]).ok(),
             other => rules.sign_out_after = other.strip_prefix("sign-out=")?.parse().ok()?,
         }
     }
     Some(rules)
+}
+
+fn printer(text: &str) -> PrinterRules {
+    let (id, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let takes = value(&pairs(rest), "takes");
+    let is_listed = takes.is_some();
+    let takes = takes.unwrap_or_else(|| "waybill-100x150,printer-selftest".into());
+    let takes = takes.split(',').map(str::to_owned).collect();
+    PrinterRules { id: PrinterId::new(id).unwrap(), takes, is_listed }
+}
+
+fn print_step(text: &str) -> Option<PrintStep> {
+    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+    Some(match word {
+        "sending" => PrintStep::Sending(PrinterId::new(rest).ok()?),
+        "postponed" => PrintStep::Postponed,
+        "sent" => PrintStep::Sent,
+        "printed" => PrintStep::Printed,
+        "failed" => PrintStep::Failed(PrintTrouble::Gone),
+        "unknown" => PrintStep::Unknown(PrintTrouble::Interrupted),
+        _ => return None,
+    })
 }
 
 fn product(text: &str) -> Option<ProductSpec> {

@@ -7,9 +7,10 @@ use waybind::barcode::codes::SiteKey;
 use waybind::domain::clock::{Moment, Now};
 use waybind::domain::decide::{Decision, OVERRIDABLE, PinAnswer, Site, answer_pin, decide, fingerprint, pin_question};
 use waybind::domain::event::Event;
-use waybind::domain::ids::{OrderId, ScanId, StationId};
+use waybind::domain::ids::{OrderId, PrintJobId, ScanId, StationId};
 use waybind::domain::memory::Memory;
 use waybind::domain::rules::Rules;
+use waybind::domain::printing::{Resolution, Step, Unresolved, advance, follow, resolve};
 use waybind::domain::scan::Scan;
 use waybind::domain::station::StationRules;
 use waybind::domain::upstream::{
@@ -36,6 +37,7 @@ impl Default for Warehouse {
             ignore: vec!["IGNORE*".into()],
             overridable,
             rules: Rules::default(),
+            printers: Vec::new(),
         };
         Warehouse { state: Memory::default(), site, clock_ms: 1_000, facts: Vec::new(), scans: 0 }
     }
@@ -85,7 +87,8 @@ impl Warehouse {
             Decision::Repeated(verdict) => *verdict,
             Decision::Decided { verdict, events, .. } => {
                 let verdict = *verdict;
-                self.record(&events);
+                let prints = follow(&self.state, &self.site, &events, self.now().at);
+                self.record(&[events, prints].concat());
                 if verdict.code != Code::ScanIdConflict {
                     let recorded = Recorded { verdict: verdict.clone(), fingerprint: fingerprint(&scan) };
                     self.state.scans.insert(scan.id, recorded);
@@ -117,13 +120,13 @@ impl Warehouse {
 
     pub fn say(&mut self, thing: Thing) -> Outcome {
         let outcome = intake(&self.state, &self.terms(), thing);
-        self.record(outcome.events());
+        self.follow(&outcome);
         outcome
     }
 
     pub fn act(&mut self, order: &str, action: OrderAction) -> Outcome {
         let outcome = order_action(&self.state, &self.terms(), &OrderId::new(order).unwrap(), action);
-        self.record(outcome.events());
+        self.follow(&outcome);
         outcome
     }
 
@@ -137,6 +140,25 @@ impl Warehouse {
         let outcome = give_back_waybill(&self.state, &waybind::domain::ids::WaybillNo::new(number).unwrap());
         self.record(outcome.events());
         outcome
+    }
+
+    fn follow(&mut self, outcome: &Outcome) {
+        let prints = follow(&self.state, &self.site, outcome.events(), self.now().at);
+        self.record(&[outcome.events().to_vec(), prints].concat());
+    }
+
+    /// A print job goes on; whether it could.
+    pub fn spool(&mut self, job: &str, step: Step) -> bool {
+        let event = advance(&self.state, &PrintJobId::new(job).unwrap(), step);
+        self.record(event.as_slice());
+        event.is_some()
+    }
+
+    /// A person says what becomes of a print job.
+    pub fn resolve(&mut self, number: u32, how: Resolution) -> Result<(), Unresolved> {
+        let (_, event) = resolve(&self.state, number, how, None)?;
+        self.record(&[event]);
+        Ok(())
     }
 
     /// Folding the facts from the start gives the same state.

@@ -31,6 +31,7 @@ impl Desk<'_> {
             Command::Done if self.rules.mode == Mode::Load => self.close_manifest(asked_to_close),
             Command::Pause if self.rules.mode == Mode::Load => self.pause_manifest(),
             Command::Teach if self.rules.mode != Mode::Load => self.ask(Why::TeachCode, Awaited::TeachCode),
+            Command::Reprint => self.ask_reprint(),
             _ if !counts => Draft::new(Code::WrongStep).why(Why::NotHere),
             Command::Undo => self.undo(),
             Command::Done => self.done(),
@@ -42,7 +43,6 @@ impl Desk<'_> {
             Command::Quantity(times) => Draft::new(Code::Info)
                 .why(Why::QuantitySet(times))
                 .remember(&self.rules.id, Memory::Quantity(Some(times))),
-            Command::Reprint => Draft::new(Code::WrongStep).why(Why::NothingPrinted),
             Command::Unload | Command::Teach => Draft::new(Code::WrongStep).why(Why::NotHere),
         }
     }

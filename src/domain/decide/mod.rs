@@ -15,6 +15,7 @@ mod meaning;
 mod open;
 mod overrule;
 mod pin;
+mod reprint;
 mod sequence;
 mod session;
 mod teach;
@@ -31,6 +32,7 @@ use super::clock::Now;
 use super::event::{Event, Memory};
 use super::ids::StationId;
 use super::rules::Rules;
+use super::printing::PrinterRules;
 use super::scan::Scan;
 use super::station::{Mode, SignIn, Station, StationRules, Work};
 use super::verdict::{Code, Severity, Verdict, Why};
@@ -52,6 +54,8 @@ pub struct Site {
     pub overridable: Vec<Code>,
     /// How the interceptions are set.
     pub rules: Rules,
+    /// Its printers, in the order of the configuration.
+    pub printers: Vec<PrinterRules>,
 }
 
 /// Refusals that a configuration may make overridable: none that would break the three-level binding.
@@ -241,7 +245,7 @@ impl<'a> Desk<'a> {
         }
         let meaning = self.meaning(reading);
         if !meaning.is_known()
-            && let Some(draft) = self.place(&reading.text)
+            && let Some(draft) = self.place(&reading.text).or_else(|| self.choose_printer(&reading.text))
         {
             return draft;
         }

@@ -51,6 +51,7 @@ impl Desk<'_> {
             Awaited::TeachItem(text) => Some(self.teach_item(text, &meaning)),
             Awaited::OverrideBadge | Awaited::TeachBadge(..) | Awaited::Pin(..) | Awaited::Close => None,
             Awaited::OverrideReason(by) => (!meaning.is_known()).then(|| self.override_with(&by, &reading.text)),
+            Awaited::ReprintReason(job) => (!meaning.is_known()).then(|| self.reprint(&job, &reading.text)),
             Awaited::OverrideItem(by, reason) => Some(self.override_item(&by, &reason, &meaning)),
         }
     }

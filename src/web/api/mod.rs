@@ -7,6 +7,7 @@ mod orders;
 mod pin;
 mod plan;
 mod returns;
+mod printing;
 mod scans;
 mod status;
 mod stop_lists;
@@ -53,6 +54,10 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/stations/{id}", get(status::station::<B>))
         .route("/api/v1/stations/{id}/pin", post(pin::enter::<B>))
         .route("/api/v1/devices", get(status::devices::<B>))
+        .route("/api/v1/printers", get(printing::printers::<B>))
+        .route("/api/v1/printers/{name}/test", post(printing::test::<B>))
+        .route("/api/v1/print-jobs", get(printing::jobs::<B>))
+        .route("/api/v1/print-jobs/{number}/resolve", post(printing::resolve::<B>))
         .route("/api/v1/targets", get(targets::targets::<B>))
         .route("/api/v1/targets/{name}/retry", post(targets::retry::<B>))
         .route("/healthz", get(status::healthz))

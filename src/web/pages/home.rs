@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::Page;
 use super::exceptions::first;
 use super::layout::layout;
+use super::printing::prints_waiting;
 use super::view::{StationView, station_view};
 use crate::domain::order::Order;
 use crate::domain::station::StationRules;
@@ -32,6 +33,7 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
     let unread: Vec<PluggedView> = backend.unread_devices().await;
     let targets = backend.targets().await?;
     let exceptions = crate::web::api::gathered(&backend).await?;
+    let (printers, prints) = (backend.printers().await?, prints_waiting(&backend, None).await?);
     let say = |name| phrase(name, language);
     let content = html! {
         main.overview {
@@ -41,6 +43,7 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
             }
             (troubled(&targets, language))
             (first(&exceptions, language))
+            (super::printing::overview(&printers, &prints, language))
             h2 { (say(Phrase::Stations)) }
             ul.stations { @for (rules, view) in &views { (station_card(rules, view, &backend.devices(), language)) } }
             (offers(&unread, language))

@@ -7,6 +7,7 @@ mod login;
 mod manifest;
 mod order;
 mod recalls;
+mod printing;
 mod station;
 mod view;
 
@@ -17,6 +18,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use maud::Markup;
 
+pub(super) use self::printing::{printer_of, prints_waiting};
 pub(super) use self::view::station_view;
 use super::backend::Backend;
 
@@ -75,6 +77,7 @@ async fn asset(Path(name): Path<String>) -> Response {
         "station.js" => ("text/javascript; charset=utf-8", include_str!("../assets/station.js")),
         "sound.js" => ("text/javascript; charset=utf-8", include_str!("../assets/sound.js")),
         "wedge.js" => ("text/javascript; charset=utf-8", include_str!("../assets/wedge.js")),
+        "resolve.js" => ("text/javascript; charset=utf-8", include_str!("../assets/resolve.js")),
         "home.js" => ("text/javascript; charset=utf-8", include_str!("../assets/home.js")),
         "icon.svg" => ("image/svg+xml", include_str!("../assets/icon.svg")),
         _ => return StatusCode::NOT_FOUND.into_response(),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::event::list_orders;
-use crate::domain::ids::OrderId;
+use crate::domain::ids::{OrderId, PrinterId};
 use crate::domain::manifest::{Absent, tally};
 use crate::domain::order::Order;
 use crate::domain::rules::Rules;
@@ -24,6 +24,9 @@ pub(in crate::web) struct StationView {
     pub awaiting: Option<&'static str>,
     pub unbound: Vec<UnboundView>,
     pub can_undo: bool,
+    pub can_reprint: bool,
+    /// The printer that was chosen by its code.
+    pub printer: Option<PrinterId>,
     pub manifest: Option<ManifestView>,
 }
 
@@ -138,12 +141,17 @@ pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules, interc
             .map(|parcel| UnboundView { parcel: parcel.id.to_string(), order: parcel.order.clone() })
             .collect(),
         can_undo: !station.counts.is_empty(),
+        can_reprint: station.last_print.is_some(),
+        printer: station.printer.clone(),
         manifest: station.work.as_ref().and_then(|work| manifest_view(view, work)),
     }
 }
 
 /// How it is said that a station waits for a PIN.
 pub(in crate::web) const PIN_AWAITED: &str = "pin";
+
+/// How it is said that a station waits for the reason of a reprint.
+pub(in crate::web) const REPRINT_AWAITED: &str = "reprint_reason";
 
 fn awaited_name(what: &Awaited) -> &'static str {
     match what {
@@ -160,6 +168,7 @@ fn awaited_name(what: &Awaited) -> &'static str {
         Awaited::TeachBadge(..) => "teach_badge",
         Awaited::OverrideReason(_) => "override_reason",
         Awaited::OverrideItem(..) => "override_item",
+        Awaited::ReprintReason(_) => REPRINT_AWAITED,
         Awaited::Pin(..) => PIN_AWAITED,
     }
 }
