@@ -394,7 +394,9 @@ pub fn follow(view: &dyn View, site: &Site, events: &[Event], at: Moment) -> Vec
     let mut seen: Vec<Printable> = Vec::new();
     for request in wanted {
         // what was printed once is printed again only when somebody asks
-        if seen.contains(&request.what) || !view.prints_of(&request.what).is_empty() {
+        let order = request.order.as_ref().and_then(|order| view.order(order.as_str()));
+        let is_stopped = order.is_some_and(|order| site.rules.stops_printing(view, &order).is_some());
+        if is_stopped || seen.contains(&request.what) || !view.prints_of(&request.what).is_empty() {
             continue;
         }
         seen.push(request.what.clone());

@@ -13,7 +13,7 @@ impl Desk<'_> {
     pub(super) fn ask_reprint(&self) -> Draft {
         let last = self.station.last_print.as_ref().and_then(|id| self.view.print_job(id.as_str()));
         let Some(job) = last else { return Draft::new(Code::WrongStep).why(Why::NothingPrinted) };
-        match self.void(&job) {
+        match self.stopped(&job) {
             Some(draft) => draft,
             None => self.ask(Why::ReprintReason, Awaited::ReprintReason(job.id.clone())).got(facts(&job)),
         }
@@ -24,7 +24,7 @@ impl Desk<'_> {
         let Some(job) = self.view.print_job(id.as_str()) else {
             return Draft::new(Code::WrongStep).why(Why::NothingPrinted);
         };
-        if let Some(draft) = self.void(&job) {
+        if let Some(draft) = self.stopped(&job) {
             return draft;
         }
         let wanted = Request {
@@ -45,11 +45,16 @@ impl Desk<'_> {
         }
     }
 
-    /// A number that no longer holds is not printed again.
-    fn void(&self, job: &PrintJob) -> Option<Draft> {
-        let Printable::Waybill { waybill, .. } = &job.what else { return None };
-        let is_void = self.view.waybill(waybill.as_str()).is_none_or(|waybill| waybill.void.is_some());
-        is_void.then(|| Draft::new(Code::WaybillVoid).got(facts(job)))
+    /// A number that no longer holds is not printed again, nor the label of an order that a rule stops.
+    fn stopped(&self, job: &PrintJob) -> Option<Draft> {
+        if let Printable::Waybill { waybill, .. } = &job.what
+            && self.view.waybill(waybill.as_str()).is_none_or(|waybill| waybill.void.is_some())
+        {
+            return Some(Draft::new(Code::WaybillVoid).got(facts(job)));
+        }
+        let order = self.view.order(job.order.as_ref()?.as_str())?;
+        let code = self.site.rules.stops_printing(self.view, &order)?;
+        Some(Draft::new(code).order(order.id()).got(facts(job)))
     }
 
     /// The code on a printer is its name: this station prints there from now on.
