@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Scope};
 
 /// Every scan is checked, every waybill is bound.
 #[derive(Parser)]
@@ -167,6 +167,9 @@ enum Command {
         /// Whose it is.
         #[arg(default_value = "integration")]
         name: String,
+        /// What it may be used for; everything, if that is not said.
+        #[arg(long, value_delimiter = ',', value_parser = token::scope)]
+        scope: Vec<Scope>,
     },
     /// Measure the running service against this disk.
     Bench(bench::Settings),
@@ -307,7 +310,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         },
         Command::CheckConfig { file, json } => check_config(&file, json),
         Command::Selftest { part } => selftest::selftest(&part),
-        Command::Token { name } => token::token(&name),
+        Command::Token { name, scope } => token::token(&name, &scope),
         Command::Bench(settings) => bench::bench(&settings),
     }
 }

@@ -7,6 +7,7 @@ mod protocols;
 mod stations;
 mod targets;
 mod templates;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ pub use self::headers::{HeadersError, headers};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
 pub use self::targets::{RobotFormat, Secrets, TargetKind, TargetSettings};
+pub use self::tokens::{Scope, TokenSettings};
 pub use self::templates::{TemplateError, TemplateFile, Templates, parse_template};
 
 use self::file::{Reader, section};
@@ -59,16 +61,6 @@ section! {
         target: Vec<TargetSettings> = Vec::new(), tables;
         /// Tokens for the API; beyond loopback it asks for one.
         token: Vec<TokenSettings> = Vec::new(), tables;
-    }
-}
-
-section! {
-    /// A token of the API.
-    TokenSettings {
-        /// Whose it is.
-        name: String = String::new();
-        /// SHA-256 of the token, hexadecimal; `waybind token` makes both.
-        sha256: String = String::new();
     }
 }
 
@@ -170,15 +162,7 @@ impl Config {
         }
         stations::check(self, library, reader);
         targets::check(&self.target, reader);
-        for token in &self.token {
-            if token.sha256.len() != 64 || !token.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                reader.problem(
-                    token.line,
-                    format!("token \"{}\": sha256 is no SHA-256 in hexadecimal", token.name),
-                    "`waybind token` makes a token and its sha256",
-                );
-            }
-        }
+        tokens::check(&self.token, reader);
     }
 
     /// The site's time zone.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 use super::file::{Reader, Tables, section};
-use super::{Config, Library, MODE_DEFAULT, TokenSettings};
+use super::{Config, Library, MODE_DEFAULT};
 use crate::domain::ids::{DeviceId, StationId};
 use crate::domain::station::{Bind, Mode, Seal, SignIn, StationRules};
 use crate::protocol::{Flow, Input, Match, Parity};
@@ -107,7 +107,7 @@ macro_rules! tables {
     )*};
 }
 
-tables!(StationSettings, DeviceSettings, TokenSettings);
+tables!(StationSettings, DeviceSettings);
 
 impl StationSettings {
     /// The rules for the domain; none if the id is no id.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::fields::{Field, Kind};
 use super::row::{Cell, Row};
+use super::words::Words;
 
 /// Rows at the top of a sheet among which the headers are looked for: a title or a date often stands above them.
 pub const HEADER_ROWS: usize = 10;
@@ -143,6 +144,41 @@ impl Dictionary {
         }
     }
 
+    /// Columns that no sheet has named: a field each, with the title by which people are told of it.
+    ///
+    /// # Errors
+    /// The kind has no such field.
+    pub fn columns_of(&self, kind: Kind, titles: &[(&str, String)]) -> Result<Columns, DictionaryError> {
+        let mut columns = Columns {
+            kind,
+            header_row: 0,
+            notes: Vec::new(),
+            columns: Vec::new(),
+            titles: titles.iter().map(|(_, title)| title.clone()).collect(),
+            missing: Vec::new(),
+            words: self.kinds.get(&kind).map(|names| names.words.clone()).unwrap_or_default(),
+        };
+        for (path, _) in titles {
+            columns.columns.push(match path.strip_prefix(EXT) {
+                Some(name) if kind == Kind::Orders && !name.is_empty() => Target::Ext(name.to_owned()),
+                _ => Target::Field(field(kind, path)?),
+            });
+        }
+        Ok(columns)
+    }
+
+    /// The words that a field's values may be: what its shape says, and the names that are known for it.
+    #[must_use]
+    pub fn words(&self, kind: Kind, path: &str) -> Option<Words> {
+        let place = field(kind, path).ok()?;
+        let mut words = Words::of(kind.fields()[place].shape)?;
+        for (theirs, ours) in self.kinds.get(&kind).and_then(|names| names.words.get(&place)).into_iter().flatten() {
+            // the names that the program knows are checked by its own tests
+            drop(words.add(theirs, ours));
+        }
+        Some(words)
+    }
+
     fn columns(&self, kind: Kind, row: &Row) -> Columns {
         let names = self.kinds.get(&kind).cloned().unwrap_or_default();
         let fields = kind.fields();
@@ -234,6 +270,12 @@ impl Columns {
             }
             _ => None,
         })
+    }
+
+    /// The column of the id, from 0.
+    #[must_use]
+    pub fn id_column(&self) -> Option<usize> {
+        self.column_of(0)
     }
 
     /// The column of a field, from 0.

@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 use super::targets::exposition;
 use super::{Core, held, random, unread};
 use crate::barcode::codes::SiteKey;
+use crate::config::Scope;
 use crate::device::{DeviceState, Scanner};
 use crate::domain::decide::{PinAnswer, UnknownStation};
 use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
@@ -278,7 +279,7 @@ impl Backend for Core {
         self.parts.clock.now().at.wall
     }
 
-    fn knows_token(&self, sha256: &str) -> bool {
-        self.parts.tokens.iter().any(|known| known == sha256)
+    fn scopes(&self, sha256: &str) -> Option<&[Scope]> {
+        self.parts.tokens.get(sha256).map(Vec::as_slice)
     }
 }

@@ -21,7 +21,7 @@ use self::pin::PinHasher;
 
 use crate::barcode::codes::SiteKey;
 use crate::clock::Clock;
-use crate::config::{Config, Library};
+use crate::config::{Config, Library, Scope};
 use crate::device::{DeviceState, Plugs, Scanner};
 use crate::domain::decide::Site;
 use crate::domain::ids::{DeviceId, ScanId, StationId};
@@ -53,7 +53,8 @@ struct Parts {
     stations: Arc<Vec<StationRules>>,
     clock: Clock,
     language: Language,
-    tokens: Vec<String>,
+    /// What each token of the API may be used for, by its hash.
+    tokens: HashMap<String, Vec<Scope>>,
     metrics: Metrics,
     shown: Mutex<HashMap<StationId, Shown>>,
     devices: Mutex<BTreeMap<DeviceId, (Scanner, DeviceState)>>,
@@ -105,7 +106,7 @@ impl Core {
             stations: Arc::new(rules),
             clock: Clock::new(config.zone()),
             language: config.language,
-            tokens: config.token.iter().map(|token| token.sha256.to_ascii_lowercase()).collect(),
+            tokens: config.token.iter().map(|token| (token.sha256.to_ascii_lowercase(), token.scopes.clone())).collect(),
             metrics: Metrics::default(),
             shown: Mutex::default(),
             devices: Mutex::default(),

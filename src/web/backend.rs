@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::sync::{broadcast, watch};
 
 use crate::barcode::codes::SiteKey;
+use crate::config::Scope;
 use crate::domain::decide::{PinAnswer, UnknownStation};
 use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
 use crate::domain::scan::Scan;
@@ -304,6 +305,6 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn written(&self, at: Timestamp) -> String;
     /// Now.
     fn now(&self) -> Timestamp;
-    /// Whether the hash (SHA-256, hexadecimal) is that of a token of the API.
-    fn knows_token(&self, sha256: &str) -> bool;
+    /// What the token of the API with this hash (SHA-256, hexadecimal) may be used for; none if there is no such token.
+    fn scopes(&self, sha256: &str) -> Option<&[Scope]>;
 }

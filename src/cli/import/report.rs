@@ -27,12 +27,8 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    pub(super) fn file(file: &str) -> Origin {
-        Origin { file: file.into(), sheet: None, rows: Vec::new() }
-    }
-
-    pub(super) fn rows(file: &Arc<str>, sheet: &Arc<str>, rows: Vec<u32>) -> Origin {
-        Origin { file: file.clone(), sheet: Some(sheet.clone()), rows }
+    pub(super) fn rows(file: &Arc<str>, sheet: Option<Arc<str>>, rows: Vec<u32>) -> Origin {
+        Origin { file: file.clone(), sheet, rows }
     }
 
     /// ` (work.xlsx 订单 rows 2-4, 9)`

@@ -1,8 +1,14 @@
 //! Bytes of a table into rows, and an empty workbook into bytes.
 
+mod document;
+mod objects;
+mod table;
 mod text;
 mod workbook;
 
+pub use document::{Document, DocumentError, Entry, Progress};
+pub use objects::Objects;
+pub use table::{Steps, Table};
 pub use text::{TextRows, TextTable};
 pub use workbook::{Workbook, WorkbookRows, template};
 
