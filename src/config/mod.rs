@@ -4,6 +4,7 @@ mod file;
 mod fonts;
 mod headers;
 mod protocols;
+mod sources;
 mod stations;
 mod targets;
 mod templates;
@@ -19,6 +20,7 @@ pub use self::file::{Problem, Secret};
 pub use self::fonts::find_fonts;
 pub use self::headers::{HeadersError, headers};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
+pub use self::sources::{Auth, PLACEHOLDERS, SourceKind, SourceSettings, template_address};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
 pub use self::targets::{RobotFormat, Secrets, TargetKind, TargetSettings};
 pub use self::tokens::{Scope, TokenSettings};
@@ -59,6 +61,8 @@ section! {
         device: Vec<DeviceSettings> = Vec::new(), tables;
         /// Who is told what happened.
         target: Vec<TargetSettings> = Vec::new(), tables;
+        /// Who is asked what there is to do.
+        source: Vec<SourceSettings> = Vec::new(), tables;
         /// Tokens for the API; beyond loopback it asks for one.
         token: Vec<TokenSettings> = Vec::new(), tables;
     }
@@ -118,7 +122,7 @@ impl Config {
     fn override_with(&mut self, key: &str, value: &str, reader: &mut Reader<'_>) {
         let single = format!("{key} = {value}\n");
         let quoted = format!("{key} = {}\n", toml::Value::String(value.to_owned()));
-        if !Config::KEYS.contains(&key) || ["station", "device", "target", "token"].contains(&key) {
+        if !Config::KEYS.contains(&key) || ["station", "device", "target", "source", "token"].contains(&key) {
             return;
         }
         let parsed = Config::parse_one(&single).or_else(|_| Config::parse_one(&quoted));
@@ -162,6 +166,7 @@ impl Config {
         }
         stations::check(self, library, reader);
         targets::check(&self.target, reader);
+        sources::check(&self.source, reader);
         tokens::check(&self.token, reader);
     }
 
@@ -187,6 +192,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("station", StationSettings::KEYS),
     ("device", DeviceSettings::KEYS),
     ("target", TargetSettings::KEYS),
+    ("source", SourceSettings::KEYS),
     ("token", TokenSettings::KEYS),
 ];
 

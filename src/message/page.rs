@@ -19,6 +19,14 @@ macro_rules! phrases {
 }
 
 phrases! {
+    Sources "数据来源" "Sources";
+    ReadLast "上次读取" "last read";
+    NeverRead "尚未读取" "not read yet";
+    SourceFull "待处理过多，已停止读取" "too much is open; it is asked no further";
+    Refused "被拒绝" "refused";
+    Waits "等待" "waits:";
+    WhatIsOpen "查看待处理" "what is open";
+    UnknownWord "对照表中没有" "in no dictionary:";
     Overview "总览" "Overview";
     Stations "工位" "Stations";
     Orders "出库单" "Orders";

@@ -23,7 +23,7 @@ use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, W
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, PluggedView, Secrets, Shown, TargetView,
+    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, PluggedView, Secrets, Shown, SourceView, TargetView,
     Unavailable,
 };
 
@@ -251,6 +251,7 @@ impl Backend for Core {
         if let Ok(targets) = self.target_views().await {
             text.push_str(&exposition(&targets));
         }
+        text.push_str(&super::sources::exposition(&self.source_views()));
         text
     }
 
@@ -261,6 +262,15 @@ impl Backend for Core {
     fn send_again(&self, target: &str, ids: Option<Vec<String>>) -> Option<usize> {
         let outlet = self.outlets().iter().find(|outlet| &*outlet.name == target)?;
         Some(outlet.send_again(ids.as_deref()))
+    }
+
+    fn sources(&self) -> Vec<SourceView> {
+        self.source_views()
+    }
+
+    fn look_now(&self, source: &str) -> bool {
+        let found = Core::sources(self).iter().find(|known| &*known.name == source);
+        found.inspect(|source| source.look_now()).is_some()
     }
 
     fn key(&self) -> SiteKey {

@@ -7,6 +7,7 @@ mod pipeline;
 mod plugged;
 mod press;
 mod run;
+mod sources;
 mod targets;
 
 use std::collections::{BTreeMap, HashMap};
@@ -29,7 +30,7 @@ use crate::domain::station::StationRules;
 use crate::ledger::{Folder, Health, LedgerError, Reader, Writer};
 use crate::message::Language;
 use crate::telemetry::Metrics;
-use crate::upstream::Outlet;
+use crate::upstream::{Outlet, Source};
 use crate::web::backend::Shown;
 
 pub use self::devices::{DeviceError, scanners};
@@ -67,6 +68,8 @@ struct Parts {
     pin_turns: Semaphore,
     /// Who is told what happened, once that has begun.
     targets: OnceLock<Vec<Outlet>>,
+    /// Who is asked what there is to do, once that has begun.
+    sources: OnceLock<Vec<Source>>,
     /// Hashes PINs.
     pins: PinHasher,
     updates: broadcast::Sender<StationId>,
@@ -115,6 +118,7 @@ impl Core {
             unresolved: Mutex::default(),
             pin_turns: Semaphore::new(PIN_TURNS),
             targets: OnceLock::new(),
+            sources: OnceLock::new(),
             pins: PinHasher::default(),
             updates: broadcast::Sender::new(UPDATES_MAX),
             feed: watch::Sender::new(feed),

@@ -5,12 +5,14 @@ mod objects;
 mod table;
 mod text;
 mod workbook;
+mod written;
 
 pub use document::{Document, DocumentError, Entry, Progress};
 pub use objects::Objects;
 pub use table::{Steps, Table};
 pub use text::{TextRows, TextTable};
 pub use workbook::{Workbook, WorkbookRows, template};
+pub use written::{BOM, csv_line, workbook};
 
 /// Largest file, in bytes: it is held in memory, and a million rows are a quarter of it.
 pub const FILE_MAX: usize = 256 * 1024 * 1024;

@@ -1,5 +1,7 @@
 //! JSON files: an object with an array for each kind.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value};
 
 use super::document::{DocumentError, Entry};
@@ -9,6 +11,24 @@ use crate::intake::Kind;
 #[derive(Debug)]
 pub struct Objects {
     kinds: Map<String, Value>,
+}
+
+fn id_of(kind: Kind, object: &Value) -> Option<&str> {
+    object[kind.fields()[0].path].as_str()
+}
+
+/// The ids under which several objects stand that differ and do not say which is the later one.
+fn twice(kind: Kind, objects: &[Value]) -> HashSet<String> {
+    let mut first: HashMap<(&str, Option<i64>), &Value> = HashMap::new();
+    let mut twice = HashSet::new();
+    for object in objects {
+        let Some(id) = id_of(kind, object) else { continue };
+        let known = *first.entry((id, object["version"].as_i64())).or_insert(object);
+        if known != object {
+            twice.insert(id.to_owned());
+        }
+    }
+    twice
 }
 
 impl Objects {
@@ -33,7 +53,15 @@ impl Objects {
             Some(Value::Array(objects)) => objects,
             _ => Vec::new(),
         };
-        objects.into_iter().map(|object| Entry { sheet: None, rows: Vec::new(), outcome: Ok(object) })
+        let twice = twice(kind, &objects);
+        objects.into_iter().map(move |object| {
+            let id = id_of(kind, &object).filter(|id| twice.contains(*id)).map(str::to_owned);
+            let outcome = match id {
+                Some(id) => Err((Some(id), "it stands twice in the file and differs".to_owned())),
+                None => Ok(object),
+            };
+            Entry { sheet: None, rows: Vec::new(), outcome }
+        })
     }
 
     pub(super) fn count(&self) -> u64 {

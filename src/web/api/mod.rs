@@ -6,6 +6,7 @@ mod orders;
 mod pin;
 mod plan;
 mod scans;
+mod sources;
 mod status;
 mod targets;
 mod things;
@@ -44,6 +45,8 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/devices", get(status::devices::<B>))
         .route("/api/v1/targets", get(targets::targets::<B>))
         .route("/api/v1/targets/{name}/retry", post(targets::retry::<B>))
+        .route("/api/v1/sources", get(sources::sources::<B>))
+        .route("/api/v1/sources/{name}/retry", post(sources::retry::<B>))
         .route("/healthz", get(status::healthz))
         .route("/readyz", get(status::readyz::<B>))
         .route("/metrics", get(status::metrics::<B>))
