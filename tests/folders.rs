@@ -67,8 +67,13 @@ fn files_of_every_form_are_taken_and_put_away() {
     let mut client = watched.served.client();
     watched.put("utf8.csv", CSV.as_bytes());
     watched.put("gb.csv", &GB18030.encode(&CSV.replace("SO-", "GB-")).0);
-    watched.put("orders.json", json!({"orders": [{"id": "J-1", "carrier": "ZTO", "consignee": {"name": "x"},
-        "lines": [{"line": 1, "sku": "ITEM", "quantity": 1}]}]}).to_string().as_bytes());
+    watched.put(
+        "orders.json",
+        json!({"orders": [{"id": "J-1", "carrier": "ZTO", "consignee": {"name": "x"},
+        "lines": [{"line": 1, "sku": "ITEM", "quantity": 1}]}]})
+        .to_string()
+        .as_bytes(),
+    );
     let mut workbook = Workbook::new();
     let sheet = workbook.add_worksheet();
     sheet.write_row(0, 0, ["订单号", "承运商", "收货人", "SKU", "数量"]).unwrap();
@@ -144,7 +149,9 @@ fn rows_wait_for_what_comes_with_a_later_file() {
     assert_eq!(source(&mut client)["waiting"], 1);
     watched.put("orders.csv", CSV.as_bytes());
     watched.report("done/orders.csv");
-    eventually("the waybill", || (known(&mut client, "SO-1")?["waybills"][0]["number"] == "75312345678901").then_some(()));
+    eventually("the waybill", || {
+        (known(&mut client, "SO-1")?["waybills"][0]["number"] == "75312345678901").then_some(())
+    });
     assert_eq!(eventually("nothing waiting", || Some(source(&mut client)).filter(|s| s["waiting"] == 0))["refused"], 0);
 }
 

@@ -278,7 +278,9 @@ fn kills_at_any_moment_lose_nothing_and_take_nothing_twice() {
     }
     let served = start(folder.path(), &erp, "");
     let mut client = served.client();
-    until(&mut client, "the end", |source| source["cursor"] == "80" && source["waiting"] == 0 && source["refused"] == 0);
+    until(&mut client, "the end", |source| {
+        source["cursor"] == "80" && source["waiting"] == 0 && source["refused"] == 0
+    });
     assert_eq!((events(&mut client, "order_put"), events(&mut client, "waybill_put")), (40, 40));
     assert!(served.terminate().success());
     assert_clean(&folder.path().join("data"));

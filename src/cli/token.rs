@@ -12,7 +12,9 @@ pub(super) fn token(name: &str, scopes: &[Scope]) -> Result<(), Failure> {
     let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(token.as_bytes()));
     let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
     let scopes = if scopes.is_empty() { String::new() } else { format!("\nscopes = {scopes:?}") };
-    say(&format!("token, shown once: {token}\n\nfor waybind.toml:\n[[token]]\nname = {name:?}\nsha256 = \"{hash}\"{scopes}"))
+    say(&format!(
+        "token, shown once: {token}\n\nfor waybind.toml:\n[[token]]\nname = {name:?}\nsha256 = \"{hash}\"{scopes}"
+    ))
 }
 
 /// Reads a scope.

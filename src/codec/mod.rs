@@ -20,8 +20,8 @@ pub mod tspl;
 pub mod zpl;
 
 pub use self::bitmap::Bitmap;
-pub use self::json::json;
 pub use self::font::{FontError, FontFile, Fonts};
+pub use self::json::json;
 pub use self::pdf::{PdfError, Subsets, pdf};
 pub use self::png::png;
 pub use self::proof::{Proved, Unproved, prove};

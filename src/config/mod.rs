@@ -23,8 +23,8 @@ pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::sources::{Auth, PLACEHOLDERS, SourceKind, SourceSettings, template_address};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
 pub use self::targets::{RobotFormat, Secrets, TargetKind, TargetSettings};
-pub use self::tokens::{Scope, TokenSettings};
 pub use self::templates::{TemplateError, TemplateFile, Templates, parse_template};
+pub use self::tokens::{Scope, TokenSettings};
 
 use self::file::{Reader, section};
 use crate::domain::decide::OVERRIDABLE;

@@ -188,14 +188,20 @@ fn problems_of_http(source: &SourceSettings, found: &mut Vec<(String, &'static s
         (_, Err(wrong)) => found.push((format!("has no usable secret: {wrong}"), "secret = { file = \"…\" }")),
         (Some(_), Ok(None)) => found.push(("has no secret to show".into(), "write secret = { file = \"…\" }")),
         (None, Ok(Some(_))) => {
-            found.push(("does not say how its secret is shown".into(), "write auth = \"bearer\", \"basic\" or \"header\""));
+            found.push((
+                "does not say how its secret is shown".into(),
+                "write auth = \"bearer\", \"basic\" or \"header\"",
+            ));
         }
         (None, Ok(None)) | (Some(_), Ok(Some(_))) => {}
     }
     match source.auth {
         Some(Auth::Basic) if source.user.is_empty() => found.push(("has no user".into(), "write user = \"waybind\"")),
         Some(Auth::Header) if source.header.parse::<hyper::header::HeaderName>().is_err() => {
-            found.push((format!("shows its secret in the header \"{}\"", source.header), "write header = \"X-Api-Key\""));
+            found.push((
+                format!("shows its secret in the header \"{}\"", source.header),
+                "write header = \"X-Api-Key\"",
+            ));
         }
         _ => {}
     }
@@ -207,7 +213,10 @@ fn problems_of_http(source: &SourceSettings, found: &mut Vec<(String, &'static s
                 found.push(("has a cursor in its answers and none in its url".into(), URL));
             }
             if url.contains("{cursor}") && !shape.has_next() && !shape.has_cursor() {
-                found.push(("asks with a cursor, and its mapping does not say where that comes from".into(), "write next or cursor in the mapping"));
+                found.push((
+                    "asks with a cursor, and its mapping does not say where that comes from".into(),
+                    "write next or cursor in the mapping",
+                ));
             }
         }
     }

@@ -71,7 +71,10 @@ mod tests {
     fn what_is_in_no_dictionary_has_no_translation() {
         let mut carriers = Words::default();
         carriers.add("中通快递", "ZTO").expect("any word is a carrier's");
-        assert_eq!([" 中通 快递", "zto", "天天"].map(|word| carriers.translate(word)), [Some("ZTO"), Some("ZTO"), None]);
+        assert_eq!(
+            [" 中通 快递", "zto", "天天"].map(|word| carriers.translate(word)),
+            [Some("ZTO"), Some("ZTO"), None]
+        );
         carriers.add("*", "SF").expect("any word is a carrier's");
         assert_eq!(carriers.translate("天天"), Some("SF"));
 

@@ -23,8 +23,8 @@ use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, W
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, PluggedView, Secrets, Shown, SourceView, TargetView,
-    Unavailable,
+    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, PluggedView, Secrets, Shown, SourceView,
+    TargetView, Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
@@ -185,6 +185,10 @@ impl Backend for Core {
 
     async fn newest_orders(&self, limit: usize) -> Result<Vec<String>, Unavailable> {
         self.read(move |reader| reader.newest_orders(limit)).await
+    }
+
+    async fn orders_after(&self, after: String, limit: usize) -> Result<Vec<String>, Unavailable> {
+        self.read(move |reader| reader.orders_after(&after, limit)).await
     }
 
     fn shown(&self, station: &StationId) -> Option<Shown> {

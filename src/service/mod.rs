@@ -109,7 +109,11 @@ impl Core {
             stations: Arc::new(rules),
             clock: Clock::new(config.zone()),
             language: config.language,
-            tokens: config.token.iter().map(|token| (token.sha256.to_ascii_lowercase(), token.scopes.clone())).collect(),
+            tokens: config
+                .token
+                .iter()
+                .map(|token| (token.sha256.to_ascii_lowercase(), token.scopes.clone()))
+                .collect(),
             metrics: Metrics::default(),
             shown: Mutex::default(),
             devices: Mutex::default(),

@@ -55,7 +55,8 @@ fn hold(word: &str, note: Option<String>) -> Result<Hold, String> {
 }
 
 fn read(core: &Core, arrived: Arrived) -> Result<Read, String> {
-    let (parsed, _) = things_from_json(described(arrived.kind), arrived.object, core).map_err(|problem| problem.detail().to_owned())?;
+    let (parsed, _) = things_from_json(described(arrived.kind), arrived.object, core)
+        .map_err(|problem| problem.detail().to_owned())?;
     let thing = parsed.into_iter().next().ok_or("it has nothing in it")?.map_err(|(_, why)| why)?;
     let hold = arrived.hold.map(|word| hold(&word, arrived.hold_note)).transpose()?;
     Ok(Read { thing, cancelled: arrived.cancelled == Some(true), hold })
@@ -83,9 +84,9 @@ fn judge(transaction: &mut WriteTransaction<'_>, source: &str, read: Read, now: 
     let (order, is_news) = match &read.thing {
         Thing::Order(spec) => {
             let known = transaction.view().order(spec.id.as_str());
-            let is_old = known.is_some_and(|known| {
-                matches!((known.spec.version, spec.version), (Some(known), Some(new)) if new <= known)
-            });
+            let is_old = known.is_some_and(
+                |known| matches!((known.spec.version, spec.version), (Some(known), Some(new)) if new <= known),
+            );
             (Some(spec.id.clone()), !is_old)
         }
         _ => (None, false),
@@ -176,9 +177,8 @@ impl Core {
     /// Opens the sources and starts a worker for each, on a thread of its own.
     pub(super) fn start_sources(&self, config: &Config, tasks: &mut JoinSet<()>) -> Result<(), OpenError> {
         let zone: TimeZone = config.zone();
-        let workers = config.source.iter().map(|settings| {
-            SourceWorker::open(settings, &config.data, zone.clone(), self.clone())
-        });
+        let workers =
+            config.source.iter().map(|settings| SourceWorker::open(settings, &config.data, zone.clone(), self.clone()));
         let workers = workers.collect::<Result<Vec<_>, _>>()?;
         let sources: Vec<Source> = workers.iter().map(SourceWorker::source).collect();
         for worker in workers {
@@ -252,7 +252,9 @@ type Sample = fn(&SourceView) -> u64;
 pub(super) fn exposition(sources: &[SourceView]) -> String {
     let samples: [(&str, &str, &str, Sample); 8] = [
         ("waybind_source_up", "gauge", "Whether a source is being read.", |source| u64::from(source.state == "good")),
-        ("waybind_source_age_seconds", "gauge", "Since a source was last read to its end.", |source| source.age_seconds),
+        ("waybind_source_age_seconds", "gauge", "Since a source was last read to its end.", |source| {
+            source.age_seconds
+        }),
         ("waybind_source_waiting", "gauge", "Things that wait for others.", |source| source.waiting as u64),
         ("waybind_source_refused", "gauge", "Things that can't be taken.", |source| source.refused as u64),
         ("waybind_source_unknown_words", "gauge", "Words without a translation.", |source| {

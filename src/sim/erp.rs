@@ -110,8 +110,10 @@ fn held(state: &Mutex<State>) -> MutexGuard<'_, State> {
 /// An order in the ERP's words: its number, its revision, and for each line a SKU and a quantity.
 #[must_use]
 pub fn order(number: &str, revision: i64, lines: &[(&str, i64)]) -> Value {
-    let details: Vec<Value> =
-        (1..).zip(lines).map(|(row, (sku, num))| json!({"row": row, "sku_code": sku, "num": num, "serials": []})).collect();
+    let details: Vec<Value> = (1..)
+        .zip(lines)
+        .map(|(row, (sku, num))| json!({"row": row, "sku_code": sku, "num": num, "serials": []}))
+        .collect();
     json!({
         "order_no": number, "rev": revision, "status": "待发货", "flag": null, "shop": "旗舰店",
         "deadline": 1_795_244_400_000_i64, "logistics": {"company": "中通快递"},
@@ -236,12 +238,15 @@ impl State {
             Some(Trouble::Slow(span)) => Reply::SlowWith(span, page),
             Some(Trouble::Middle) => Reply::HalfOf(page),
             Some(Trouble::Twice) => good(before.unwrap_or(page)),
-            Some(Trouble::Inside(why)) => Reply::Status(200, json!({"code": 500, "msg": why, "data": null}).to_string()),
+            Some(Trouble::Inside(why)) => {
+                Reply::Status(200, json!({"code": 500, "msg": why, "data": null}).to_string())
+            }
         }
     }
 
     fn page(&self, since: u64, size: usize, is_backwards: bool) -> Value {
-        let mut changes: Vec<&(u64, bool, Value)> = self.changes.iter().filter(|(number, ..)| *number > since).collect();
+        let mut changes: Vec<&(u64, bool, Value)> =
+            self.changes.iter().filter(|(number, ..)| *number > since).collect();
         let has_more = changes.len() > size;
         changes.truncate(size);
         let next = changes.last().map_or(since, |(number, ..)| *number);

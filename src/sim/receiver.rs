@@ -67,7 +67,14 @@ impl Reply {
     }
 
     fn is_taking(&self) -> bool {
-        matches!(self, Reply::Status(200..=299, _) | Reply::With(200..=299, ..) | Reply::SlowWith(..) | Reply::Slow(_) | Reply::Huge(_))
+        matches!(
+            self,
+            Reply::Status(200..=299, _)
+                | Reply::With(200..=299, ..)
+                | Reply::SlowWith(..)
+                | Reply::Slow(_)
+                | Reply::Huge(_)
+        )
     }
 }
 

@@ -30,10 +30,10 @@ use tokio::sync::watch;
 
 pub use self::cursor::carry_over;
 pub use self::dead::DeadLetter;
+pub use self::outlet::{Circuit, OpenError, Outlet, State};
 pub use self::source::{
     Arrived, Inbox, KeptThing, Reference, Source, SourceState, SourceWorker, Taken, UnknownWord, sources_folder,
 };
-pub use self::outlet::{Circuit, OpenError, Outlet, State};
 pub use self::worker::Worker;
 
 /// Events of one delivery at most.

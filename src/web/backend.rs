@@ -341,6 +341,12 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn find(&self, text: String) -> impl Future<Output = Result<Vec<(&'static str, String)>, Unavailable>> + Send;
     /// The orders that came last.
     fn newest_orders(&self, limit: usize) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
+    /// Orders after an id, in the order of their ids.
+    fn orders_after(
+        &self,
+        after: String,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
     /// What a station showed last.
     fn shown(&self, station: &StationId) -> Option<Shown>;
     /// Stations that have something new to show.

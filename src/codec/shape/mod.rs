@@ -243,7 +243,9 @@ impl Table {
     /// Whether a path through one more array is a list in one value: serials, the orders of a waybill.
     fn is_list(&self, kind: Kind, field: &str) -> bool {
         use crate::intake::Shape::{Codes, Words};
-        kind.fields().iter().any(|known| known.path == field && matches!(known.shape, Codes | Words(_)) && !field.starts_with("lines."))
+        kind.fields()
+            .iter()
+            .any(|known| known.path == field && matches!(known.shape, Codes | Words(_)) && !field.starts_with("lines."))
     }
 
     fn assembled(
@@ -268,6 +270,9 @@ impl Table {
                 (false, _) => Goal::Column(titles.len()),
             };
             let known = kind.fields().iter().find(|known| known.path == field);
+            if known.is_some_and(|known| known.is_told) {
+                return Err(wrong(format!("{field} is not part of its object; map [waybills.fields]")));
+            }
             if known.is_some_and(|known| known.level == Level::Head) && matches!(origin, Origin::Part(_)) {
                 return Err(wrong(format!("{field} is said once of a thing; its path goes through its lines")));
             }

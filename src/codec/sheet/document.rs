@@ -69,7 +69,8 @@ impl Document {
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension).to_lowercase();
         match extension.as_str() {
             "xlsx" | "xlsm" | "csv" | "tsv" | "txt" => {
-                Table::open(name, bytes, extension.starts_with("xls"), dictionary).map(|table| Document::Table(Box::new(table)))
+                Table::open(name, bytes, extension.starts_with("xls"), dictionary)
+                    .map(|table| Document::Table(Box::new(table)))
             }
             "xls" | "ods" | "xlsb" => Err(DocumentError("this kind of workbook is not read; save it as .xlsx".into())),
             _ => Objects::read(&bytes).map(Document::Json),

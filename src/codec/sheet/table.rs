@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
 use super::document::{DocumentError, Entry, Progress};
 use super::{SheetError, TextTable, Workbook};
 use crate::codec::json;
 use crate::intake::{Assembly, Columns, Dictionary, HEADER_ROWS, Kind, Merged, Row, Survey, Unrecognised};
+use jiff::tz::TimeZone;
 
 /// Merged cells of a sheet that are told one by one.
 const MERGED_TOLD: usize = 20;
@@ -85,7 +85,11 @@ impl Table {
 
     fn failed(&self, sheet: &str, error: &dyn std::error::Error) -> DocumentError {
         let DocumentError(why) = DocumentError::of(error);
-        if matches!(self.reader, Reader::Text(_)) { DocumentError(why) } else { DocumentError(format!("{sheet}: {why}")) }
+        if matches!(self.reader, Reader::Text(_)) {
+            DocumentError(why)
+        } else {
+            DocumentError(format!("{sheet}: {why}"))
+        }
     }
 
     fn look_through(&mut self, name: &Arc<str>, dictionary: &Dictionary) -> Result<(), DocumentError> {
@@ -175,16 +179,23 @@ impl Table {
     }
 
     /// The things of the so-manieth of these sheets.
-    pub(super) fn read<'t>(&'t mut self, kind: Kind, nth: usize, zone: &'t TimeZone) -> Result<Steps<'t>, DocumentError> {
+    pub(super) fn read<'t>(
+        &'t mut self,
+        kind: Kind,
+        nth: usize,
+        zone: &'t TimeZone,
+    ) -> Result<Steps<'t>, DocumentError> {
         let sheet = self.sheets.iter().filter(|sheet| sheet.columns.kind == kind).nth(nth);
         let (Some(sheet), Some(survey)) = (sheet, self.surveys.get(&kind)) else {
             return Err(DocumentError(format!("it has no such sheet of {}", kind.name())));
         };
         let mut assembly = Assembly::new(&sheet.columns, survey, &sheet.merged, zone);
         let rows = self.reader.rows(&sheet.name)?;
-        let below = move |row: &Result<Row, SheetError>| row.as_ref().map_or(true, |row| row.number > sheet.columns.header_row);
+        let below =
+            move |row: &Result<Row, SheetError>| row.as_ref().map_or(true, |row| row.number > sheet.columns.header_row);
         Ok(Box::new(rows.filter(below).map(move |row| {
-            let entry = |rows, outcome| Progress::Entry(Box::new(Entry { sheet: Some(sheet.name.clone()), rows, outcome }));
+            let entry =
+                |rows, outcome| Progress::Entry(Box::new(Entry { sheet: Some(sheet.name.clone()), rows, outcome }));
             Ok(match assembly.take(&row?) {
                 None => Progress::Row,
                 Some(Ok(made)) => entry(made.rows, Ok(json(made.node))),

@@ -66,6 +66,9 @@ mod tests {
 
     #[test]
     fn fields_are_quoted_and_formulas_are_texts() {
-        assert_eq!(csv_line(["a,b", "say \"x\"", "", "-5", "=1+1", "+x,y"]), "\"a,b\",\"say \"\"x\"\"\",,-5,'=1+1,\"'+x,y\"\r\n");
+        assert_eq!(
+            csv_line(["a,b", "say \"x\"", "", "-5", "=1+1", "+x,y"]),
+            "\"a,b\",\"say \"\"x\"\"\",,-5,'=1+1,\"'+x,y\"\r\n"
+        );
     }
 }

@@ -19,8 +19,8 @@ use super::place::{Place, PlaceFile, sync_folder_of};
 use super::report::{Report, ReportLine};
 use super::take::{Came, Intake};
 use super::{Arrived, Inbox, Taken};
-use crate::codec::sheet::{Document, Entry, FILE_MAX, Progress};
 use crate::codec::shape::Unfit;
+use crate::codec::sheet::{Document, Entry, FILE_MAX, Progress};
 use crate::config::{SourceKind, SourceSettings, headers};
 use crate::intake::{Dictionary, Kind};
 use crate::upstream::retry;
@@ -317,7 +317,9 @@ impl<I: Inbox> Watcher<I> {
 }
 
 /// The next things of a file, and what ended it.
-fn some_entries(steps: &mut impl Iterator<Item = Result<Progress, crate::codec::sheet::DocumentError>>) -> (Vec<Entry>, Option<String>) {
+fn some_entries(
+    steps: &mut impl Iterator<Item = Result<Progress, crate::codec::sheet::DocumentError>>,
+) -> (Vec<Entry>, Option<String>) {
     let mut entries = Vec::new();
     while entries.len() < CHUNK {
         match steps.next() {

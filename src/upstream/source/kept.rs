@@ -188,7 +188,16 @@ mod tests {
     fn kept(id: &str, value: &str) -> Kept {
         let on = Some(Reference::Order("SO-1".into()));
         let since = Timestamp::UNIX_EPOCH;
-        Kept { kind: Kind::Waybills, id: id.into(), version: None, value: value.into(), on, reason: "r".into(), since, times: 1 }
+        Kept {
+            kind: Kind::Waybills,
+            id: id.into(),
+            version: None,
+            value: value.into(),
+            on,
+            reason: "r".into(),
+            since,
+            times: 1,
+        }
     }
 
     #[test]

@@ -284,7 +284,8 @@ impl<I: Inbox> Puller<I> {
         let next = if self.shape.has_next() { page.next.clone() } else { self.shape.later(known(), greatest) };
         let advances = next.as_deref().is_some_and(|next| next != cursor);
         let is_sized = self.template.contains("{size}");
-        let more = page.more.unwrap_or(count > 0 && if self.shape.has_next() { advances } else { !is_sized || is_full });
+        let more =
+            page.more.unwrap_or(count > 0 && if self.shape.has_next() { advances } else { !is_sized || is_full });
         if more && !advances && (page.more.is_some() || is_sized) && self.template.contains("{cursor}") {
             return Err(format!("there is more, and the cursor stays at \"{cursor}\"; raise size").into());
         }
@@ -322,14 +323,14 @@ impl<I: Inbox> Puller<I> {
                 (name.map_err(|error| Trouble::from(format!("its header can't be sent: {error}")))?, secret)
             }
         };
-        let value = HeaderValue::from_str(&text).map_err(|_| Trouble::from("its secret can't stand in a header".to_owned()))?;
+        let value =
+            HeaderValue::from_str(&text).map_err(|_| Trouble::from("its secret can't stand in a header".to_owned()))?;
         for poster in std::iter::once(&mut self.poster).chain(&mut self.acknowledger) {
             poster.show(name.clone(), value.clone());
         }
         Ok(())
     }
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -338,7 +339,10 @@ mod tests {
     #[test]
     fn placeholders_are_filled_in() {
         let template = "https://erp.example:8443/a/orders?since={cursor}&p={page}&n={size}#x";
-        assert_eq!(filled(template, "2026-11-21 15:00+08", 3, 50), "/a/orders?since=2026-11-21%2015%3A00%2B08&p=3&n=50");
+        assert_eq!(
+            filled(template, "2026-11-21 15:00+08", 3, 50),
+            "/a/orders?since=2026-11-21%2015%3A00%2B08&p=3&n=50"
+        );
         assert_eq!(filled("http://erp", "", 1, 1), "/");
         assert_eq!(filled("http://erp/{cursor}", "../{page}", 1, 1), "/..%2F%7Bpage%7D");
     }

@@ -110,9 +110,8 @@ impl<I: Inbox> Intake<I> {
     fn settle(&mut self, thing: Kept, taken: &Taken) -> std::io::Result<()> {
         let key: Key = (thing.kind, thing.id.clone());
         let known = self.kept.things().get(&key);
-        let is_older = known.is_some_and(
-            |known| matches!((thing.version, known.version), (Some(thing), Some(known)) if thing < known),
-        );
+        let is_older = known
+            .is_some_and(|known| matches!((thing.version, known.version), (Some(thing), Some(known)) if thing < known));
         // what a file says wrongly stands in its report; what waited and is refused now stands nowhere else
         let is_told = !self.keeps_refused && known.is_none_or(|known| known.value != thing.value);
         match taken {

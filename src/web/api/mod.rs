@@ -25,7 +25,7 @@ pub use self::things::{Kind, things_from_json};
 pub(super) fn routes<B: Backend>() -> Router<B> {
     Router::new()
         .route("/api/v1/products", post(things::products::<B>))
-        .route("/api/v1/orders", post(things::orders::<B>))
+        .route("/api/v1/orders", get(orders::orders::<B>).post(things::orders::<B>))
         .route("/api/v1/pick-lists", post(things::pick_lists::<B>))
         .route("/api/v1/waybills", post(things::waybills::<B>))
         .route("/api/v1/manifests", post(things::manifests::<B>))
