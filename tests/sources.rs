@@ -63,6 +63,7 @@ fn an_erp_is_understood_by_its_mapping() {
     assert_eq!(found["consignee"]["name"], "张三");
     assert_eq!((&found["lines"][1]["sku"], &found["lines"][1]["serials"]), (&json!("BRK-77"), &json!(["S1", "S2"])));
     eventually("the acknowledgement", || erp.taken().contains(&"1".to_owned()).then_some(()));
+    eventually("the end of the first look", || (!source(&mut client)["last_success"].is_null()).then_some(()));
     assert!(client.text("GET", "/metrics", "", "").1.contains("waybind_source_up{source=\"erp\"} 1"));
     assert!(client.text("GET", "/", "accept-language: en\r\n", "").1.contains("last read"));
 

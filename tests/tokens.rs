@@ -99,7 +99,7 @@ fn mistakes_of_tokens_and_sources_are_told() {
         "source \"a b\" can't be read: it has no mapping",
         "source \"c\" can't be asked: it has something else in braces",
         "source \"c\" does not say how its secret is shown",
-        "nothing says what consignee.name is",
+        "no field \"carier\"; the nearest is \"carrier\"",
         "source \"d\" has no path",
         "source \"d\" is a folder and has what only http has",
         "source \"d\" stands twice",

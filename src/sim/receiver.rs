@@ -153,14 +153,21 @@ impl Receiver {
     }
 }
 
-impl Drop for Receiver {
-    fn drop(&mut self) {
+impl Receiver {
+    /// Answers nobody any more: what it remembers afterwards is all that it has answered.
+    pub fn close(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         for stream in held(&self.shared.open).drain(..) {
             // it may be closed already
             drop(stream.shutdown(Shutdown::Both));
         }
         drop(TcpStream::connect(self.address));
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

@@ -77,7 +77,13 @@ pub(super) struct Report {
 impl Report {
     /// A report of files with so many rows.
     pub(super) fn new(client: Client, is_json: bool, rows: u64) -> Report {
-        let progress = Progress { is_on: std::io::stderr().is_terminal(), shown: Instant::now(), begun: Instant::now(), done: 0, rows };
+        let progress = Progress {
+            is_on: std::io::stderr().is_terminal(),
+            shown: Instant::now(),
+            begun: Instant::now(),
+            done: 0,
+            rows,
+        };
         Report { client, is_json, refused: 0, waiting: Vec::new(), bytes: 0, kind: Kind::Products, progress }
     }
 

@@ -296,12 +296,12 @@ impl Table {
             }
             mapped.push(Mapped { goal, title, origin: origin.clone(), default, words, format, is_time });
         }
+        let columns = dictionary.columns_of(kind, &titles).map_err(|error| ShapeError(error.to_string()))?;
         for required in kind.fields().iter().filter(|field| field.is_required) {
             if !titles.iter().any(|(field, _)| *field == required.path) {
                 return Err(wrong(format!("nothing says what {} is: a path, or a constant", required.path)));
             }
         }
-        let columns = dictionary.columns_of(kind, &titles).map_err(|error| ShapeError(error.to_string()))?;
         Ok(Mapping { kind, items, parts, fields: mapped, columns })
     }
 }

@@ -23,6 +23,9 @@ impl Path {
         let mut steps = Vec::new();
         for (number, piece) in text.split('.').enumerate() {
             let (key, mut brackets) = piece.split_at(piece.find('[').unwrap_or(piece.len()));
+            if key.contains(']') {
+                return Err(wrong("a bracket is left over"));
+            }
             match (key.is_empty(), number == 0 && !brackets.is_empty()) {
                 (false, _) => steps.push(Step::Key(key.to_owned())),
                 (true, true) => {}
