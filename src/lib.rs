@@ -58,5 +58,7 @@ pub mod docs {
         pub mod d0008 {}
         #[doc = include_str!("docs/decisions/0009-printing.md")]
         pub mod d0009 {}
+        #[doc = include_str!("docs/decisions/0010-sources.md")]
+        pub mod d0010 {}
     }
 }

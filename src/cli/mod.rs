@@ -3,6 +3,7 @@
 mod backup;
 mod bench;
 mod client;
+mod compare;
 mod decode;
 mod devices;
 mod import;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Scope};
 
 /// Every scan is checked, every waybill is bound.
 #[derive(Parser)]
@@ -77,6 +78,23 @@ enum Command {
         /// A TOML file with a warehouse's own names of sheets, headers and values.
         #[arg(long)]
         mapping: Option<PathBuf>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Compare an export of another system with what waybind knows; ends with code 1 if they differ.
+    Compare {
+        /// Workbooks (.xlsx), text tables (.csv, .tsv) and JSON files with orders or waybills.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// A TOML file with a warehouse's own names of sheets, headers and values.
+        #[arg(long)]
+        mapping: Option<PathBuf>,
+        /// Write the differences to this file (.xlsx, .csv or .json).
+        #[arg(short, long)]
+        output: Option<PathBuf>,
+        /// Also tell of cancelled and signed orders that are not in the files.
+        #[arg(long)]
+        all: bool,
         #[command(flatten)]
         target: Target,
     },
@@ -176,6 +194,9 @@ enum Command {
         /// Whose it is.
         #[arg(default_value = "integration")]
         name: String,
+        /// What it may be used for; everything, if that is not said.
+        #[arg(long, value_delimiter = ',', value_parser = token::scope)]
+        scope: Vec<Scope>,
     },
     /// Measure the running service against this disk.
     Bench(bench::Settings),
@@ -301,6 +322,13 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Demo { listen, data, fast, exit, traces } => serve::demo(listen, data, fast, exit, traces),
         Command::Import { template: Some(file), .. } => import::template(&file),
         Command::Import { files, mapping, target, .. } => import::import(&files, mapping.as_deref(), &target),
+        Command::Compare { files, mapping, output, all, target } => compare::compare(&compare::Compared {
+            files: &files,
+            mapping: mapping.as_deref(),
+            report: output.as_deref(),
+            all,
+            target: &target,
+        }),
         Command::Decode { jsonl: true, .. } => decode::lines(),
         Command::Decode { text, .. } => decode::one(&text.unwrap_or_default()),
         Command::Label { action } => label::label(&action),
@@ -317,7 +345,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Printers { test, target } => printers::printers(&target, test.as_deref()),
         Command::CheckConfig { file, json } => check_config(&file, json),
         Command::Selftest { part } => selftest::selftest(&part),
-        Command::Token { name } => token::token(&name),
+        Command::Token { name, scope } => token::token(&name, &scope),
         Command::Bench(settings) => bench::bench(&settings),
     }
 }

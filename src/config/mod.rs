@@ -6,9 +6,11 @@ mod headers;
 mod printers;
 mod protocols;
 mod rules;
+mod sources;
 mod stations;
 mod targets;
 mod templates;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,9 +24,11 @@ pub use self::headers::{HeadersError, headers};
 pub use self::printers::{Packing, PrinterLanguage, PrinterProfile, PrinterSettings, Profiles, StatusDialect};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::rules::RuleSettings;
+pub use self::sources::{Auth, PLACEHOLDERS, SourceKind, SourceSettings, template_address};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
 pub use self::targets::{RobotFormat, Secrets, TargetKind, TargetSettings};
 pub use self::templates::{TemplateError, TemplateFile, Templates, parse_template};
+pub use self::tokens::{Scope, TokenSettings};
 
 use self::file::{Reader, section};
 use crate::domain::decide::OVERRIDABLE;
@@ -72,6 +76,8 @@ section! {
         target: Vec<TargetSettings> = Vec::new(), tables;
         /// The interceptions that do not block at every step.
         rule: Vec<RuleSettings> = Vec::new(), tables;
+        /// Who is asked what there is to do.
+        source: Vec<SourceSettings> = Vec::new(), tables;
         /// Tokens for the API; beyond loopback it asks for one.
         token: Vec<TokenSettings> = Vec::new(), tables;
     }
@@ -88,17 +94,6 @@ pub struct Sender {
     /// Full address.
     pub address: String,
 }
-
-section! {
-    /// A token of the API.
-    TokenSettings {
-        /// Whose it is.
-        name: String = String::new();
-        /// SHA-256 of the token, hexadecimal; `waybind token` makes both.
-        sha256: String = String::new();
-    }
-}
-
 /// Why a configuration can't be used: every mistake in it.
 #[derive(Debug, thiserror::Error)]
 #[error("{} mistake(s) in {}", .problems.len(), .path.display())]
@@ -153,7 +148,7 @@ impl Config {
     fn override_with(&mut self, key: &str, value: &str, reader: &mut Reader<'_>) {
         let single = format!("{key} = {value}\n");
         let quoted = format!("{key} = {}\n", toml::Value::String(value.to_owned()));
-        const TABLES: [&str; 7] = ["station", "device", "printer", "sender", "target", "rule", "token"];
+        const TABLES: [&str; 8] = ["station", "device", "printer", "sender", "target", "source", "rule", "token"];
         if !Config::KEYS.contains(&key) || TABLES.contains(&key) {
             return;
         }
@@ -200,15 +195,8 @@ impl Config {
         printers::check(self, reader);
         targets::check(&self.target, reader);
         rules::check(&self.rule, reader);
-        for token in &self.token {
-            if token.sha256.len() != 64 || !token.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                reader.problem(
-                    token.line,
-                    format!("token \"{}\": sha256 is no SHA-256 in hexadecimal", token.name),
-                    "`waybind token` makes a token and its sha256",
-                );
-            }
-        }
+        sources::check(&self.source, reader);
+        tokens::check(&self.token, reader);
     }
 
     /// The site's time zone.
@@ -235,6 +223,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("printer", PrinterSettings::KEYS),
     ("target", TargetSettings::KEYS),
     ("rule", RuleSettings::KEYS),
+    ("source", SourceSettings::KEYS),
     ("token", TokenSettings::KEYS),
 ];
 

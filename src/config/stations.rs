@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 use super::file::{Reader, Tables, section};
-use super::{Config, Library, MODE_DEFAULT, TokenSettings};
+use super::{Config, Library, MODE_DEFAULT};
 use crate::domain::ids::{DeviceId, PrinterId, StationId};
 use crate::domain::station::{Bind, Mode, Seal, SignIn, StationRules, WAYBILL_TEMPLATE};
 use crate::protocol::{Flow, Input, Match, Parity};
@@ -113,7 +113,7 @@ macro_rules! tables {
     )*};
 }
 
-tables!(StationSettings, DeviceSettings, TokenSettings);
+tables!(StationSettings, DeviceSettings);
 
 impl StationSettings {
     /// The rules for the domain; none if the id is no id.

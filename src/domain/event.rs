@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
-use super::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo, PrintJobId, PrinterId};
+use super::ids::{
+    ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, PrinterId, Sku, StationId, WaybillNo,
+};
 use super::manifest::{Foreign, Loading, Manifest};
 use super::order::{Consignee, Difference, Hold, HoldReason, OrderSpec, Short, ShortDecision, Stage};
 use super::printing::{PrintJob, Resolution, Step as JobStep};

@@ -220,6 +220,20 @@ impl Reader {
         self.with(|conn| documents(conn, "SELECT doc FROM stop_lists ORDER BY stops IS NULL, id", []))
     }
 
+    /// Ids of orders after an id, in their order.
+    ///
+    /// # Errors
+    /// The table can't be read.
+    pub fn orders_after(&self, after: &str, limit: usize) -> Result<Vec<String>, LedgerError> {
+        self.with(|conn| {
+            let sqlite = || LedgerError::sqlite("can't list orders");
+            let sql = "SELECT id FROM orders WHERE id > ?1 ORDER BY id LIMIT ?2";
+            let mut statement = conn.prepare_cached(sql).map_err(sqlite())?;
+            let rows = statement.query_map((after, limit as i64), |row| row.get(0));
+            rows.and_then(Iterator::collect).map_err(sqlite())
+        })
+    }
+
     /// How much there is.
     ///
     /// # Errors

@@ -19,6 +19,28 @@ macro_rules! phrases {
 }
 
 phrases! {
+    MissingHere "waybind 中没有" "missing here";
+    MissingThere "对方没有" "missing there";
+    Differs "不一致" "differs";
+    NotReadable "无法读取" "not readable";
+    Differences "差异" "Differences";
+    KindOf "类别" "Kind";
+    Number "编号" "Number";
+    Finding "结果" "Finding";
+    FieldOf "字段" "Field";
+    HereIs "waybind" "waybind";
+    ThereIs "对方" "There";
+    FileOf "文件" "File";
+    SheetOf "工作表" "Sheet";
+    RowsOf "行号" "Rows";
+    Sources "数据来源" "Sources";
+    ReadLast "上次读取" "last read";
+    NeverRead "尚未读取" "not read yet";
+    SourceFull "待处理过多，已停止读取" "too much is open; it is asked no further";
+    Refused "被拒绝" "refused";
+    Waits "等待" "waits:";
+    WhatIsOpen "查看待处理" "what is open";
+    UnknownWord "对照表中没有" "in no dictionary:";
     Overview "总览" "Overview";
     Stations "工位" "Stations";
     Orders "出库单" "Orders";

@@ -10,13 +10,14 @@ use super::printers::printer_exposition;
 use super::targets::exposition;
 use super::{Core, held, random, unread};
 use crate::barcode::codes::SiteKey;
+use crate::config::Scope;
 use crate::device::{DeviceState, Scanner};
 use crate::domain::clock::Now;
 use crate::domain::decide::{PinAnswer, Site, UnknownStation};
 use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
+use crate::domain::printing::{PrintJob, Resolution, Unresolved, follow};
 use crate::domain::rules::Rules;
 use crate::domain::rules::recall::StopList;
-use crate::domain::printing::{PrintJob, Resolution, Unresolved, follow};
 use crate::domain::scan::Scan;
 use crate::domain::station::StationRules;
 use crate::domain::upstream::{
@@ -30,7 +31,7 @@ use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
     Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, PluggedView, PrinterView, Secrets, Shown,
-    TargetView, Unavailable,
+    SourceView, TargetView, Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
@@ -49,10 +50,21 @@ pub(super) fn unreadable(error: LedgerError) -> Unavailable {
 
 /// Records what was judged of a word from upstream.
 fn record(transaction: &mut WriteTransaction<'_>, site: &Site, caller: &Caller, outcome: &Outcome, now: Now) {
+    let cause = Cause::Upstream { call: caller.call.to_owned(), peer: Some(caller.peer.clone()) };
+    record_as(transaction, site, cause, outcome, now);
+}
+
+/// Records what was judged, and what is printed after it.
+pub(super) fn record_as(
+    transaction: &mut WriteTransaction<'_>,
+    site: &Site,
+    cause: Cause,
+    outcome: &Outcome,
+    now: Now,
+) {
     if outcome.events().is_empty() {
         return;
     }
-    let cause = Cause::Upstream { call: caller.call.to_owned(), peer: Some(caller.peer.clone()) };
     let mut events = outcome.events().to_vec();
     events.extend(follow(transaction.view(), site, &events, now.at));
     transaction.append(now.at, cause, None, events);
@@ -77,7 +89,7 @@ impl Core {
         }
     }
 
-    fn terms(&self, now: crate::domain::clock::Now) -> Terms {
+    pub(super) fn terms(&self, now: crate::domain::clock::Now) -> Terms {
         Terms { at: now.at.wall, address_window_minutes: self.parts.address_window_minutes }
     }
 
@@ -230,6 +242,10 @@ impl Backend for Core {
         self.read(move |reader| reader.orders_with_goods(&sku, limit)).await
     }
 
+    async fn orders_after(&self, after: String, limit: usize) -> Result<Vec<String>, Unavailable> {
+        self.read(move |reader| reader.orders_after(&after, limit)).await
+    }
+
     fn shown(&self, station: &StationId) -> Option<Shown> {
         held(&self.parts.shown).get(station).cloned()
     }
@@ -301,6 +317,7 @@ impl Backend for Core {
         if let Ok(targets) = self.target_views().await {
             text.push_str(&exposition(&targets));
         }
+        text.push_str(&super::sources::exposition(&self.source_views()));
         text
     }
 
@@ -347,6 +364,15 @@ impl Backend for Core {
         Some(outlet.send_again(ids.as_deref()))
     }
 
+    fn sources(&self) -> Vec<SourceView> {
+        self.source_views()
+    }
+
+    fn look_now(&self, source: &str) -> bool {
+        let found = Core::sources(self).iter().find(|known| &*known.name == source);
+        found.inspect(|source| source.look_now()).is_some()
+    }
+
     fn key(&self) -> SiteKey {
         self.parts.site.key.clone()
     }
@@ -363,7 +389,7 @@ impl Backend for Core {
         self.parts.clock.now().at.wall
     }
 
-    fn knows_token(&self, sha256: &str) -> bool {
-        self.parts.tokens.iter().any(|known| known == sha256)
+    fn scopes(&self, sha256: &str) -> Option<&[Scope]> {
+        self.parts.tokens.get(sha256).map(Vec::as_slice)
     }
 }

@@ -9,6 +9,7 @@ mod plugged;
 mod press;
 mod printers;
 mod run;
+mod sources;
 mod spool;
 mod targets;
 
@@ -25,7 +26,7 @@ use self::spool::PressRoom;
 
 use crate::barcode::codes::SiteKey;
 use crate::clock::Clock;
-use crate::config::{Config, Library, Sender};
+use crate::config::{Config, Library, Scope, Sender};
 use crate::device::{DeviceState, Plugs, Scanner};
 use crate::domain::decide::Site;
 use crate::domain::ids::{DeviceId, ScanId, StationId};
@@ -34,7 +35,7 @@ use crate::ledger::{Folder, Health, LedgerError, Reader, Writer};
 use crate::message::Language;
 use crate::print::Board;
 use crate::telemetry::Metrics;
-use crate::upstream::Outlet;
+use crate::upstream::{Outlet, Source};
 use crate::web::backend::Shown;
 
 pub use self::devices::{DeviceError, scanners};
@@ -58,7 +59,8 @@ struct Parts {
     stations: Arc<Vec<StationRules>>,
     clock: Clock,
     language: Language,
-    tokens: Vec<String>,
+    /// What each token of the API may be used for, by its hash.
+    tokens: HashMap<String, Vec<Scope>>,
     /// Minutes after the payment in which an address may change.
     address_window_minutes: u32,
     metrics: Metrics,
@@ -73,6 +75,8 @@ struct Parts {
     pin_turns: Semaphore,
     /// Who is told what happened, once that has begun.
     targets: OnceLock<Vec<Outlet>>,
+    /// Who is asked what there is to do, once that has begun.
+    sources: OnceLock<Vec<Source>>,
     /// Hashes PINs.
     pins: PinHasher,
     /// How the printers are.
@@ -123,7 +127,11 @@ impl Core {
             stations: Arc::new(rules),
             clock: Clock::new(config.zone()),
             language: config.language,
-            tokens: config.token.iter().map(|token| token.sha256.to_ascii_lowercase()).collect(),
+            tokens: config
+                .token
+                .iter()
+                .map(|token| (token.sha256.to_ascii_lowercase(), token.scopes.clone()))
+                .collect(),
             address_window_minutes: config.address_window_minutes,
             metrics: Metrics::default(),
             shown: Mutex::default(),
@@ -133,6 +141,7 @@ impl Core {
             unresolved: Mutex::default(),
             pin_turns: Semaphore::new(PIN_TURNS),
             targets: OnceLock::new(),
+            sources: OnceLock::new(),
             pins: PinHasher::default(),
             board: Board::new(printers),
             press: PressRoom::new(config),

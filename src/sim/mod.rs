@@ -1,6 +1,7 @@
 //! Devices that behave like real ones: the demo and the tests run on them.
 
 pub mod demo;
+pub mod erp;
 pub mod office;
 pub mod printer;
 mod pty;

@@ -18,6 +18,7 @@ mod outlet;
 mod retry;
 mod robot;
 mod signature;
+mod source;
 mod webhook;
 mod worker;
 
@@ -30,6 +31,9 @@ use tokio::sync::watch;
 pub use self::cursor::carry_over;
 pub use self::dead::DeadLetter;
 pub use self::outlet::{Circuit, OpenError, Outlet, State};
+pub use self::source::{
+    Arrived, Inbox, KeptThing, Reference, Source, SourceState, SourceWorker, Taken, UnknownWord, sources_folder,
+};
 pub use self::worker::Worker;
 
 /// Events of one delivery at most.

@@ -17,9 +17,9 @@ use crate::config::{RobotFormat, TargetKind, TargetSettings};
 use crate::message::Language;
 use crate::protocol::Glob;
 
-/// Why a target can't be started.
+/// Why a target or a source can't be started.
 #[derive(Debug, thiserror::Error)]
-#[error("target \"{name}\" can't be started: {what}")]
+#[error("\"{name}\" can't be started: {what}")]
 pub struct OpenError {
     /// Which.
     pub name: String,

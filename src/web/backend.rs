@@ -8,11 +8,12 @@ use serde::Serialize;
 use tokio::sync::{broadcast, watch};
 
 use crate::barcode::codes::SiteKey;
+use crate::config::Scope;
 use crate::domain::decide::{PinAnswer, UnknownStation};
 use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
+use crate::domain::printing::{Condition, PrintJob, Resolution, Unresolved};
 use crate::domain::rules::Rules;
 use crate::domain::rules::recall::StopList;
-use crate::domain::printing::{Condition, PrintJob, Resolution, Unresolved};
 use crate::domain::scan::Scan;
 use crate::domain::station::StationRules;
 use crate::domain::upstream::{OrderAction, Outcome, Thing};
@@ -242,6 +243,77 @@ pub struct PrinterView {
     pub templates: Vec<String>,
 }
 
+/// A source, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SourceView {
+    /// Its name.
+    pub name: String,
+    /// `http` or `folder`.
+    pub kind: &'static str,
+    /// `good`, `failing`, or `full`: too much waits or was refused, and it is asked no further.
+    pub state: &'static str,
+    /// The cursor of the next call.
+    pub cursor: Option<String>,
+    /// When it was last read to its end.
+    pub last_success: Option<String>,
+    /// Seconds since then, or since the start.
+    pub age_seconds: u64,
+    /// Whether that is so long ago that somebody should look.
+    pub behind: bool,
+    /// Failures in a row.
+    pub failures: u32,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// Answers or files that were read since the start.
+    pub pages: u64,
+    /// New things since the start.
+    pub created: u64,
+    /// Things that changed something since the start.
+    pub updated: u64,
+    /// Things that said nothing new since the start.
+    pub unchanged: u64,
+    /// Things that wait for others.
+    pub waiting: usize,
+    /// Things that were refused and did not come right yet.
+    pub refused: usize,
+    /// Things that were refused since the start; those of files stand in their reports.
+    pub refused_ever: u64,
+    /// The oldest of what was refused and what waits.
+    pub kept: Vec<KeptView>,
+    /// Words that stand in no dictionary.
+    pub unknown_words: Vec<UnknownWordView>,
+}
+
+/// A thing of a source that waits or was refused, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeptView {
+    /// What it is.
+    pub kind: &'static str,
+    /// Its id.
+    pub id: String,
+    /// `waiting` or `refused`.
+    pub state: &'static str,
+    /// For what, or why.
+    pub reason: String,
+    /// Since when.
+    pub since: String,
+    /// How often it came.
+    pub times: u32,
+}
+
+/// A word of a source that stands in no dictionary, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnknownWordView {
+    /// Our field, and theirs.
+    pub field: String,
+    /// The word.
+    pub word: String,
+    /// How often it came.
+    pub times: u64,
+    /// The last thing with it.
+    pub example: String,
+}
+
 /// How the ledger is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LedgerHealth {
@@ -307,6 +379,12 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn find(&self, text: String) -> impl Future<Output = Result<Vec<(&'static str, String)>, Unavailable>> + Send;
     /// The orders that came last.
     fn newest_orders(&self, limit: usize) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
+    /// Orders after an id, in the order of their ids.
+    fn orders_after(
+        &self,
+        after: String,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
     /// What a station showed last.
     fn shown(&self, station: &StationId) -> Option<Shown>;
     /// Stations that have something new to show.
@@ -377,6 +455,10 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     /// Wants a target's dead letters sent again, all or those with these ids, and answers how many; none if there is no
     /// such target.
     fn send_again(&self, target: &str, ids: Option<Vec<String>>) -> Option<usize>;
+    /// Who is asked what there is to do, and how that goes.
+    fn sources(&self) -> Vec<SourceView>;
+    /// Wants a source read now, and what was refused judged again; whether there is such a source.
+    fn look_now(&self, source: &str) -> bool;
     /// The site's key.
     fn key(&self) -> SiteKey;
     /// What pages speak where the browser does not say.
@@ -385,6 +467,6 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn written(&self, at: Timestamp) -> String;
     /// Now.
     fn now(&self) -> Timestamp;
-    /// Whether the hash (SHA-256, hexadecimal) is that of a token of the API.
-    fn knows_token(&self, sha256: &str) -> bool;
+    /// What the token of the API with this hash (SHA-256, hexadecimal) may be used for; none if there is no such token.
+    fn scopes(&self, sha256: &str) -> Option<&[Scope]>;
 }

@@ -9,8 +9,8 @@ use waybind::domain::decide::{Decision, OVERRIDABLE, PinAnswer, Site, answer_pin
 use waybind::domain::event::Event;
 use waybind::domain::ids::{OrderId, PrintJobId, ScanId, StationId};
 use waybind::domain::memory::Memory;
-use waybind::domain::rules::Rules;
 use waybind::domain::printing::{Resolution, Step, Unresolved, advance, follow, resolve};
+use waybind::domain::rules::Rules;
 use waybind::domain::scan::Scan;
 use waybind::domain::station::StationRules;
 use waybind::domain::upstream::{

@@ -31,8 +31,8 @@ pub use self::pin::{PinAnswer, PinQuestion, answer_pin, forget_late_pin, pin_que
 use super::clock::Now;
 use super::event::{Event, Memory};
 use super::ids::StationId;
-use super::rules::Rules;
 use super::printing::PrinterRules;
+use super::rules::Rules;
 use super::scan::Scan;
 use super::station::{Mode, SignIn, Station, StationRules, Work};
 use super::verdict::{Code, Severity, Verdict, Why};

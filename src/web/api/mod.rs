@@ -6,9 +6,10 @@ mod manifests;
 mod orders;
 mod pin;
 mod plan;
-mod returns;
 mod printing;
+mod returns;
 mod scans;
+mod sources;
 mod status;
 mod stop_lists;
 mod targets;
@@ -32,7 +33,7 @@ pub use self::things::{Kind, things_from_json};
 pub(super) fn routes<B: Backend>() -> Router<B> {
     Router::new()
         .route("/api/v1/products", post(things::products::<B>))
-        .route("/api/v1/orders", post(things::orders::<B>))
+        .route("/api/v1/orders", get(orders::orders::<B>).post(things::orders::<B>))
         .route("/api/v1/pick-lists", post(things::pick_lists::<B>))
         .route("/api/v1/waybills", post(things::waybills::<B>).get(returns::waybills::<B>))
         .route("/api/v1/manifests", post(things::manifests::<B>))
@@ -60,6 +61,8 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/print-jobs/{number}/resolve", post(printing::resolve::<B>))
         .route("/api/v1/targets", get(targets::targets::<B>))
         .route("/api/v1/targets/{name}/retry", post(targets::retry::<B>))
+        .route("/api/v1/sources", get(sources::sources::<B>))
+        .route("/api/v1/sources/{name}/retry", post(sources::retry::<B>))
         .route("/healthz", get(status::healthz))
         .route("/readyz", get(status::readyz::<B>))
         .route("/metrics", get(status::metrics::<B>))

@@ -1,7 +1,7 @@
 //! An order's state and story, and words about it.
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -102,6 +102,29 @@ pub(super) async fn order<B: Backend>(
     let (key, wanted) = (backend.key(), id.clone());
     let found = backend.look(move |view| view.order(&wanted).map(|order| order_json(view, &order, &key))).await?;
     found.map(Json).ok_or_else(|| Problem::missing("order", &id))
+}
+
+/// Orders of one answer.
+const PAGE_MAX: usize = 500;
+
+#[derive(Deserialize)]
+pub(super) struct PageQuery {
+    #[serde(default)]
+    after: String,
+    limit: Option<usize>,
+}
+
+/// Orders after an id, in the order of their ids.
+pub(super) async fn orders<B: Backend>(
+    State(backend): State<B>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Value>, Problem> {
+    let ids = backend.orders_after(query.after, query.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX)).await?;
+    let key = backend.key();
+    let shown = move |view: &dyn View| -> Vec<Value> {
+        ids.iter().filter_map(|id| view.order(id)).map(|order| order_json(view, &order, &key)).collect()
+    };
+    Ok(Json(json!({"orders": backend.look(shown).await?})))
 }
 
 pub(super) async fn timeline<B: Backend>(

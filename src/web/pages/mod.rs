@@ -6,8 +6,8 @@ mod layout;
 mod login;
 mod manifest;
 mod order;
-mod recalls;
 mod printing;
+mod recalls;
 mod station;
 mod view;
 

@@ -19,9 +19,7 @@ use crate::domain::ids::StationId;
 use crate::domain::printing::PrintJob;
 use crate::domain::station::{Mode, StationRules};
 use crate::domain::verdict::{Code, Facts, Severity, Verdict};
-use crate::message::{
-    Language, Phrase, phrase, printer_condition, reprint_reasons, verdict_text, warning_text,
-};
+use crate::message::{Language, Phrase, phrase, printer_condition, reprint_reasons, verdict_text, warning_text};
 use crate::web::backend::{Backend, DeviceView, LedgerHealth, PrinterView, Shown};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
