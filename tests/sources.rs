@@ -286,3 +286,31 @@ fn kills_at_any_moment_lose_nothing_and_take_nothing_twice() {
     assert!(served.terminate().success());
     assert_clean(&folder.path().join("data"));
 }
+
+#[test]
+fn an_order_that_changes_after_picking_began_stays_true_and_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let erp = Erp::start("127.0.0.1:0").unwrap();
+    erp.put_order(order("SO-1", 1, &[("ITEM", 3)]));
+    let served = start(folder.path(), &erp, "");
+    let mut client = served.client();
+    client.must("/api/v1/products", &json!([{"sku": "ITEM"}, {"sku": "OTHER"}]));
+    eventually("the order", || known(&mut client, "SO-1").filter(|order| order["holds"] == json!([])));
+    client.scan("1", "s", "SO-1");
+    assert_eq!((client.scan("2", "s", "ITEM"), client.scan("3", "s", "ITEM")), ("accepted".into(), "accepted".into()));
+    // another product in a line that was begun, again and again
+    for revision in 2..=4 {
+        erp.put_order(order("SO-1", revision, &[("OTHER", 3)]));
+    }
+    let found = until(&mut client, "the refusal", |source| source["cursor"] == "4");
+    assert!(found["refused"] == 1 && found["kept"][0]["times"].as_u64() >= Some(3), "{found}");
+    assert!(found["kept"][0]["reason"].as_str().unwrap().contains("was begun"), "{found}");
+    assert_eq!(events(&mut client, "order_put"), 1);
+    // fewer than were picked: the surplus is to be put back
+    erp.put_order(order("SO-1", 5, &[("ITEM", 1)]));
+    until(&mut client, "the change", |source| source["cursor"] == "5" && source["refused"] == 0);
+    let line = known(&mut client, "SO-1").unwrap()["lines"][0].clone();
+    assert_eq!((&line["picked"], &line["demanded"], &line["to_put_back"]), (&json!(2), &json!(1), &json!(1)), "{line}");
+    assert!(served.terminate().success());
+    assert_clean(&folder.path().join("data"));
+}

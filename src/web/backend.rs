@@ -297,7 +297,7 @@ pub struct KeptView {
     pub reason: String,
     /// Since when.
     pub since: String,
-    /// How often it came.
+    /// How often it was judged.
     pub times: u32,
 }
 

@@ -29,7 +29,7 @@ pub struct KeptThing {
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
-    /// How often it came.
+    /// How often it was judged.
     pub times: u32,
 }
 

@@ -46,7 +46,7 @@ pub(super) struct Kept {
     pub(super) on: Option<Reference>,
     pub(super) reason: String,
     pub(super) since: Timestamp,
-    /// How often it came.
+    /// How often it was judged.
     pub(super) times: u32,
 }
 
