@@ -16,6 +16,7 @@
 pub mod barcode;
 pub mod cli;
 pub mod clock;
+pub mod codec;
 pub mod config;
 pub mod device;
 pub mod domain;

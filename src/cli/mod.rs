@@ -7,6 +7,7 @@ mod devices;
 mod import;
 mod ledger;
 mod probe;
+mod read;
 mod replay;
 mod selftest;
 mod serve;
@@ -77,6 +78,12 @@ enum Command {
         /// What was scanned; write ␝ or \u001d for the group separator.
         #[arg(required_unless_present = "jsonl")]
         text: Option<String>,
+    },
+    /// Read the codes in pictures: one JSON object a line for each code.
+    Read {
+        /// PNG, JPEG, WebP or BMP.
+        #[arg(required = true)]
+        images: Vec<PathBuf>,
     },
     /// Prove, export or measure the ledger.
     Ledger {
@@ -250,6 +257,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Import { files, target } => import::import(&files, &target),
         Command::Decode { jsonl: true, .. } => decode::lines(),
         Command::Decode { text, .. } => decode::one(&text.unwrap_or_default()),
+        Command::Read { images } => read::read(&images),
         Command::Ledger { action, data, json } => ledger::ledger(&action, &load(None, data.as_deref())?, json),
         Command::Replay { trace, station, target } => replay::replay(&trace, station, &target),
         Command::Devices { action, target } => match action {

@@ -21,7 +21,8 @@ use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, W
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, PluggedView, Secrets, Shown, Unavailable,
+    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, Pictures, PluggedView, Secrets, Shown,
+    Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
@@ -267,6 +268,10 @@ impl Backend for Core {
 
     fn now(&self) -> Timestamp {
         self.parts.clock.now().at.wall
+    }
+
+    fn pictures(&self) -> &Pictures {
+        &self.parts.pictures
     }
 
     fn knows_token(&self, sha256: &str) -> bool {

@@ -27,7 +27,7 @@ use crate::domain::station::StationRules;
 use crate::ledger::{Folder, Health, LedgerError, Reader, Writer};
 use crate::message::Language;
 use crate::telemetry::Metrics;
-use crate::web::backend::Shown;
+use crate::web::backend::{Pictures, Shown};
 
 pub use self::devices::{DeviceError, scanners};
 pub use self::plugged::unread;
@@ -60,6 +60,8 @@ struct Parts {
     unresolved: Mutex<Vec<(StationId, ScanId)>>,
     /// Hashes PINs.
     pins: PinHasher,
+    /// Reads pictures.
+    pictures: Pictures,
     updates: broadcast::Sender<StationId>,
     feed: watch::Sender<u64>,
     stop: watch::Sender<bool>,
@@ -105,6 +107,7 @@ impl Core {
             claims: Claims::default(),
             unresolved: Mutex::default(),
             pins: PinHasher::default(),
+            pictures: Pictures::default(),
             updates: broadcast::Sender::new(UPDATES_MAX),
             feed: watch::Sender::new(feed),
             stop: watch::Sender::new(false),

@@ -17,6 +17,7 @@ use crate::domain::verdict::Verdict;
 use crate::domain::view::View;
 use crate::domain::work::PinHash;
 use crate::message::Language;
+pub use crate::web::pictures::Pictures;
 
 /// The ledger can't be written or read now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -230,6 +231,8 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn health(&self) -> LedgerHealth;
     /// Counters in Prometheus' format.
     fn metrics(&self) -> String;
+    /// Reads pictures.
+    fn pictures(&self) -> &Pictures;
     /// The site's key.
     fn key(&self) -> SiteKey;
     /// What pages speak where the browser does not say.

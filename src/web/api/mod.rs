@@ -1,6 +1,7 @@
 //! The API of the contract. Bodies are dtos of this folder; unknown fields are refused by name.
 
 mod events;
+mod images;
 mod orders;
 mod pin;
 mod scans;
@@ -25,6 +26,7 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/waybills", post(things::waybills::<B>))
         .route("/api/v1/operators", post(things::operators::<B>))
         .route("/api/v1/scans", post(scans::scan::<B>))
+        .route("/api/v1/scans/image", post(images::scan::<B>))
         .route("/api/v1/orders/{id}", get(orders::order::<B>))
         .route("/api/v1/orders/{id}/timeline", get(orders::timeline::<B>))
         .route("/api/v1/orders/{id}/{action}", post(orders::act::<B>))
