@@ -20,12 +20,15 @@ pub mod codec;
 pub mod config;
 pub mod device;
 pub mod domain;
+pub mod intake;
+pub mod label;
 pub mod ledger;
 pub mod message;
 pub mod protocol;
 pub mod service;
 pub mod sim;
 pub mod telemetry;
+pub mod upstream;
 pub mod web;
 
 /// The documents of the project.
@@ -44,5 +47,9 @@ pub mod docs {
         pub mod d0003 {}
         #[doc = include_str!("docs/decisions/0004-feed-rows-point-into-records.md")]
         pub mod d0004 {}
+        #[doc = include_str!("docs/decisions/0005-usb-devices.md")]
+        pub mod d0005 {}
+        #[doc = include_str!("docs/decisions/0006-targets.md")]
+        pub mod d0006 {}
     }
 }

@@ -118,6 +118,80 @@ fn the_main_flow_without_any_configuration() {
 }
 
 #[test]
+fn a_hand_over_survives_a_restart_and_closes_when_nothing_speaks_against_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (served, mut client) = started(&folder);
+    client.must("/api/v1/operators", &json!({"id": "wang", "role": "lead"}));
+    for number in 1..=3 {
+        let (id, waybill) = (format!("SO-{number}"), format!("W{number}"));
+        client.must("/api/v1/orders", &order(&id, 1));
+        client.must("/api/v1/waybills", &json!({"number": waybill, "carrier": "ZTO", "orders": [id]}));
+        for (step, data) in [id.as_str(), "6901234567892", &waybill].into_iter().enumerate() {
+            client.scan(&format!("{id}-{step}"), "http-bench", data);
+        }
+    }
+    let (status, answer) = client.post("/api/v1/manifests", &json!({"id": "M-1", "carrier": "JD", "waybills": ["W1"]}));
+    assert!(status == 422 && answer.to_string().contains("goes with ZTO"), "{answer}");
+    let body = json!({"id": "M-1", "carrier": "ZTO", "departure": "2026-11-21T18:00:00+08:00", "orders": ["SO-1"], "waybills": ["W2"]});
+    let made = client.must("/api/v1/manifests", &body);
+    let code = made["results"][0]["scan_code"].as_str().unwrap().to_owned();
+    assert!(made["results"][0]["result"] == "created" && code.starts_with("WB:M:1:"), "{made}");
+    assert_eq!(client.must("/api/v1/manifests", &body)["results"][0]["result"], "unchanged");
+    for (field, value) in [("departure", json!("tonight")), ("orders", json!([]))] {
+        let mut wrong = json!({"id": "M-2", "carrier": "ZTO"});
+        wrong[field] = value;
+        assert_eq!(client.post("/api/v1/manifests", &wrong).0, 422, "{wrong}");
+    }
+    assert_eq!(client.scan("open", "http-load", &code), "opened");
+    assert_eq!(client.scan("foreign", "http-load", "W3"), "wrong_carrier");
+    let loaded =
+        client.post("/api/v1/scans", &json!({"id": "w1", "station": "http-load", "data": "W1", "operator": "wang"}));
+    assert_eq!(loaded.1["code"], "waybill_loaded");
+    drop(client);
+    assert!(served.terminate().success());
+
+    let served = Served::start(folder.path(), "");
+    let mut client = served.client();
+    let manifest = client.get("/api/v1/manifests/M-1");
+    assert_eq!((&manifest["state"], &manifest["station"]), (&json!("open"), &json!("http-load")));
+    assert_eq!(manifest["counts"], json!({"expected": 2, "loaded": 1, "missing": 1, "stopped": 0, "foreign": 1}));
+    assert_eq!(manifest["missing"], json!([{"waybill": "W2", "orders": ["SO-2"]}]));
+    let row = &manifest["loaded"][0];
+    assert_eq!((&row["waybill"], &row["operator"]), (&json!("W1"), &json!("wang")));
+    assert_eq!(manifest["foreign"][0]["waybill"], "W3");
+    for path in ["/station/http-load", "/"] {
+        let page = client.text("GET", path, "", "").1;
+        assert!(page.contains("M-1") && page.contains("1 / 2"), "{path}: {page}");
+    }
+    assert_eq!(client.get("/api/v1/stations/http-load")["manifest"]["missing"][0]["waybill"], "W2");
+    client.must("/api/v1/orders/SO-1/cancel", &json!({}));
+    assert!(client.text("GET", "/station/http-load", "", "").1.contains("必须卸下"), "the page says what comes off");
+    assert_eq!(client.scan("done-1", "http-load", "WB:C:DONE"), "order_cancelled");
+    assert_eq!(client.scan("unload", "http-load", "WB:C:UNLOAD"), "info");
+    assert_eq!(client.scan("off", "http-load", "W1"), "unloaded");
+    let mut done = |id: &str| {
+        let scan = json!({"id": id, "station": "http-load", "data": "WB:C:DONE", "operator": "wang"});
+        client.post("/api/v1/scans", &scan).1["code"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((done("done-2"), done("done-3")), ("wrong_step".into(), "closed".into()));
+    let manifest = client.get("/api/v1/manifests/M-1");
+    assert_eq!((&manifest["state"], &manifest["counts"]["loaded"]), (&json!("closed"), &json!(0)));
+    assert_eq!(client.text("GET", "/api/v1/manifests/M-9", "", "").0, 404);
+    let feed = client.get("/api/v1/events?after=0&limit=1000");
+    let events: Vec<&Value> = feed["events"].as_array().unwrap().iter().collect();
+    let of = |kind: &str| events.iter().find(|event| event["type"] == kind).unwrap_or_else(|| panic!("no {kind}"));
+    assert_eq!(of("manifest_opened")["data"]["work"]["manifest"], "M-1");
+    assert_eq!(of("manifest_closed")["data"]["work"]["manifest"], "M-1");
+    assert_eq!(of("waybill_loaded")["data"]["manifest"], "M-1");
+    assert_eq!(of("waybill_unloaded")["data"]["manifest"], "M-1");
+    let hits = client.get(&format!("/api/v1/search?q={code}"));
+    assert_eq!((&hits["hits"][0]["kind"], &hits["hits"][0]["id"]), (&json!("manifest"), &json!("M-1")));
+    drop(client);
+    assert!(served.terminate().success());
+    assert_clean(&folder.path().join("data"));
+}
+
+#[test]
 fn a_scan_sent_twice_counts_once_and_a_reused_id_is_a_conflict() {
     let folder = tempfile::tempdir().unwrap();
     let (_served, mut client) = started(&folder);
@@ -368,6 +442,97 @@ fn an_order_with_an_unknown_product_is_taken_and_says_that_it_is_held() {
 }
 
 #[test]
+fn a_plan_groups_parcels_says_why_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (served, mut client) = started(&folder);
+    let parcel = |order: &str, time: &str| json!({"order": order, "carrier": "ZTO", "courier": "HZ-3", "region": "330106", "ship_time": format!("2026-11-21T{time}")});
+    let mut parcels = vec![
+        parcel("SO-4", "10:09:00+08:00"),
+        parcel("SO-1", "10:00:00+08:00"),
+        parcel("SO-3", "02:08:00Z"),
+        parcel("SO-2", "10:03:00.5+08:00"),
+    ];
+    parcels.push(json!({"order": "SO-5", "carrier": "YTO", "region": "330106", "ship_time": null}));
+    parcels.push(json!({"order": "SO-6", "carrier": "YTO", "courier": "", "region": "310115", "ship_time": "2026-11-21T10:00:00+08:00"}));
+    let plan = client.must("/api/v1/labels/plan", &json!({"parcels": parcels}));
+    let orders: Vec<Value> = plan["groups"].as_array().unwrap().iter().map(|group| group["orders"].clone()).collect();
+    assert_eq!(json!(orders), json!([["SO-6"], ["SO-1", "SO-2", "SO-3"], ["SO-4"], ["SO-5"]]));
+    assert_eq!(plan["groups"][1]["why"], "快递 HZ-3（ZTO）发往 330106 的 3 件，发货时间相差 8 分；面单已满");
+    assert_eq!(plan["groups"][2]["parcels"][0]["why"], "SO-1 的面单已满（3 件）");
+    assert_eq!(plan["groups"][1]["parcels"][2]["order"], "SO-3");
+    let body = json!({"parcels": parcels, "max": 4}).to_string();
+    let (status, text) = client.text("POST", "/api/v1/labels/plan", "accept-language: en\r\n", &body);
+    let english: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((status, &english["groups"][1]["orders"]), (200, &json!(["SO-1", "SO-2", "SO-3", "SO-4"])));
+    assert_eq!(english["groups"][0]["why"], "no other parcel of carrier YTO for region 310115");
+    assert_eq!(client.must("/api/v1/labels/plan", &json!({"parcels": [], "max": null})), json!({"groups": []}));
+    assert_eq!(
+        client.get("/api/v1/events?after=0")["events"].as_array().unwrap().len(),
+        1,
+        "only the product is there"
+    );
+
+    let mut refused = |body: &str, status: u16, says: &str| {
+        let (got, answer) = client.text("POST", "/api/v1/labels/plan", "", body);
+        assert!(got == status && answer.contains(says), "{body:.200} should say {says}: {got} {answer}");
+    };
+    let with = |field: &str| format!(r#"{{"parcels":[{{"order":"A","carrier":"ZTO"}},{{"order":"B",{field}}}]}}"#);
+    refused(&with(r#""carrier":"ZTO","ship_time":"2026-11-21T10:00:00""#), 400, r"parcels[1] (B): ship_time");
+    refused(&with(r#""carrier":"ZTO","ship_time":"2026-13-21T10:00:00Z""#), 400, "parcels[1] (B): ship_time");
+    refused(&with(r#""carrier":"ZTO","ship_time":5"#), 400, "parcels[1]: invalid type");
+    refused(&with(r#""carrier":"ZTO","colour":"red""#), 400, "parcels[1]: unknown field `colour`");
+    refused(&with(r#""carrier":"""#), 400, "parcels[1] (B): carrier is empty");
+    refused(&with(r#""carrier":"ZTO","region":"a\u0007""#), 400, "parcels[1] (B): region holds the control character");
+    refused(&with(r#""region":"1""#), 400, "parcels[1]: missing field `carrier`");
+    refused(r#"{"parcels":[{"order":"","carrier":"ZTO"}]}"#, 400, "parcels[0]: order is empty");
+    refused(r#"{"parcels":[],"extra":1}"#, 400, "unknown field `extra`");
+    refused(r#"{"max":3}"#, 400, "missing field `parcels`");
+    refused(r#"{"parcels":{}}"#, 400, "expected an array of parcels");
+    for max in ["0", "13", "-1"] {
+        refused(
+            &format!(r#"{{"parcels":[],"max":{max}}}"#),
+            400,
+            "it must be 1 to 12: more codes than that do not fit",
+        );
+    }
+    refused(
+        &format!(r#"{{"parcels":[{{"order":"A","carrier":"Z","ship_time":"{}"}}]}}"#, "9".repeat(5_000_000)),
+        400,
+        "is no time",
+    );
+    let mut large = TcpStream::connect(served.address).unwrap();
+    large
+        .write_all(b"POST /api/v1/labels/plan HTTP/1.1\r\nhost: localhost\r\ncontent-length: 34000000\r\n\r\n{")
+        .unwrap();
+    let mut answer = String::new();
+    large.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("100,000 parcels"), "{answer}");
+}
+
+#[test]
+fn a_hundred_thousand_parcels_are_planned_in_one_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_served, mut client) = started(&folder);
+    let parcel = |number: usize| {
+        let (minute, second) = (number / 60 % 60, number % 60);
+        format!(
+            r#"{{"order":"SO-{number}","carrier":"ZTO","courier":null,"region":"33{:04}","ship_time":"2026-11-21T10:{minute:02}:{second:02}+08:00"}}"#,
+            number % 50
+        )
+    };
+    let parcels: Vec<String> = (0..100_000).map(parcel).collect();
+    let (status, answer) =
+        client.text("POST", "/api/v1/labels/plan", "", &format!(r#"{{"parcels":[{}]}}"#, parcels.join(",")));
+    assert_eq!(status, 200, "{answer:.300}");
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    let planned = answer["groups"].as_array().unwrap().iter().map(|group| group["orders"].as_array().unwrap().len());
+    assert_eq!(planned.sum::<usize>(), 100_000);
+    let one_more = format!(r#"{{"parcels":[{},{}]}}"#, parcels.join(","), parcel(1));
+    let (status, answer) = client.text("POST", "/api/v1/labels/plan", "", &one_more);
+    assert!(status == 400 && answer.contains("up to 100000 parcels"), "{answer:.300}");
+}
+
+#[test]
 fn commands_reach_the_running_service_and_work_without_it() {
     let folder = tempfile::tempdir().unwrap();
     let (served, mut client) = started(&folder);
@@ -418,6 +583,20 @@ fn commands_reach_the_running_service_and_work_without_it() {
         let output = Command::new(program()).args(&arguments).arg("--data").arg(&data).output().unwrap();
         assert!(output.status.success() && !output.stdout.is_empty(), "{arguments:?}: {output:?}");
     }
+}
+
+#[test]
+fn the_demo_plays_its_story_as_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    let played = Command::new(program())
+        .args(["demo", "--fast", "--exit", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder.path().join("data"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&played.stdout).into_owned();
+    assert!(played.status.success(), "{text}{}", String::from_utf8_lossy(&played.stderr));
+    assert!(text.contains("waybill_loaded"), "{text}");
+    assert_clean(&folder.path().join("data"));
 }
 
 #[test]

@@ -4,13 +4,13 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use support::served::{Client, PATIENCE, Served, assert_clean, eventually, free_address};
+use support::served::{Client, PATIENCE, Served, assert_clean, eventually, free_address, program};
 use waybind::sim::Pty;
 use waybind::sim::scanner::{Family, SimScanner};
 
@@ -95,7 +95,10 @@ fn an_unplugged_scanner_is_told_and_found_again_on_the_same_path() {
     let mut client = served.client();
     work(&mut client);
     wait_connected(&mut client, "gun", true);
-    (&pty.scanner).write_all(b"half a co").unwrap();
+    (&pty.scanner).write_all(b"NOSUCH\rhalf a co").unwrap();
+    eventually("the code before it", || {
+        (!records(&served.data).iter().all(|record| record["verdict"].is_null())).then_some(())
+    });
     drop(pty);
     std::fs::remove_file(&link).unwrap();
     wait_connected(&mut client, "gun", false);
@@ -105,7 +108,9 @@ fn an_unplugged_scanner_is_told_and_found_again_on_the_same_path() {
     let mut gun = scanner(&again, Family::Line);
     gun.scan("SO-1", PATIENCE).unwrap();
     gun.expect(b"\x07", PATIENCE).unwrap();
-    assert_eq!(client.get("/api/v1/stations/b1")["work"]["id"], "SO-1", "half a code of before is forgotten");
+    assert_eq!(client.get("/api/v1/stations/b1")["work"]["id"], "SO-1", "half a code of before is none of this one");
+    let broken = |record: &&Value| record["cause"]["broken"] == "the scanner went away amid a code";
+    assert_eq!(records(&served.data).iter().filter(broken).count(), 1, "it is recorded as what it was");
 }
 
 #[test]
@@ -121,6 +126,7 @@ fn a_scanner_that_floods_or_sends_rubbish_harms_nobody_else() {
     work(&mut client);
     wait_connected(&mut client, "noisy", true);
     wait_connected(&mut client, "good", true);
+    let resident = served.resident_kib();
     let mut flood = noisy.scanner.try_clone().unwrap();
     let flooding = std::thread::spawn(move || {
         let mut state = 12_345_u32;
@@ -140,6 +146,8 @@ fn a_scanner_that_floods_or_sends_rubbish_harms_nobody_else() {
     gun.scan("6901234567892", PATIENCE).unwrap();
     gun.expect(b"\x07", PATIENCE).unwrap();
     flooding.join().unwrap();
+    let grown = served.resident_kib().saturating_sub(resident);
+    assert!(grown < 32 * 1024, "a million bytes of noise, more than a minute of it at 115,200 baud, took {grown} KiB");
     let accepted = records(&served.data)
         .iter()
         .filter(|record| record["cause"]["device"] == "noisy" && record["cause"]["broken"].is_null())
@@ -223,4 +231,118 @@ fn a_scanner_that_waits_for_its_verdict_always_gets_an_answer_and_a_slow_one_get
     let mut gun = scanner(&slow, Family::Line);
     gun.scan("NOSUCH", PATIENCE).unwrap();
     gun.expect(b"\x1bE\r", PATIENCE).unwrap();
+}
+
+#[test]
+fn a_node_is_read_once_however_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let pty = Pty::open().unwrap();
+    let link = folder.path().join("by-id");
+    std::os::unix::fs::symlink(&pty.path, &link).unwrap();
+    let config = station("b1")
+        + &station("b2")
+        + &serial("one", "b1", &pty.path, "generic/line")
+        + &serial("two", "b2", &link, "generic/line");
+    let served = Served::start(folder.path(), &config);
+    let mut client = served.client();
+    work(&mut client);
+    let refused = eventually("one of the two to be refused", || {
+        let devices = client.get("/api/v1/devices")["devices"].as_array()?.clone();
+        let (there, gone): (Vec<Value>, Vec<Value>) =
+            devices.into_iter().partition(|device| device["connected"] == json!(true));
+        (there.len() == 1 && gone.len() == 1).then(|| gone[0]["last_error"].as_str().unwrap_or_default().to_owned())
+    });
+    assert!(refused.contains("is read as device"), "{refused}");
+    scanner(&pty, Family::Line).scan("SO-1", PATIENCE).unwrap();
+    eventually("the order to open", || {
+        let open =
+            |station: &str, client: &mut Client| !client.get(&format!("/api/v1/stations/{station}"))["work"].is_null();
+        let both = [open("b1", &mut client), open("b2", &mut client)];
+        assert_ne!(both, [true, true], "one trigger pull is one scan");
+        (both[0] || both[1]).then_some(())
+    });
+}
+
+#[test]
+fn a_probe_shows_bytes_frames_and_meaning_by_every_definition() {
+    let pty = Pty::open().unwrap();
+    let mut probe = std::process::Command::new(program())
+        .args(["devices", "probe"])
+        .arg(&pty.path)
+        .current_dir(tempfile::tempdir().unwrap().path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(probe.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.next().unwrap().contains("scan something"));
+    // what is written before the port is open and raw may be lost: the scan is repeated until it is heard
+    let mut gun = scanner(&pty, Family::Line);
+    let (heard, listening) = std::sync::mpsc::channel();
+    let reading = std::thread::spawn(move || lines.for_each(|line| drop(heard.send(line))));
+    let mut told = Vec::new();
+    eventually("the probe's answer", || {
+        gun.scan("6901234567892", PATIENCE).unwrap();
+        told.extend(listening.recv_timeout(std::time::Duration::from_secs(1)));
+        told.extend(listening.try_iter());
+        let has = |text: &str| told.iter().any(|line| line.contains(text));
+        (has("36 39 30 31") && has("generic/line") && has("gtin: \"06901234567892\"")).then_some(())
+    });
+    probe.kill().unwrap();
+    probe.wait().unwrap();
+    reading.join().unwrap();
+}
+
+#[test]
+fn a_keyboards_trace_is_played_again() {
+    use waybind::config::Library;
+    use waybind::protocol::Keystroke;
+    let folder = tempfile::tempdir().unwrap();
+    let library = Library::built_in().unwrap();
+    let enter = [(28, 1), (28, 0)].map(|(code, value)| waybind::protocol::KeyEvent { code, value });
+    let typed = library.layout("us").unwrap().type_text("Sku-42/b").unwrap();
+    let mut trace =
+        vec![json!({"device": "wedge", "station": "http-bench", "protocol": "generic/keyboard"}).to_string()];
+    for (index, event) in typed.into_iter().chain(enter).enumerate() {
+        let [high, low, value] = Keystroke::Key(event).to_bytes();
+        trace.push(json!({"ms": index, "read": format!("{high:02x}{low:02x}{value:02x}")}).to_string());
+    }
+    let file = folder.path().join("trace.jsonl");
+    std::fs::write(&file, trace.join("\n")).unwrap();
+    let played = std::process::Command::new(program())
+        .arg("replay")
+        .arg(&file)
+        .arg("--data")
+        .arg(folder.path().join("data"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&played.stdout).into_owned();
+    assert!(text.contains("Sku-42/b  unknown_code"), "{text} {played:?}");
+}
+
+#[test]
+fn what_is_configured_is_listed_with_how_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let pty = Pty::open().unwrap();
+    let config = station("b1")
+        + &serial("gun", "b1", &pty.path, "generic/line")
+        + "[[device]]\nname = \"wedge\"\nstation = \"b1\"\nkind = \"hid-keyboard\"\nmatch = { usb = \"ffff:*\", serial = \"none such\" }\n";
+    let served = Served::start(folder.path(), &config);
+    let mut client = served.client();
+    wait_connected(&mut client, "gun", true);
+    eventually("the absent one to be told", || {
+        let devices = client.get("/api/v1/devices");
+        let wedge = devices["devices"].as_array()?.iter().find(|device| device["name"] == "wedge")?.clone();
+        (wedge["last_error"] == "it is not plugged in" && wedge["protocol"] == "generic/keyboard").then_some(())
+    });
+    let listed = std::process::Command::new(program())
+        .arg("devices")
+        .arg("--config")
+        .arg(folder.path().join("waybind.toml"))
+        .arg("--data")
+        .arg(&served.data)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(text.contains("gun  b1  generic/line") && text.contains("connected, 0 codes"), "{text} {listed:?}");
+    assert!(text.contains("wedge  b1  generic/keyboard  USB ffff:*, serial number \"none such\"  not there"), "{text}");
 }

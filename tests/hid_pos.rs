@@ -260,7 +260,7 @@ fn feedback_fits_its_report() {
     let definitions = definitions();
     let of = |name: &str| definitions.iter().find(|(found, _)| found == name).unwrap().1.clone();
     let honeywell = of("honeywell/hid-pos");
-    assert_eq!(honeywell.feedback_report(&honeywell.feedback.accept.0), [0xFD, 3, 0x16, 0x07, 0x0D]);
+    assert_eq!(honeywell.feedback_report(&honeywell.feedback.refuse.0), [0xFD, 3, 0x16, 0x07, 0x0D]);
     // starting a scan, as the FM30 takes it
     let start = [0x7E, 0x00, 0x08, 0x01, 0x00, 0x02, 0x01, 0x02, 0xDA];
     let report = of("newland/hid-pos").feedback_report(&start);

@@ -13,13 +13,16 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use support::scenario::{Action, parse_line};
 use support::warehouse::{StationByName, Warehouse};
+use waybind::domain::ids::OperatorId;
 use waybind::domain::order::HoldReason;
+use waybind::domain::scan::Scan;
 use waybind::domain::upstream::OrderAction;
 use waybind::domain::verdict::Code;
 use waybind::domain::view::View;
 
 const ORDERS: usize = 3;
 const SKUS: [&str; 3] = ["A", "B", "C"];
+const DOCKS: [&str; 2] = ["dock", "dock2"];
 const STATIONS: [&str; 3] = ["pick", "pack", "bench"];
 
 #[derive(Clone, Debug)]
@@ -41,6 +44,11 @@ enum Command {
     CancelOne { order: usize, line: u32 },
     Readdress { order: usize, name: u8 },
     Rebind { order: usize },
+    Manifest { dock: usize },
+    Leave { dock: usize, lead: bool },
+    PutAside { dock: usize },
+    LoadAt { dock: usize, order: usize },
+    Ship { dock: usize, order: usize },
     Retry { back: usize },
 }
 
@@ -64,6 +72,11 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (order.clone(), 1..3_u32).prop_map(|(order, line)| Command::CancelOne { order, line }),
         1 => (order.clone(), 0..2_u8).prop_map(|(order, name)| Command::Readdress { order, name }),
         1 => order.prop_map(|order| Command::Rebind { order }),
+        2 => (0..DOCKS.len()).prop_map(|dock| Command::Manifest { dock }),
+        2 => (0..DOCKS.len(), any::<bool>()).prop_map(|(dock, lead)| Command::Leave { dock, lead }),
+        1 => (0..DOCKS.len()).prop_map(|dock| Command::PutAside { dock }),
+        3 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::LoadAt { dock, order }),
+        2 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::Ship { dock, order }),
         2 => (0..5_usize).prop_map(|back| Command::Retry { back }),
     ]
 }
@@ -79,9 +92,10 @@ struct Model {
 struct World {
     warehouse: Warehouse,
     model: Model,
-    /// Scan id, station, data and code of what was scanned.
-    scans: Vec<(String, String, String, Code)>,
+    /// Scan id, station, data, operator and code of what was scanned.
+    scans: Vec<(String, String, String, String, Code)>,
     waybills: usize,
+    manifests: usize,
 }
 
 impl World {
@@ -92,6 +106,8 @@ impl World {
             "station pack pack",
             "station bench bench",
             "station dock load",
+            "station dock2 load",
+            "operator lead lead",
             "product A barcode=6901234567892",
             "product B",
             "product C track=lot",
@@ -109,14 +125,20 @@ impl World {
                 _ => unreachable!("only set-up stands here"),
             }
         }
-        World { warehouse, model: Model::default(), scans: Vec::new(), waybills: ORDERS }
+        World { warehouse, model: Model::default(), scans: Vec::new(), waybills: ORDERS, manifests: 0 }
     }
 
     fn scan(&mut self, station: &str, data: &str) -> Code {
+        self.scan_by("", station, data)
+    }
+
+    fn scan_by(&mut self, operator: &str, station: &str, data: &str) -> Code {
         let id = format!("m{}", self.scans.len());
         let undone = self.warehouse.state.view_station(station).counts.last().cloned();
-        let verdict = self.warehouse.scan_with(&id, station, data, |scan| scan);
-        self.scans.push((id, station.to_owned(), data.to_owned(), verdict.code));
+        let verdict = self
+            .warehouse
+            .scan_with(&id, station, data, |scan| Scan { operator: OperatorId::new(operator).ok(), ..scan });
+        self.scans.push((id, station.to_owned(), data.to_owned(), operator.to_owned(), verdict.code));
         let order = verdict.order.as_ref().map(ToString::to_string).unwrap_or_default();
         let sku = verdict.got.sku.as_ref().map(ToString::to_string).unwrap_or_default();
         let quantity = i64::from(verdict.got.quantity.unwrap_or(1));
@@ -164,11 +186,7 @@ impl World {
         let order_id = |order: &usize| format!("SO-{order}");
         match command {
             Command::Open { station, order } => drop(self.scan(STATIONS[*station], &order_id(order))),
-            Command::Item { station, sku } => {
-                if self.scan(STATIONS[*station], SKUS[*sku]) == Code::AwaitingLot {
-                    self.scan(STATIONS[*station], "L1");
-                }
-            }
+            Command::Item { station, sku } => self.item(STATIONS[*station], SKUS[*sku]),
             Command::Twice { station } => {
                 self.scan(STATIONS[*station], "WB:C:QTY-2");
                 self.scan(STATIONS[*station], "A");
@@ -211,15 +229,56 @@ impl World {
                     self.warehouse.say(*thing);
                 }
             }
+            Command::Manifest { dock } => {
+                // the first is named, the others take what there is; a closed one is followed by the next
+                let named = if self.manifests == 0 { " : SO-0 W1" } else { "" };
+                let line = format!("manifest M{}{named}", self.manifests);
+                if let Some(Action::Say(thing, _)) = parse_line(&line) {
+                    self.warehouse.say(*thing);
+                }
+                self.scan(DOCKS[*dock], &format!("M{}", self.manifests));
+            }
+            Command::Leave { dock, lead } => {
+                for _ in 0..2 {
+                    let by = if *lead { "lead" } else { "" };
+                    if self.scan_by(by, DOCKS[*dock], "WB:C:DONE") == Code::Closed {
+                        self.manifests += 1;
+                    }
+                }
+            }
+            Command::PutAside { dock } => drop(self.scan(DOCKS[*dock], "WB:C:PAUSE")),
+            Command::LoadAt { dock, order } => drop(self.scan(DOCKS[*dock], &order_id(order))),
+            Command::Ship { dock, order } => self.ship(DOCKS[*dock], &order_id(order)),
             Command::Retry { back } => self.retry(*back),
+        }
+    }
+
+    fn item(&mut self, station: &str, sku: &str) {
+        if self.scan(station, sku) == Code::AwaitingLot {
+            self.scan(station, "L1");
+        }
+    }
+
+    /// All of an order at once, so that something reaches the truck: packed, bound, and loaded where it may be.
+    fn ship(&mut self, dock: &str, order: &str) {
+        self.scan("bench", "WB:C:PAUSE");
+        self.scan("bench", order);
+        for sku in SKUS.iter().flat_map(|sku| [sku; 3]) {
+            self.item("bench", sku);
+        }
+        for waybill in self.warehouse.state.order(order).unwrap().waybills.clone() {
+            self.scan("bench", waybill.as_str());
+            self.scan(dock, waybill.as_str());
         }
     }
 
     /// The same scan again: the first code, and nothing else.
     fn retry(&mut self, back: usize) {
-        let Some((id, station, data, code)) = self.scans.iter().rev().nth(back).cloned() else { return };
+        let Some((id, station, data, operator, code)) = self.scans.iter().rev().nth(back).cloned() else { return };
         let facts = self.warehouse.facts.len();
-        let verdict = self.warehouse.scan_with(&id, &station, &data, |scan| scan);
+        let verdict = self
+            .warehouse
+            .scan_with(&id, &station, &data, |scan| Scan { operator: OperatorId::new(&operator).ok(), ..scan });
         assert_eq!((verdict.code, verdict.first_code), (Code::AlreadyRecorded, Some(code)));
         assert_eq!(self.warehouse.facts.len(), facts, "a retry records nothing");
     }

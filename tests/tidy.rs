@@ -50,7 +50,7 @@ fn production(text: &str) -> &str {
 /// The floor of a folder or file of `src/`.
 fn floor(room: &str) -> u8 {
     match room {
-        "barcode" | "domain" | "label" | "protocol" | "message" => 0,
+        "barcode" | "domain" | "intake" | "label" | "protocol" | "message" => 0,
         "codec" => 1,
         "device" | "ledger" | "print" | "upstream" | "web" | "config" | "clock" | "telemetry" => 2,
         "service" | "sim" | "cli" | "main" | "lib" => 3,
@@ -121,56 +121,41 @@ fn the_pure_floor_is_pure() {
         "toml::",
         "serde_json",
     ];
+    let codecs = ["toml::", "serde_json", "std::thread"];
     let mut seen = 0;
     let mut broken = Vec::new();
-    for source in sources().iter().filter(|source| floor(&room(&source.name)) == 0) {
+    for source in sources().iter().filter(|source| floor(&room(&source.name)) < 2) {
         seen += 1;
+        let may = if floor(&room(&source.name)) == 1 { &codecs[..] } else { &[] };
         for (number, line) in
             production(&source.text).lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
         {
-            for word in forbidden.iter().filter(|word| line.contains(**word)) {
+            for word in forbidden.iter().filter(|word| line.contains(**word) && !may.contains(*word)) {
                 broken.push(format!("{}:{}: {word}", source.name, number + 1));
             }
         }
     }
-    report("forbidden names on floor 0", seen, &broken);
-}
-
-#[test]
-fn codecs_take_bytes_and_give_bytes() {
-    let forbidden = [
-        "tokio",
-        "rusqlite",
-        "tracing",
-        "SystemTime",
-        "Instant::now",
-        "std::fs",
-        "std::net",
-        "std::env",
-        "std::process",
-    ];
-    let mut seen = 0;
-    let mut broken = Vec::new();
-    for source in sources().iter().filter(|source| floor(&room(&source.name)) == 1) {
-        seen += 1;
-        for (number, line) in production(&source.text).lines().enumerate() {
-            for word in forbidden.iter().filter(|word| !line.trim_start().starts_with("//") && line.contains(**word)) {
-                broken.push(format!("{}:{}: {word}", source.name, number + 1));
-            }
-        }
-    }
-    report("forbidden names on floor 1", seen, &broken);
+    report("forbidden names on floors 0 and 1", seen, &broken);
 }
 
 #[test]
 fn each_heavy_thing_has_one_room() {
-    let rooms: [(&str, &[&str]); 8] = [
+    let rooms: [(&str, &[&str]); 17] = [
         ("rusqlite::", &["ledger"]),
         ("Timestamp::now", &["clock"]),
         ("clock_gettime", &["clock"]),
         ("std::env::var", &["cli", "main"]),
         ("axum::", &["web", "cli"]),
         ("tokio_serial::", &["device"]),
+        ("calamine::", &["codec"]),
+        ("rust_xlsxwriter::", &["codec"]),
+        ("encoding_rs::", &["codec"]),
+        ("csv::", &["codec"]),
+        ("printpdf::", &["codec"]),
+        ("allsorts::", &["codec"]),
+        ("ab_glyph::", &["codec"]),
+        ("fast_qr::", &["codec"]),
+        ("image::", &["codec"]),
         ("rqrr::", &["codec"]),
         ("rxing::", &["codec"]),
     ];

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use waybind::config::Library;
-use waybind::protocol::{FRAME_MAX, Framing, Item, KeyEvent, KeyboardFramer, KeyboardSettings, wrong_layout};
+use waybind::protocol::{FRAME_MAX, Framing, Item, KeyEvent, KeyboardFramer, KeyboardSettings, retypings};
 
 static LIBRARY: LazyLock<Library> =
     LazyLock::new(|| Library::built_in().expect("the built-in definitions are read by a test"));
@@ -45,7 +45,9 @@ fuzz_target!(|bytes: &[u8]| {
             if let Item::Frame(data) | Item::Broken(_, data) = item {
                 assert!(data.len() <= FRAME_MAX);
                 let text = String::from_utf8(data).expect("codes are text");
-                wrong_layout(&text, layout, &others, |reading| reading.len() > text.len());
+                for (name, reading) in retypings(&text, layout, &others) {
+                    assert!(name != layout.name() && reading != text);
+                }
             }
         }
     }

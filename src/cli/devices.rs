@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::client::Client;
 use super::{Failure, Target, runtime, say};
 use crate::config::{Config, DeviceSettings, Library};
-use crate::device::Claims;
+use crate::device::{Plugs, Roots, plugged};
 use crate::service::unread;
 
 /// How often `watch` looks.
@@ -23,7 +23,9 @@ pub(super) fn list(target: &Target) -> Result<(), Failure> {
     }
     let answer = match &running {
         Some(answer) => answer.clone(),
-        None => json!({"devices": [], "unread": unread(&library(&config), &Claims::default())}),
+        None => {
+            json!({"devices": [], "unread": unread(&plugged(&Roots::default()), &library(&config), &Plugs::default())})
+        }
     };
     let entries = |name: &str| answer[name].as_array().cloned().unwrap_or_default();
     if target.json {
@@ -48,7 +50,7 @@ pub(super) fn watch(target: &Target) -> Result<(), Failure> {
     let library = library(&config);
     let mut known: BTreeMap<String, Value> = BTreeMap::new();
     loop {
-        let now: BTreeMap<String, Value> = unread(&library, &Claims::default())
+        let now: BTreeMap<String, Value> = unread(&plugged(&Roots::default()), &library, &Plugs::default())
             .into_iter()
             .map(|device| (device.node.clone(), json!(device)))
             .collect();

@@ -5,12 +5,14 @@ mod client;
 mod decode;
 mod devices;
 mod import;
+mod label;
 mod ledger;
 mod probe;
 mod read;
 mod replay;
 mod selftest;
 mod serve;
+mod sheet;
 mod token;
 
 use std::collections::BTreeMap;
@@ -64,9 +66,16 @@ enum Command {
     },
     /// Take products, orders, pick lists, waybills and operators from files.
     Import {
-        /// JSON files: an object whose fields are `products`, `orders`, `pick_lists`, `waybills` and `operators`.
-        #[arg(required = true)]
+        /// JSON files (an object whose fields are `products`, `orders`, `pick_lists`, `waybills` and `operators`),
+        /// workbooks (.xlsx) and text tables (.csv, .tsv), with Chinese or English headers.
+        #[arg(required_unless_present = "template")]
         files: Vec<PathBuf>,
+        /// Write an empty workbook with Chinese headers to this file.
+        #[arg(long, conflicts_with_all = ["files", "mapping"])]
+        template: Option<PathBuf>,
+        /// A TOML file with a warehouse's own names of sheets, headers and values.
+        #[arg(long)]
+        mapping: Option<PathBuf>,
         #[command(flatten)]
         target: Target,
     },
@@ -84,6 +93,25 @@ enum Command {
         /// PNG, JPEG, WebP or BMP.
         #[arg(required = true)]
         images: Vec<PathBuf>,
+    },
+    /// Templates and labels.
+    Label {
+        #[command(subcommand)]
+        action: label::Action,
+    },
+    /// Print commands, badges or the set-up codes of scanners on A4.
+    Sheet {
+        /// Which of them.
+        #[arg(value_enum)]
+        kind: sheet::Kind,
+        /// The PDF file.
+        #[arg(short, long)]
+        output: PathBuf,
+        /// The language; the configuration's if not given, English where no font has Chinese characters.
+        #[arg(long, value_enum)]
+        language: Option<label::LanguageName>,
+        #[command(flatten)]
+        target: Target,
     },
     /// Prove, export or measure the ledger.
     Ledger {
@@ -254,10 +282,13 @@ fn execute(command: Command) -> Result<(), Failure> {
             serve::serve(&config)
         }
         Command::Demo { listen, data, fast, exit, traces } => serve::demo(listen, data, fast, exit, traces),
-        Command::Import { files, target } => import::import(&files, &target),
+        Command::Import { template: Some(file), .. } => import::template(&file),
+        Command::Import { files, mapping, target, .. } => import::import(&files, mapping.as_deref(), &target),
         Command::Decode { jsonl: true, .. } => decode::lines(),
         Command::Decode { text, .. } => decode::one(&text.unwrap_or_default()),
         Command::Read { images } => read::read(&images),
+        Command::Label { action } => label::label(&action),
+        Command::Sheet { kind, output, language, target } => sheet::sheet(kind, &target, language, &output),
         Command::Ledger { action, data, json } => ledger::ledger(&action, &load(None, data.as_deref())?, json),
         Command::Replay { trace, station, target } => replay::replay(&trace, station, &target),
         Command::Devices { action, target } => match action {

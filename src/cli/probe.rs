@@ -1,6 +1,6 @@
 //! `devices probe`: scan something, and see its bytes, its frames by every definition that fits, and what it means.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::{Failure, Target, runtime, say};
 use crate::barcode::{self, Hint};
 use crate::clock::Clock;
 use crate::config::{Config, Library};
-use crate::device::{Claims, Connection, Heard, LineChange, Roots, Scanner, Selector, Spoken, find, probe};
+use crate::device::{Connection, Heard, LineChange, Plugs, Roots, Scanner, Selector, Spoken, plugged, probe};
 use crate::domain::ids::{DeviceId, StationId};
 use crate::protocol::{Definition, Framer, Input, Item};
 
@@ -26,9 +26,10 @@ pub(super) fn run(node: &Path, baud: Option<u32>, target: &Target) -> Result<(),
     let scanner = scanner(node, input, baud, &library)?;
     let mut failed = None;
     let ended = runtime()?.block_on(probe(scanner, |heard| {
-        if let Err(error) = listener.hear(heard) {
-            failed.get_or_insert(error);
-        }
+        let told = listener.hear(heard);
+        let goes_on = told.is_ok();
+        failed = told.err();
+        goes_on
     }));
     let busy = "; where the running service reads it, `waybind devices` tells how it is";
     ended.map_err(|error| Failure::Failed(format!("{}: {error}{busy}", node.display())))?;
@@ -37,9 +38,9 @@ pub(super) fn run(node: &Path, baud: Option<u32>, target: &Target) -> Result<(),
 
 /// What kind of device a node is; everything that is not USB HID is a stream of bytes.
 fn input_of(node: &Path) -> Input {
-    let selector = Selector::Path(node.to_owned());
-    let is = |input: &Input| find(&Roots::default(), &selector, *input).is_ok();
-    [Input::Keyboard, Input::HidPos].into_iter().find(is).unwrap_or(Input::Serial)
+    let node = std::fs::canonicalize(node).unwrap_or(node.to_owned());
+    let known = plugged(&Roots::default()).into_iter().find(|device| device.node == node);
+    known.map_or(Input::Serial, |device| device.identity.input)
 }
 
 fn scanner(node: &Path, input: Input, baud: Option<u32>, library: &Library) -> Result<Scanner, Failure> {
@@ -49,6 +50,7 @@ fn scanner(node: &Path, input: Input, baud: Option<u32>, library: &Library) -> R
     let definition = library.get(protocol).cloned().ok_or_else(unknown)?;
     let selector = Selector::Path(node.to_owned());
     let layouts = library.layout_of(&definition).cloned().into_iter().collect();
+    let spoken = Spoken { protocol: protocol.to_owned(), definition, layouts };
     Ok(Scanner {
         id: DeviceId::new("probe").map_err(named)?,
         station: StationId::new("probe").map_err(named)?,
@@ -57,9 +59,10 @@ fn scanner(node: &Path, input: Input, baud: Option<u32>, library: &Library) -> R
             Input::Keyboard => Connection::Keyboard(selector),
             Input::HidPos => Connection::HidPos(selector),
         },
-        spoken: Spoken { protocol: protocol.to_owned(), definition, layouts },
+        configured: spoken.clone(),
+        spoken,
         definitions: None,
-        claims: Claims::default(),
+        plugs: Plugs::default(),
         bounce: None,
         trace: None,
     })
@@ -72,8 +75,8 @@ struct Listener<'l> {
     clock: Clock,
     framers: Vec<(&'l str, Framer)>,
     bytes: Vec<u8>,
-    items: BTreeMap<String, Vec<&'l str>>,
-    broken: BTreeMap<&'static str, Vec<&'l str>>,
+    items: BTreeMap<String, BTreeSet<&'l str>>,
+    broken: BTreeMap<&'static str, BTreeSet<&'l str>>,
 }
 
 impl<'l> Listener<'l> {
@@ -127,9 +130,9 @@ impl<'l> Listener<'l> {
             for item in items {
                 match item {
                     Item::Frame(data) => {
-                        self.items.entry(String::from_utf8_lossy(&data).into_owned()).or_default().push(name);
+                        self.items.entry(String::from_utf8_lossy(&data).into_owned()).or_default().insert(name);
                     }
-                    Item::Broken(why, _) => self.broken.entry(why).or_default().push(name),
+                    Item::Broken(why, _) => drop(self.broken.entry(why).or_default().insert(name)),
                     Item::NoRead | Item::Reply(_) => {}
                 }
             }
@@ -152,11 +155,23 @@ impl<'l> Listener<'l> {
                 Ok(reading) => format!("{:?}", reading.content),
                 Err(error) => error.to_string(),
             };
-            say(&format!("  {:?}  {meaning}\n    {}", text.replace('\u{1d}', "␝"), names.join(", ")))?;
+            say(&format!("  {:?}  {meaning}\n    {}", text.replace('\u{1d}', "␝"), listed(&names)))?;
         }
         for (why, names) in std::mem::take(&mut self.broken) {
-            say(&format!("  broken: {why}\n    {}", names.join(", ")))?;
+            say(&format!("  broken: {why}\n    {}", listed(&names)))?;
         }
         Ok(())
+    }
+}
+
+/// Definitions that are named, ours for everything first; most scanners speak in lines, and dozens of definitions do.
+const NAMED_MAX: usize = 8;
+
+fn listed(names: &BTreeSet<&str>) -> String {
+    let (generic, others): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| name.starts_with("generic/"));
+    let named: Vec<&str> = generic.into_iter().chain(others).take(NAMED_MAX).collect();
+    match names.len() - named.len() {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
     }
 }

@@ -21,8 +21,14 @@ pub(super) fn replay(file: &Path, station: Option<String>, target: &Target) -> R
     let layout = library.layout_of(&definition).cloned();
     let framer = Framer::of_device(definition, layout, &trace.descriptor);
     let mut framer = framer.map_err(|error| Failure::failed(&error))?;
-    let played = trace.reads.iter().flat_map(|(ms, bytes)| framer.feed_at(bytes, Duration::from_millis(*ms)));
-    let mut items: Vec<Item> = played.collect();
+    let (mut items, mut last): (Vec<Item>, u64) = (Vec::new(), 0);
+    for (ms, bytes) in &trace.reads {
+        if framer.is_pending() && ms.saturating_sub(last) >= framer.gap_ms() {
+            items.extend(framer.pause());
+        }
+        items.extend(framer.feed_at(bytes, Duration::from_millis(*ms)));
+        last = *ms;
+    }
     items.extend(framer.pause());
     let station = station.unwrap_or(trace.station);
     runtime()?.block_on(async {

@@ -1,5 +1,48 @@
-//! Pictures and what is in them: bytes in, bytes out.
+//! Bytes in, bytes out: workbooks and text tables, fonts and codes as dots, labels as PDF, PNG, ZPL and TSPL, codes in
+//! pictures. One heavy crate each.
+//!
+//! Only a label whose codes were read back from its own dots ([`Proved`]) can be written, and what a printer gets are
+//! those dots.
 
+pub mod bitmap;
+pub mod code128;
+pub mod code39;
+pub mod font;
+pub mod pdf;
+pub mod png;
+pub mod proof;
+pub mod qr;
+pub mod raster;
 pub mod read;
+pub mod sheet;
+pub mod tspl;
+pub mod zpl;
 
+pub use self::bitmap::Bitmap;
+pub use self::font::{FontError, FontFile, Fonts};
+pub use self::pdf::{PdfError, Subsets, pdf};
+pub use self::png::png;
 pub use self::read::{Limits, ReadError, Symbol, read};
+pub use self::proof::{Proved, Unproved, prove};
+pub use self::tspl::{TsplSettings, tspl};
+pub use self::zpl::{Compression, ZplSettings, zpl};
+
+use crate::label::{Correction, Encoder, Modules, Symbology};
+
+/// The encoders of this program.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Encoders;
+
+impl Encoder for Encoders {
+    fn qr(&self, content: &str, correction: Correction) -> Result<Modules, String> {
+        qr::encode(content, correction)
+    }
+
+    fn barcode(&self, content: &str, symbology: Symbology) -> Result<Modules, String> {
+        match symbology {
+            Symbology::Code128 => code128::encode(content, false),
+            Symbology::Gs1Code128 => code128::encode(content, true),
+            Symbology::Code39 => code39::encode(content),
+        }
+    }
+}

@@ -1,8 +1,12 @@
 //! The configuration: one TOML file, every key with a default, every mistake told at once with its line.
 
 mod file;
+mod fonts;
+mod headers;
 mod protocols;
 mod stations;
+mod targets;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,8 +15,12 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 
 pub use self::file::{Problem, Secret};
+pub use self::fonts::find_fonts;
+pub use self::headers::{HeadersError, headers};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
+pub use self::targets::{RobotFormat, Secrets, TargetKind, TargetSettings};
+pub use self::templates::{TemplateError, TemplateFile, Templates, parse_template};
 
 use self::file::{Reader, section};
 use crate::domain::decide::OVERRIDABLE;
@@ -39,10 +47,16 @@ section! {
         overridable: Vec<Code> = vec![Code::Unreadable, Code::WrongLocation, Code::WrongSlot, Code::WrongRevision, Code::WrongLot, Code::Expired];
         /// A folder with further scanner definitions.
         protocols: Option<PathBuf> = None;
+        /// A folder with further label templates.
+        templates: Option<PathBuf> = None;
+        /// Font files for labels, before the installed ones.
+        fonts: Vec<PathBuf> = Vec::new();
         /// The stations; without any there are `http-pick`, `http-pack`, `http-bench`, `http-load` and `http-info`.
         station: Vec<StationSettings> = Vec::new(), tables;
         /// The scanners.
         device: Vec<DeviceSettings> = Vec::new(), tables;
+        /// Who is told what happened.
+        target: Vec<TargetSettings> = Vec::new(), tables;
         /// Tokens for the API; beyond loopback it asks for one.
         token: Vec<TokenSettings> = Vec::new(), tables;
     }
@@ -112,7 +126,7 @@ impl Config {
     fn override_with(&mut self, key: &str, value: &str, reader: &mut Reader<'_>) {
         let single = format!("{key} = {value}\n");
         let quoted = format!("{key} = {}\n", toml::Value::String(value.to_owned()));
-        if !Config::KEYS.contains(&key) || ["station", "device", "token"].contains(&key) {
+        if !Config::KEYS.contains(&key) || ["station", "device", "target", "token"].contains(&key) {
             return;
         }
         let parsed = Config::parse_one(&single).or_else(|_| Config::parse_one(&quoted));
@@ -146,7 +160,16 @@ impl Config {
                 "use an IANA name such as Asia/Shanghai",
             );
         }
+        for font in self.fonts.iter().filter(|font| !font.is_file()) {
+            let message = format!("there is no font file {}", font.display());
+            reader.problem(reader.line_of("fonts"), message, "name a .ttf, .otf or .ttc file");
+        }
+        if let Some(folder) = self.templates.as_ref().filter(|folder| !folder.is_dir()) {
+            let message = format!("there is no folder {}", folder.display());
+            reader.problem(reader.line_of("templates"), message, "name the folder with your label templates");
+        }
         stations::check(self, library, reader);
+        targets::check(&self.target, reader);
         for token in &self.token {
             if token.sha256.len() != 64 || !token.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                 reader.problem(
@@ -176,8 +199,12 @@ impl Config {
 }
 
 /// The tables of the file with their keys.
-const SECTIONS: &[(&str, &[&str])] =
-    &[("station", StationSettings::KEYS), ("device", DeviceSettings::KEYS), ("token", TokenSettings::KEYS)];
+const SECTIONS: &[(&str, &[&str])] = &[
+    ("station", StationSettings::KEYS),
+    ("device", DeviceSettings::KEYS),
+    ("target", TargetSettings::KEYS),
+    ("token", TokenSettings::KEYS),
+];
 
 /// A station's mode, or what it is without one.
 pub(super) const MODE_DEFAULT: Mode = Mode::Bench;
@@ -239,6 +266,55 @@ mod tests {
         assert!(told.iter().any(|line| line.contains("language")), "the nearest name is offered");
         assert!(told.iter().any(|line| line.contains("\"sign_in\" belongs to a [[station]]")), "{told:#?}");
         assert_eq!(told.len(), expected.len(), "{told:#?}");
+    }
+
+    #[test]
+    fn every_mistake_of_a_target_is_told() {
+        let text = [
+            "[[target]]",
+            "name = \"ERP 1\"",
+            "kind = \"webhook\"",
+            "url = \"ftp://erp\"",
+            "secret = \"whsec_***\"",
+            "evnts = [\"*\"]",
+            "[[target]]",
+            "name = \"log\"",
+            "kind = \"file\"",
+            "secret = { file = \"/nowhere/secret\" }",
+            "[[target]]",
+            "name = \"log\"",
+            "kind = \"robot\"",
+            "url = \"http://robot/send\"",
+            "events = [\"Order Held\"]",
+        ]
+        .join("\n");
+        let told = problems(&text);
+        let expected = [
+            "line 1: a target's name is \"ERP 1\"",
+            "line 1: target \"ERP 1\" can't be reached",
+            "line 1: target \"ERP 1\": what follows whsec_",
+            "line 6: there is no key \"evnts\" (the nearest is \"events\")",
+            "line 7: target \"log\" has no path",
+            "line 7: target \"log\": the secret's file",
+            "line 11: target \"log\" stands twice",
+            "line 11: target \"log\" does not say whose robot",
+            "line 11: target \"log\": no event is called \"Order Held\"",
+        ];
+        for start in expected {
+            assert!(told.iter().any(|line| line.starts_with(start)), "{start} is not among {told:#?}");
+        }
+        assert_eq!(told.len(), expected.len(), "{told:#?}");
+    }
+
+    #[test]
+    fn a_target_has_one_secret_or_several() {
+        let keys = |secret: &str| {
+            let text =
+                format!("[[target]]\nname = \"erp\"\nkind = \"webhook\"\nurl = \"http://erp/\"\nsecret = {secret}");
+            Config::parse(&text, &BTreeMap::new()).expect("right").target[0].secret.keys().expect("right")
+        };
+        assert_eq!(keys("\"whsec_AAEC\""), [vec![0, 1, 2]]);
+        assert_eq!(keys("[\"whsec_AAEC\", \"plain\"]"), [vec![0, 1, 2], b"plain".to_vec()]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::protocol::{Identity, Input, Match};
+use crate::protocol::{Ambiguous, Identity, Input, Match, hid_pos};
 
 /// Where the kernel describes its devices and where their nodes are.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl Default for Roots {
 pub struct Plugged {
     /// Its node, such as `/dev/ttyACM0`; it may change with every plugging.
     pub node: PathBuf,
-    /// A link to the node that stays: under `by-id` if there is one, else under `by-path`.
+    /// A link to the node that stays: under `by-id` where a serial number makes it certain, else under `by-path`.
     pub link: Option<PathBuf>,
     /// What it says of itself.
     pub identity: Identity,
@@ -60,8 +60,14 @@ pub enum NotFound {
     #[error("it is not plugged in")]
     Absent,
     /// Several are.
-    #[error("{} fit, and none of them is read: add serial, by-id or interface to the match", .0.join(" and "))]
+    #[error("{} fit, and none of them is read: add serial or interface to the match, or name the socket by its by-path link", .0.join(" and "))]
     Several(Vec<String>),
+    /// Several definitions know it equally well.
+    #[error("{0}")]
+    Ambiguous(Ambiguous),
+    /// Another configured scanner means the same device.
+    #[error("device \"{0}\" means the same scanner: say more in one of the two")]
+    Contested(String),
 }
 
 /// Every serial port over USB, keyboard and HID POS scanner, by node.
@@ -69,7 +75,7 @@ pub enum NotFound {
 pub fn plugged(roots: &Roots) -> Vec<Plugged> {
     let links = links(&roots.dev);
     let mut found: Vec<Plugged> = Vec::new();
-    for (class, look) in [("tty", serial as Look), ("input", keyboard as Look), ("hidraw", hid_pos as Look)] {
+    for (class, look) in [("tty", serial as Look), ("input", keyboard as Look), ("hidraw", scanner_reports as Look)] {
         let folder = roots.sys.join("class").join(class);
         for name in names(&folder) {
             let Ok(place) = fs::canonicalize(folder.join(&name)) else { continue };
@@ -91,29 +97,6 @@ pub fn plugged(roots: &Roots) -> Vec<Plugged> {
     }
     found.sort_by(|one, other| one.node.cmp(&other.node));
     found
-}
-
-/// The one device that is meant.
-///
-/// # Errors
-/// None is plugged in, or several fit.
-pub fn find(roots: &Roots, selector: &Selector, input: Input) -> Result<Plugged, NotFound> {
-    let all = plugged(roots).into_iter().filter(|device| device.identity.input == input);
-    let mut fitting: Vec<Plugged> = match selector {
-        Selector::Path(path) => {
-            let node = fs::canonicalize(path).map_err(|_| NotFound::Absent)?;
-            all.filter(|device| device.node == node).collect()
-        }
-        Selector::Like(like) => all.filter(|device| like.fits(&device.identity).is_some()).collect(),
-    };
-    match (fitting.pop(), fitting.is_empty()) {
-        (None, _) => Err(NotFound::Absent),
-        (Some(only), true) => Ok(only),
-        (Some(last), false) => {
-            fitting.push(last);
-            Err(NotFound::Several(fitting.iter().map(|device| device.node.display().to_string()).collect()))
-        }
-    }
 }
 
 type Look = fn(&str, &Path) -> Option<(Identity, Vec<u8>)>;
@@ -199,13 +182,10 @@ fn has_bit(words: &str, bit: usize) -> bool {
     word.is_some_and(|word| word >> (bit % 64) & 1 == 1)
 }
 
-/// How the report descriptor of a bar code scanner begins: the usage page of bar code scanners (HID POS 1.02).
-const SCANNER_PAGE: [u8; 2] = [0x05, 0x8C];
-
-fn hid_pos(_name: &str, place: &Path) -> Option<(Identity, Vec<u8>)> {
+fn scanner_reports(_name: &str, place: &Path) -> Option<(Identity, Vec<u8>)> {
     let device = place.join("device");
     let descriptor = fs::read(device.join("report_descriptor")).ok()?;
-    if !descriptor.windows(2).any(|page| page == SCANNER_PAGE) {
+    if !hid_pos::parse(&descriptor).is_ok_and(|fields| fields.scanner) {
         return None;
     }
     let uevent = attribute(&device, "uevent")?;
@@ -307,11 +287,5 @@ mod tests {
         );
         assert_eq!(found[2].identity.by_id, "usb-FTDI_USB_Serial_SCN001-if00-port0");
         assert!(found[1].link.as_ref().is_some_and(|link| link.ends_with("by-path/pci-usb-0:2:1.0-event-kbd")));
-
-        let by_link = Selector::Path(roots.dev.join("serial/by-id/usb-FTDI_USB_Serial_SCN001-if00-port0"));
-        assert_eq!(find(&roots, &by_link, Input::Serial).expect("found").node, roots.dev.join("ttyUSB0"));
-        assert_eq!(find(&roots, &by_link, Input::Keyboard), Err(NotFound::Absent));
-        let absent = Selector::Path(roots.dev.join("ttyUSB9"));
-        assert_eq!(find(&roots, &absent, Input::Serial), Err(NotFound::Absent));
     }
 }

@@ -15,6 +15,7 @@ const REPORT_MAX: usize = 4 * 1024;
 /// An open HID POS scanner.
 pub(super) struct HidPos {
     file: Arc<File>,
+    may_write: bool,
     since: Instant,
 }
 
@@ -22,19 +23,24 @@ impl HidPos {
     /// Opens a node; one that may only be read is taken too, its scanner then can't be made to beep.
     pub(super) fn open(node: &Path) -> io::Result<HidPos> {
         let both = File::options().read(true).write(true).open(node);
+        let may_write = both.is_ok();
         let file = both.or_else(|_| File::open(node))?;
-        Ok(HidPos { file: Arc::new(file), since: Instant::now() })
+        Ok(HidPos { file: Arc::new(file), may_write, since: Instant::now() })
     }
 
-    /// What writes to it.
-    pub(super) fn writer(&self) -> Arc<File> {
-        self.file.clone()
+    /// What writes to it, if it may be written.
+    pub(super) fn writer(&self) -> Option<Arc<File>> {
+        self.may_write.then(|| self.file.clone())
     }
 }
 
 /// Writes an output report; it may block while the scanner does not answer, so it is called where that harms nobody.
 pub(super) fn write_report(file: &File, report: &[u8]) -> io::Result<()> {
-    (&*file).write_all(report)
+    match (&*file).write(report)? {
+        written if written == report.len() => Ok(()),
+        // what is left must not go out as a report of its own
+        _ => Err(io::ErrorKind::WriteZero.into()),
+    }
 }
 
 impl AsFd for HidPos {

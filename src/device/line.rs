@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::claims::Claim;
+use super::plugs::Claim;
 use super::port::{Opened, Port};
 use super::reader::Chunk;
 use super::{Scanner, TraceWriter};
-use crate::protocol::{Framer, Item};
+use crate::protocol::{Framer, Input, Item};
 
 /// How long a write to a scanner may take before the connection is given up.
 const WRITE: Duration = Duration::from_secs(2);
@@ -17,22 +17,48 @@ pub(super) struct Line {
     framer: Framer,
     _claim: Option<Claim>,
     trace: Option<TraceWriter>,
+    /// Whether it is a keyboard.
+    types: bool,
+    /// Whether the device takes no beeps any more.
+    mute: bool,
     /// When the last chunk came, by the device's own clock.
     at: Duration,
     last: Option<(Vec<u8>, Duration)>,
 }
 
 impl Line {
-    pub(super) fn new(opened: Opened, scanner: &Scanner) -> Self {
+    pub(super) fn new(opened: Opened, scanner: &Scanner, kept: Option<TraceWriter>) -> Self {
         let Opened { port, framer, descriptor, claim } = opened;
-        let trace = scanner.trace.as_ref().and_then(|path| match TraceWriter::create(path, scanner, &descriptor) {
-            Ok(trace) => Some(trace),
-            Err(error) => {
-                tracing::error!(device = %scanner.id, %error, "The trace can't be written.");
-                None
-            }
-        });
-        Line { port, framer, _claim: claim, trace, at: Duration::ZERO, last: None }
+        let begin = || {
+            let path = scanner.trace.as_ref()?;
+            TraceWriter::create(path, scanner, &descriptor)
+                .inspect_err(|error| tracing::error!(device = %scanner.id, %error, "The trace can't be written."))
+                .ok()
+        };
+        let types = scanner.spoken.definition.input() == Input::Keyboard;
+        let trace = kept.or_else(begin);
+        Line { port, framer, _claim: claim, trace, types, mute: false, at: Duration::ZERO, last: None }
+    }
+
+    /// Ends it; the trace goes on with the next connection. What was begun and never ended is answered too.
+    pub(super) fn end(self) -> (Option<TraceWriter>, Option<Item>) {
+        let cut = self.framer.is_begun().then(|| Item::Broken("the scanner went away amid a code", Vec::new()));
+        (self.trace, cut)
+    }
+
+    /// Waits until nobody types: a keyboard may have been grabbed amid a code, whose rest must not pass for one. Answers
+    /// what was passed over, if anything was.
+    pub(super) async fn settle(&mut self) -> Result<Option<Item>, String> {
+        if !self.types {
+            return Ok(None);
+        }
+        let gap = Duration::from_millis(self.framer.gap_ms());
+        let mut passed_over = None;
+        while let Ok(read) = tokio::time::timeout(gap, self.port.read()).await {
+            read.map_err(|error| error.to_string())?;
+            passed_over = Some(Item::Broken("keys came while the scanner was opened", Vec::new()));
+        }
+        Ok(passed_over)
     }
 
     pub(super) async fn read(&mut self) -> Result<Vec<Item>, String> {
@@ -58,14 +84,15 @@ impl Line {
         self.send(bytes).await
     }
 
-    /// Writes a beep, with a pause between its bytes where it needs one.
+    /// Writes a beep, with a pause between its bytes where it needs one. A device that takes none is read all the same.
     pub(super) async fn beep(&mut self, bytes: &[u8], pace: Duration) -> Result<(), String> {
-        if pace.is_zero() {
-            return self.write(bytes).await;
+        if self.mute {
+            return Ok(());
         }
         self.keep(bytes);
-        for byte in bytes {
-            self.send(&[*byte]).await?;
+        let pieces = if pace.is_zero() { bytes.len().max(1) } else { 1 };
+        for piece in bytes.chunks(pieces) {
+            self.send(piece).await.inspect_err(|_| self.mute = true)?;
             tokio::time::sleep(pace).await;
         }
         Ok(())

@@ -3,11 +3,11 @@
 //! Each scanner has a task of its own, with bounded buffers, so that one that floods or sends rubbish harms nobody
 //! else. What a scan means is not decided here: frames go to a [`Sink`].
 
-mod claims;
 mod discovery;
 mod hid_pos;
 mod keyboard;
 mod line;
+mod plugs;
 mod port;
 mod probe;
 mod reader;
@@ -25,10 +25,10 @@ use serde::Serialize;
 
 use crate::domain::ids::{DeviceId, StationId};
 use crate::domain::scan::Retyped;
-use crate::protocol::{Ambiguous, Definition, Flow, Identity, Layout, Parity, SerialSettings};
+use crate::protocol::{Ambiguous, Definition, Flow, Identity, Input, Layout, Parity, SerialSettings};
 
-pub use self::claims::Claims;
-pub use self::discovery::{NotFound, Plugged, Roots, Selector, find, plugged};
+pub use self::discovery::{NotFound, Plugged, Roots, Selector, plugged};
+pub use self::plugs::Plugs;
 pub use self::probe::{Heard, probe};
 pub use self::supervisor::supervise;
 pub use self::trace::{Trace, TraceError, TraceLine, TraceWriter};
@@ -70,6 +70,19 @@ impl LineChange {
     }
 }
 
+impl Connection {
+    /// Which USB device it is, if it may be one.
+    #[must_use]
+    pub fn usb(&self) -> Option<(Input, &Selector)> {
+        match self {
+            Connection::Serial(selector, _) => Some((Input::Serial, selector)),
+            Connection::Keyboard(selector) => Some((Input::Keyboard, selector)),
+            Connection::HidPos(selector) => Some((Input::HidPos, selector)),
+            Connection::TcpClient(_) | Connection::TcpListener(_) => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Connection {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -91,12 +104,14 @@ pub struct Scanner {
     pub station: StationId,
     /// Where it is.
     pub connection: Connection,
-    /// How it talks.
+    /// How it talks, as far as it is known.
     pub spoken: Spoken,
+    /// How it talks as configured, or as any of its kind.
+    pub configured: Spoken,
     /// Who knows how a USB device talks when it is plugged in, where the configuration does not say it.
     pub definitions: Option<Arc<dyn Definitions>>,
-    /// The nodes that are read already.
-    pub claims: Claims,
+    /// What is plugged in, and which nodes are read.
+    pub plugs: Plugs,
     /// Identical frames within this time are one trigger pull, if not as the definition says.
     pub bounce: Option<Duration>,
     /// Where everything that it sends and gets is recorded.

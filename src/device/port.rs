@@ -12,13 +12,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_serial::{SerialPort, SerialPortBuilderExt};
 
-use super::claims::Claim;
-use super::discovery::{self, Roots, Selector};
+use super::discovery::{NotFound, Plugged, Selector};
 use super::hid_pos::{HidPos, write_report};
 use super::keyboard::Keyboard;
+use super::plugs::Claim;
 use super::reader::{self, Chunk};
-use super::{Connection, Scanner};
-use crate::protocol::{Flow, Framer, Input, Parity, SerialSettings};
+use super::{Connection, LineChange, Scanner};
+use crate::protocol::{Flow, Framer, Input, Keystroke, Parity, SerialSettings};
 
 /// Something that can be read and written.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -50,33 +50,34 @@ pub(super) struct Opened {
 
 /// Opens a scanner's connection, and makes what reads it; a listener is kept by the caller between two calls.
 pub(super) async fn open(scanner: &mut Scanner, listener: &mut Option<TcpListener>) -> io::Result<Opened> {
-    let connection = scanner.connection.clone();
-    let opened = match &connection {
-        Connection::Serial(selector, change) => {
-            let node = match (selector, known(scanner, selector, Input::Serial)) {
-                // not every serial port is a USB device
-                (Selector::Path(path), Err(error)) if error.kind() == io::ErrorKind::NotFound => path.clone(),
-                (_, found) => found?.node,
-            };
-            let claim = scanner.claims.take(&node, &scanner.id)?;
-            let settings = change.of(scanner.spoken.definition.serial);
-            Half { claim: Some(claim), ..Half::new(open_serial(&node, settings)?) }
-        }
+    match scanner.connection.clone() {
+        Connection::Serial(selector, change) => open_serial_scanner(scanner, &selector, change).await,
         Connection::Keyboard(selector) => {
-            let found = known(scanner, selector, Input::Keyboard)?;
-            let claim = scanner.claims.take(&found.node, &scanner.id)?;
-            let pieces = reader::listen(scanner.id.as_str(), Keyboard::open(&found.node)?)?;
-            Half { claim: Some(claim), ..Half::new(Port::Pieces { pieces, reports: None }) }
+            let (found, claim) = claimed(scanner, &selector, Input::Keyboard).await?;
+            let framer = framer(scanner, &[])?;
+            let node = found.node.clone();
+            let device = blocking(move || Keyboard::open(&node)).await?;
+            still_there(scanner, &found).await?;
+            let pieces = reader::listen(scanner.id.as_str(), device, Keystroke::Lost.to_bytes().to_vec())?;
+            let port = Port::Pieces { pieces, reports: None };
+            Ok(Opened { port, framer, descriptor: Vec::new(), claim: Some(claim) })
         }
         Connection::HidPos(selector) => {
-            let found = known(scanner, selector, Input::HidPos)?;
-            let claim = scanner.claims.take(&found.node, &scanner.id)?;
-            let device = HidPos::open(&found.node)?;
-            let reports = Some(device.writer());
-            let port = Port::Pieces { pieces: reader::listen(scanner.id.as_str(), device)?, reports };
-            Half { port, descriptor: found.descriptor, claim: Some(claim) }
+            let (found, claim) = claimed(scanner, &selector, Input::HidPos).await?;
+            let framer = framer(scanner, &found.descriptor)?;
+            let node = found.node.clone();
+            let device = blocking(move || HidPos::open(&node)).await?;
+            still_there(scanner, &found).await?;
+            let reports = device.writer();
+            // a report of no bytes breaks what it stands in
+            let pieces = reader::listen(scanner.id.as_str(), device, Vec::new())?;
+            let port = Port::Pieces { pieces, reports };
+            Ok(Opened { port, framer, descriptor: found.descriptor, claim: Some(claim) })
         }
-        Connection::TcpClient(address) => Half::new(connect(address).await?),
+        Connection::TcpClient(address) => {
+            let port = connect(&address).await?;
+            Ok(Opened { port, framer: framer(scanner, &[])?, descriptor: Vec::new(), claim: None })
+        }
         Connection::TcpListener(address) => {
             let bound = match listener.take() {
                 Some(bound) => bound,
@@ -84,41 +85,73 @@ pub(super) async fn open(scanner: &mut Scanner, listener: &mut Option<TcpListene
             };
             let accepted = bound.accept().await;
             *listener = Some(bound);
-            Half::new(stream(accepted?.0)?)
+            let port = stream(accepted?.0)?;
+            Ok(Opened { port, framer: framer(scanner, &[])?, descriptor: Vec::new(), claim: None })
         }
-    };
-    let Half { port, descriptor, claim } = opened;
-    let spoken = &scanner.spoken;
-    let framer = Framer::of_device(spoken.definition.clone(), spoken.layouts.first().cloned(), &descriptor);
-    let framer = framer.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
-    Ok(Opened { port, framer, descriptor, claim })
-}
-
-/// A port with what its framer needs.
-struct Half {
-    port: Port,
-    descriptor: Vec<u8>,
-    claim: Option<Claim>,
-}
-
-impl Half {
-    fn new(port: Port) -> Half {
-        Half { port, descriptor: Vec::new(), claim: None }
     }
+}
+
+async fn open_serial_scanner(scanner: &mut Scanner, selector: &Selector, change: LineChange) -> io::Result<Opened> {
+    let found = match known(scanner, selector, Input::Serial).await {
+        Ok(found) => Some(found),
+        // not every serial port is a USB device
+        Err(NotFound::Absent) if matches!(selector, Selector::Path(_)) => {
+            scanner.spoken = scanner.configured.clone();
+            None
+        }
+        Err(error) => return Err(not_found(&error)),
+    };
+    let node = match (&found, selector) {
+        (Some(found), _) => found.node.clone(),
+        (None, Selector::Path(path)) => path.clone(),
+        (None, Selector::Like(_)) => return Err(not_found(&NotFound::Absent)),
+    };
+    let claim = scanner.plugs.take(&node, &scanner.id)?;
+    let settings = change.of(scanner.spoken.definition.serial);
+    let port = blocking(move || open_serial(&node, settings)).await?;
+    if let Some(found) = &found {
+        still_there(scanner, found).await?;
+    }
+    Ok(Opened { port, framer: framer(scanner, &[])?, descriptor: Vec::new(), claim: Some(claim) })
+}
+
+/// Runs what may block for as long as a device takes to answer.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+fn not_found(error: &NotFound) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, error.to_string())
+}
+
+fn framer(scanner: &Scanner, descriptor: &[u8]) -> io::Result<Framer> {
+    let spoken = &scanner.spoken;
+    let framer = Framer::of_device(spoken.definition.clone(), spoken.layouts.first().cloned(), descriptor);
+    framer.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))
 }
 
 /// Finds a USB device, and how it talks where that is not configured.
-fn known(scanner: &mut Scanner, selector: &Selector, input: Input) -> io::Result<discovery::Plugged> {
-    let found = discovery::find(&Roots::default(), selector, input)
-        .map_err(|error| io::Error::new(io::ErrorKind::NotFound, error.to_string()))?;
+async fn known(scanner: &mut Scanner, selector: &Selector, input: Input) -> Result<Plugged, NotFound> {
+    let found = scanner.plugs.find(&scanner.id, selector, input).await?;
     if let Some(definitions) = &scanner.definitions {
-        let spoken = definitions.of(&found.identity);
-        let spoken = spoken.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))?;
-        if let Some(spoken) = spoken {
-            scanner.spoken = spoken;
-        }
+        let spoken = definitions.of(&found.identity).map_err(NotFound::Ambiguous)?;
+        scanner.spoken = spoken.unwrap_or_else(|| scanner.configured.clone());
     }
     Ok(found)
+}
+
+async fn claimed(scanner: &mut Scanner, selector: &Selector, input: Input) -> io::Result<(Plugged, Claim)> {
+    let found = known(scanner, selector, input).await.map_err(|error| not_found(&error))?;
+    let claim = scanner.plugs.take(&found.node, &scanner.id)?;
+    Ok((found, claim))
+}
+
+/// Refuses a node that was given to another device between the look and the opening, as when a hub resets.
+async fn still_there(scanner: &Scanner, found: &Plugged) -> io::Result<()> {
+    match scanner.plugs.is_still(found).await {
+        true => Ok(()),
+        false => Err(io::Error::new(io::ErrorKind::NotFound, "it was plugged elsewhere while it was opened")),
+    }
 }
 
 async fn connect(address: &str) -> io::Result<Port> {

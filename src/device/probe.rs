@@ -20,13 +20,15 @@ pub enum Heard {
 /// After this time without a piece a code is over, whatever the device.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Opens a scanner and tells what it sends, until it is gone.
+/// Opens a scanner and tells what it sends, until it is gone or nobody wants to hear more (`tell` answers false).
 ///
 /// # Errors
 /// It can't be opened, or is gone.
-pub async fn probe(mut scanner: Scanner, mut tell: impl FnMut(Heard)) -> io::Result<()> {
+pub async fn probe(mut scanner: Scanner, mut tell: impl FnMut(Heard) -> bool) -> io::Result<()> {
     let Opened { mut port, descriptor, claim: _claim, .. } = open(&mut scanner, &mut None).await?;
-    tell(Heard::Opened(descriptor));
+    if !tell(Heard::Opened(descriptor)) {
+        return Ok(());
+    }
     let mut is_open = false;
     loop {
         let piece = match is_open {
@@ -34,13 +36,17 @@ pub async fn probe(mut scanner: Scanner, mut tell: impl FnMut(Heard)) -> io::Res
                 Ok(piece) => piece?,
                 Err(_) => {
                     is_open = false;
-                    tell(Heard::Pause);
+                    if !tell(Heard::Pause) {
+                        return Ok(());
+                    }
                     continue;
                 }
             },
             false => port.read().await?,
         };
         is_open = true;
-        tell(Heard::Piece(piece.bytes, piece.at));
+        if !tell(Heard::Piece(piece.bytes, piece.at)) {
+            return Ok(());
+        }
     }
 }

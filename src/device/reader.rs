@@ -7,9 +7,9 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::mpsc;
 
-/// Pieces that may wait. A code is some forty keystrokes; beyond a few codes the kernel's own buffer holds the rest, and
-/// says so when it overflows.
-const WAITING_MAX: usize = 256;
+/// Pieces that may wait: the keystrokes of some fifty codes. A thread never waits for its listener, as the kernel's own
+/// buffer for reports overflows without a word.
+const WAITING_MAX: usize = 4 * 1024;
 
 /// How often a thread looks whether anybody still listens.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
@@ -29,9 +29,15 @@ pub(super) trait Chunks: AsFd + Send + 'static {
     fn take(&mut self) -> io::Result<Vec<Chunk>>;
 }
 
-/// Reads a device until it is gone or nobody listens any more; the error comes last.
-pub(super) fn listen(name: &str, mut device: impl Chunks) -> io::Result<mpsc::Receiver<io::Result<Chunk>>> {
+/// Reads a device until it is gone or nobody listens any more; the error comes last. Where pieces had to be thrown away,
+/// `lost` stands in their place.
+pub(super) fn listen(
+    name: &str,
+    mut device: impl Chunks,
+    lost: Vec<u8>,
+) -> io::Result<mpsc::Receiver<io::Result<Chunk>>> {
     let (found, listener) = mpsc::channel(WAITING_MAX);
+    let mut has_lost = false;
     let work = move || {
         loop {
             match ready(&device) {
@@ -43,7 +49,14 @@ pub(super) fn listen(name: &str, mut device: impl Chunks) -> io::Result<mpsc::Re
             match device.take() {
                 Ok(chunks) => {
                     for chunk in chunks {
-                        if found.blocking_send(Ok(chunk)).is_err() {
+                        // the mark needs a place too
+                        if found.capacity() < 2 {
+                            has_lost = true;
+                            continue;
+                        }
+                        let mark = Chunk { bytes: lost.clone(), at: chunk.at };
+                        let marked = !std::mem::take(&mut has_lost) || found.try_send(Ok(mark)).is_ok();
+                        if !marked || found.try_send(Ok(chunk)).is_err() {
                             return;
                         }
                     }

@@ -7,38 +7,37 @@ use tokio::sync::mpsc;
 
 use super::line::Line;
 use super::port::open;
-use super::{DeviceFrame, DeviceState, Scanner, Signal, Sink};
+use super::{DeviceFrame, DeviceState, Scanner, Signal, Sink, TraceWriter};
 use crate::domain::scan::Retyped;
 use crate::protocol::{Item, retypings};
 
 /// Frames that may wait for their verdicts; a scanner that sends faster waits itself.
 const WAITING_MAX: usize = 64;
 
-/// Pauses between two tries to connect: soon at first, as replugging takes a second, then every two seconds, so that
-/// reading is possible again within three.
+/// Pauses between two tries to connect. A USB device is looked for several times a second, as reading is to be possible
+/// again soon after it was plugged in, and one look serves all scanners; a host on the network is left in peace.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(300);
+const LONGEST_PAUSE_NETWORK: Duration = Duration::from_secs(2);
 
 /// Serves a scanner for as long as the program runs.
 pub async fn supervise<S: Sink>(scanner: Scanner, sink: S) {
-    let mut life = Life { sink, state: DeviceState::default(), scanner };
+    let mut life = Life { sink, state: DeviceState::default(), scanner, trace: None };
     let mut pause = FIRST_PAUSE;
+    let longest = if life.scanner.connection.usb().is_some() { LONGEST_PAUSE } else { LONGEST_PAUSE_NETWORK };
     let mut listener: Option<TcpListener> = None;
     life.tell();
     loop {
         match open(&mut life.scanner, &mut listener).await {
             Ok(opened) => {
                 pause = FIRST_PAUSE;
-                life.state.connected = true;
-                life.state.last_error = None;
-                life.tell();
-                let ended = life.serve(Line::new(opened, &life.scanner)).await;
-                life.lost(ended);
+                let line = Line::new(opened, &life.scanner, life.trace.take());
+                life.serve(line).await;
             }
             Err(error) => life.lost(error.to_string()),
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = (pause * 2).min(longest);
     }
 }
 
@@ -46,6 +45,7 @@ struct Life<S> {
     scanner: Scanner,
     sink: S,
     state: DeviceState,
+    trace: Option<TraceWriter>,
 }
 
 impl<S: Sink> Life<S> {
@@ -63,12 +63,23 @@ impl<S: Sink> Life<S> {
         }
     }
 
-    /// Reads until the connection ends; answers why it did.
-    async fn serve(&mut self, mut line: Line) -> String {
+    /// Reads until the connection ends.
+    async fn serve(&mut self, mut line: Line) {
+        let passed_over = match line.settle().await {
+            Ok(passed_over) => passed_over,
+            Err(error) => {
+                self.trace = line.end().0;
+                return self.lost(error);
+            }
+        };
+        self.state.connected = true;
+        self.state.last_error = None;
+        self.tell();
         let (frames, waiting) = mpsc::channel(WAITING_MAX);
         let (signals, mut to_send) = mpsc::channel::<Vec<u8>>(WAITING_MAX);
         let judge = tokio::spawn(judge(self.scanner.clone(), self.sink.clone(), waiting, signals));
         let pace = Duration::from_millis(self.scanner.spoken.definition.feedback.pace_ms.into());
+        self.record_broken(passed_over, &frames).await;
         let ended = loop {
             tokio::select! {
                 read = line.read() => match read {
@@ -80,17 +91,32 @@ impl<S: Sink> Life<S> {
                     Err(error) => break error,
                 },
                 Some(bytes) = to_send.recv() => if let Err(error) = line.beep(&bytes, pace).await {
-                    break error;
+                    tracing::warn!(device = %self.scanner.id, %error, "The scanner takes no beeps; it is read without.");
+                    self.state.last_error = Some(error);
+                    self.tell();
                 },
             }
         };
-        // what was read before still gets its verdict; its beep has nowhere to go
-        drop(frames);
+        // it is gone at once for everybody; what was read before still gets its verdict, whose beep has nowhere to go
+        let (trace, cut) = line.end();
+        self.trace = trace;
         drop(to_send);
+        self.lost(ended);
+        self.record_broken(cut, &frames).await;
+        drop(frames);
         if let Err(error) = judge.await {
             tracing::error!(device = %self.scanner.id, %error, "A verdict was not brought to its end.");
         }
-        ended
+    }
+
+    /// Passes on what is no code, at the beginning or the end of a connection.
+    async fn record_broken(&mut self, item: Option<Item>, frames: &mpsc::Sender<DeviceFrame>) {
+        let Some(Item::Broken(why, data)) = item else { return };
+        self.state.broken += 1;
+        let frame = DeviceFrame { data, broken: Some(why), bounced: false, retyped: Vec::new() };
+        if frames.send(frame).await.is_err() {
+            tracing::error!(device = %self.scanner.id, "Half a code was not recorded.");
+        }
     }
 
     /// What a keyboard's code says in other layouts.

@@ -104,10 +104,14 @@ impl Trace {
     }
 }
 
+/// Bytes of a trace: a day of scans; one that was forgotten must not fill the disk that the ledger needs.
+const TRACE_MAX: u64 = 64 * 1024 * 1024;
+
 /// Writes a trace.
 pub struct TraceWriter {
     file: File,
     since: Instant,
+    written: u64,
 }
 
 impl TraceWriter {
@@ -116,7 +120,7 @@ impl TraceWriter {
     /// # Errors
     /// The file can't be written.
     pub fn create(path: &Path, scanner: &Scanner, descriptor: &[u8]) -> std::io::Result<TraceWriter> {
-        let mut writer = TraceWriter { file: File::create(path)?, since: Instant::now() };
+        let mut writer = TraceWriter { file: File::create(path)?, since: Instant::now(), written: 0 };
         let head = TraceLine::Head {
             device: scanner.id.to_string(),
             station: scanner.station.to_string(),
@@ -130,6 +134,10 @@ impl TraceWriter {
     fn line(&mut self, line: &TraceLine) -> std::io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
+        self.written += text.len() as u64;
+        if self.written > TRACE_MAX {
+            return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "the trace is full"));
+        }
         self.file.write_all(&text)
     }
 

@@ -1,7 +1,8 @@
 //! Folding: what each fact does to the state. The only code that changes it.
 
 use super::event::{Event, Memory, list_orders};
-use super::ids::{OrderId, ParcelId, StationId, WaybillNo};
+use super::ids::{ManifestId, OrderId, ParcelId, StationId, WaybillNo};
+use super::manifest::{FOREIGN_MAX, Foreign, Loading, ManifestState};
 use super::order::{Order, ShortDecision, Stage};
 use super::progress::Sign;
 use super::station::{Count, Session, UNDO_MAX, Work};
@@ -39,6 +40,7 @@ impl Fold<'_> {
             | Event::OrderPut { .. }
             | Event::ListPut { .. }
             | Event::WaybillPut { .. }
+            | Event::ManifestPut { .. }
             | Event::OperatorPut { .. } => self.put(),
             Event::Counted { .. } | Event::CountUndone { .. } | Event::PutBack { .. } => self.counting(),
             Event::ParcelOpened { .. }
@@ -47,6 +49,7 @@ impl Fold<'_> {
             | Event::WaybillBound { .. }
             | Event::WaybillLoaded { .. }
             | Event::WaybillUnloaded { .. }
+            | Event::ManifestForeign { .. }
             | Event::WaybillVoided { .. } => self.boxes(),
             Event::WorkOpened { .. }
             | Event::WorkTakenOver { .. }
@@ -54,6 +57,7 @@ impl Fold<'_> {
             | Event::WorkClosed { .. }
             | Event::SignedIn { .. }
             | Event::SignedOut { .. }
+            | Event::PinAccepted { .. }
             | Event::PinRefused { .. }
             | Event::Remembered { .. } => self.station(),
             _ => self.order(),
@@ -81,6 +85,7 @@ impl Fold<'_> {
             }
             Event::ListPut { list } => return self.put_list(list),
             Event::WaybillPut { waybill } => return self.put_waybill(waybill),
+            Event::ManifestPut { manifest } => self.state.put_manifest((**manifest).clone()),
             Event::OperatorPut { operator } => self.state.put_operator((**operator).clone()),
             _ => {}
         }
@@ -265,8 +270,15 @@ impl Fold<'_> {
                 self.forget_unbound(parcel);
             }
             Event::WaybillBound { parcel, waybill, .. } => self.bind(parcel, waybill)?,
-            Event::WaybillLoaded { waybill, parcels } => self.load(waybill, parcels, true)?,
-            Event::WaybillUnloaded { waybill, parcels } => self.load(waybill, parcels, false)?,
+            Event::WaybillLoaded { waybill, parcels, loading } => {
+                self.load(waybill, parcels, true)?;
+                self.hand_over(waybill, loading.as_ref())?;
+            }
+            Event::WaybillUnloaded { waybill, parcels, .. } => {
+                self.load(waybill, parcels, false)?;
+                self.hand_over(waybill, None)?;
+            }
+            Event::ManifestForeign { manifest, foreign } => self.foreign(manifest, foreign)?,
             Event::WaybillVoided { waybill, reason } => self.void(waybill, reason)?,
             _ => {}
         }
@@ -293,6 +305,33 @@ impl Fold<'_> {
         self.state.waybill_mut(waybill).ok_or(lost)?.loaded = loaded;
         let state = if loaded { ParcelState::Loaded } else { ParcelState::Sealed };
         parcels.iter().try_for_each(|parcel| self.set_parcel(parcel, state))
+    }
+
+    /// Says on which manifest a waybill is; what was refused there before is foreign no more.
+    fn hand_over(&mut self, waybill: &WaybillNo, loading: Option<&Loading>) -> Done {
+        let lost = self.lost("waybill", waybill);
+        self.state.waybill_mut(waybill).ok_or(lost)?.loading = loading.cloned();
+        let Some(loading) = loading else { return Ok(()) };
+        let lost = self.lost("manifest", &loading.manifest);
+        let manifest = self.state.view().manifest(loading.manifest.as_str()).ok_or(lost)?;
+        if manifest.foreign.iter().any(|foreign| foreign.waybill.as_ref() == Some(waybill))
+            && let Some(manifest) = self.state.manifest_mut(&loading.manifest)
+        {
+            manifest.foreign.retain(|foreign| foreign.waybill.as_ref() != Some(waybill));
+        }
+        Ok(())
+    }
+
+    /// Each foreign waybill or order once, the newest last, the oldest forgotten.
+    fn foreign(&mut self, manifest: &ManifestId, foreign: &Foreign) -> Done {
+        let lost = self.lost("manifest", manifest);
+        let known = &mut self.state.manifest_mut(manifest).ok_or(lost)?.foreign;
+        known.retain(|other| (&other.waybill, &other.order) != (&foreign.waybill, &foreign.order));
+        if known.len() >= FOREIGN_MAX {
+            known.remove(0);
+        }
+        known.push(foreign.clone());
+        Ok(())
     }
 
     fn void(&mut self, waybill: &WaybillNo, reason: &VoidReason) -> Done {
@@ -334,9 +373,16 @@ impl Fold<'_> {
             }
             Event::WorkClosed { station, work } => {
                 self.set_work(work, None)?;
-                if let Work::List(list) = work {
-                    let lost = self.lost("pick list", list);
-                    self.state.list_mut(list).ok_or(lost)?.state = ListState::Done;
+                match work {
+                    Work::List(list) => {
+                        let lost = self.lost("pick list", list);
+                        self.state.list_mut(list).ok_or(lost)?.state = ListState::Done;
+                    }
+                    Work::Manifest(manifest) => {
+                        let lost = self.lost("manifest", manifest);
+                        self.state.manifest_mut(manifest).ok_or(lost)?.state = ManifestState::Closed;
+                    }
+                    _ => {}
                 }
                 self.leave(station, work);
             }
@@ -353,6 +399,11 @@ impl Fold<'_> {
                 let lost = self.lost("pick list", list);
                 self.state.list_mut(list).ok_or(lost)?.state =
                     at.map_or(ListState::Parked, |at| ListState::Open(at.clone()));
+            }
+            Work::Manifest(manifest) => {
+                let lost = self.lost("manifest", manifest);
+                self.state.manifest_mut(manifest).ok_or(lost)?.state =
+                    at.map_or(ManifestState::Parked, |at| ManifestState::Open(at.clone()));
             }
             Work::Order(order) | Work::PutBack(order) => self.order_mut(order)?.open_at = at.cloned(),
             Work::Waybill(waybill) => {
@@ -419,6 +470,10 @@ impl Fold<'_> {
                 if let Some(person) = self.state.operator_mut(operator) {
                     person.station = None;
                 }
+            }
+            Event::PinAccepted { operator, .. } => {
+                let lost = self.lost("operator", operator);
+                self.state.operator_mut(operator).ok_or(lost)?.wrong_pins = WrongPins::default();
             }
             Event::PinRefused { operator, at, .. } => {
                 let lost = self.lost("operator", operator);

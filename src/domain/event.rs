@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
-use super::ids::{OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
+use super::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
+use super::manifest::{Foreign, Loading, Manifest};
 use super::order::{Consignee, Hold, HoldReason, OrderSpec, Short, ShortDecision, Stage};
 use super::product::Product;
 use super::station::{Await, Count, Refusal, TakeOver, Work};
@@ -23,6 +24,8 @@ pub enum Event {
     ListPut { list: Box<PickList> },
     /// Upstream assigned a waybill.
     WaybillPut { waybill: Box<Waybill> },
+    /// Upstream announced a hand-over, or changed one that is not closed.
+    ManifestPut { manifest: Box<Manifest> },
     /// An operator was described.
     OperatorPut { operator: Box<Operator> },
     /// A waybill number no longer holds.
@@ -60,10 +63,22 @@ pub enum Event {
     ParcelReopened { parcel: ParcelId, order: OrderId, station: StationId },
     /// A box travels under a waybill.
     WaybillBound { parcel: ParcelId, order: OrderId, waybill: WaybillNo },
-    /// A waybill's boxes are on the truck.
-    WaybillLoaded { waybill: WaybillNo, parcels: Vec<ParcelId> },
+    /// A waybill's boxes are on the truck, for the manifest that is open.
+    WaybillLoaded {
+        waybill: WaybillNo,
+        parcels: Vec<ParcelId>,
+        #[serde(flatten)]
+        loading: Option<Loading>,
+    },
     /// They are off again.
-    WaybillUnloaded { waybill: WaybillNo, parcels: Vec<ParcelId> },
+    WaybillUnloaded {
+        waybill: WaybillNo,
+        parcels: Vec<ParcelId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        manifest: Option<ManifestId>,
+    },
+    /// Something was refused that is not on the open manifest.
+    ManifestForeign { manifest: ManifestId, foreign: Box<Foreign> },
     /// A packer confirmed a customer's notes.
     NotesConfirmed { order: OrderId },
     /// A refusal was let pass.
@@ -87,6 +102,8 @@ pub enum Event {
     },
     /// An operator signed out, or was for want of scans.
     SignedOut { station: StationId, operator: OperatorId, idle: bool },
+    /// A PIN was right, for an override.
+    PinAccepted { station: StationId, operator: OperatorId },
     /// A PIN was wrong.
     PinRefused { station: StationId, operator: OperatorId, at: Moment },
     /// A station remembers something for its next scan.
@@ -126,6 +143,7 @@ impl Event {
             Event::OrderPut { .. } => "order_put",
             Event::ListPut { .. } => "pick_list_put",
             Event::WaybillPut { .. } => "waybill_put",
+            Event::ManifestPut { .. } => "manifest_put",
             Event::OperatorPut { .. } => "operator_put",
             Event::WaybillVoided { .. } => "waybill_voided",
             Event::OrderHeld { .. } => "order_held",
@@ -146,23 +164,27 @@ impl Event {
             Event::WaybillBound { .. } => "waybill_bound",
             Event::WaybillLoaded { .. } => "waybill_loaded",
             Event::WaybillUnloaded { .. } => "waybill_unloaded",
+            Event::ManifestForeign { .. } => "manifest_foreign",
             Event::NotesConfirmed { .. } => "notes_confirmed",
             Event::Overridden { .. } => "overridden",
+            Event::WorkOpened { work: Work::Manifest(_), .. } => "manifest_opened",
+            Event::WorkClosed { work: Work::Manifest(_), .. } => "manifest_closed",
             Event::WorkOpened { .. } => "work_opened",
             Event::WorkTakenOver { .. } => "work_taken_over",
             Event::WorkParked { .. } => "work_parked",
             Event::WorkClosed { .. } => "work_closed",
             Event::SignedIn { .. } => "signed_in",
             Event::SignedOut { .. } => "signed_out",
+            Event::PinAccepted { .. } => "pin_accepted",
             Event::PinRefused { .. } => "pin_refused",
             Event::Remembered { .. } => "remembered",
         }
     }
 
-    /// Whether the world outside is told; what a station only remembers is not.
+    /// Whether the world outside is told; what a station or a manifest only remembers is not.
     #[must_use]
     pub fn is_public(&self) -> bool {
-        !matches!(self, Event::Remembered { .. })
+        !matches!(self, Event::Remembered { .. } | Event::ManifestForeign { .. })
     }
 
     /// The order that it is about, if it is about one.

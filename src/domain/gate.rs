@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::event::Event;
 use super::ids::{OrderId, WaybillNo};
 use super::order::{Order, OrderLine, ShipPolicy, Stage};
-use super::verdict::{Missing, MissingWhy};
+use super::verdict::{Code, Missing, MissingWhy};
 use super::view::View;
 use super::work::{Parcel, ParcelState, Waybill};
 
@@ -42,6 +42,21 @@ fn missing_line(order: &OrderId, line: &OrderLine) -> Option<Missing> {
     let open = line.demanded().saturating_sub(line.packed());
     let why = if line.is_picked() { MissingWhy::NotPacked } else { MissingWhy::NotPicked };
     entry(open, why)
+}
+
+/// The order that stops a waybill at the dock, and under which code; cancelled comes before held.
+#[must_use]
+pub fn stopped(view: &dyn View, waybill: &Waybill) -> Option<(Code, OrderId)> {
+    let orders = waybill.orders.iter().filter_map(|id| view.order(id.as_str()));
+    let stopped = orders.filter_map(|order| {
+        let code = match (order.cancelled, order.holds.is_empty()) {
+            (true, _) => Code::OrderCancelled,
+            (false, false) => Code::OrderHeld,
+            (false, true) => return None,
+        };
+        Some((code, order.id().clone()))
+    });
+    stopped.min_by_key(|(code, _)| *code)
 }
 
 /// What keeps a waybill from leaving; empty if every order on it may go. An order that may be split asks only for

@@ -88,6 +88,8 @@ ids! {
     CarrierCode
     /// A scanner, by its name in the configuration or the sender's word.
     DeviceId
+    /// A manifest, as upstream numbers it.
+    ManifestId
     /// A person who scans.
     OperatorId
     /// An outbound order, as upstream numbers it.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::event::Event;
 use super::gate;
 use super::ids::OrderId;
+use super::manifest::{ManifestState, tally};
 use super::memory::Memory;
 use super::station::Work;
 use super::view::View;
@@ -21,6 +22,7 @@ pub fn check(state: &Memory) -> Vec<Violation> {
     serials(state, &mut broken);
     boxes(state, &mut broken);
     waybills(state, &mut broken);
+    manifests(state, &mut broken);
     stations(state, &mut broken);
     broken
 }
@@ -57,6 +59,12 @@ pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violati
         });
         if !shippable {
             broken.push(format!("waybill {waybill} was loaded though it could not leave"));
+        }
+    }
+    if let Event::WorkClosed { work: Work::Manifest(manifest), .. } = event {
+        let stopped = before.manifest(manifest.as_str()).map(|manifest| tally(before, &manifest).stopped);
+        for stopped in stopped.unwrap_or_default() {
+            broken.push(format!("manifest {manifest} was closed with {} on it: {:?}", stopped.waybill, stopped.code));
         }
     }
     if let Some(id) = event.order()
@@ -150,6 +158,27 @@ fn waybills(state: &Memory, broken: &mut Vec<Violation>) {
         };
         if waybill.loaded && !waybill.parcels.iter().all(loaded) {
             broken.push(format!("waybill {} is loaded, a parcel of it is not", waybill.number));
+        }
+    }
+}
+
+fn manifests(state: &Memory, broken: &mut Vec<Violation>) {
+    for waybill in state.waybills.values() {
+        let Some(loading) = &waybill.loading else { continue };
+        let carrier = state.manifest(loading.manifest.as_str()).map(|manifest| manifest.carrier.clone());
+        if !waybill.loaded || carrier.as_ref() != Some(&waybill.carrier) {
+            broken.push(format!("waybill {} is said to be on manifest {}", waybill.number, loading.manifest));
+        }
+    }
+    for manifest in state.manifests.values() {
+        let work = Some(Work::Manifest(manifest.id.clone()));
+        let at: Vec<_> = state.stations.values().filter(|station| station.work == work).collect();
+        let said = match &manifest.state {
+            ManifestState::Open(station) => Some(station),
+            _ => None,
+        };
+        if at.len() > 1 || at.first().map(|station| &station.id) != said {
+            broken.push(format!("manifest {} is open at {} stations, its state says {said:?}", manifest.id, at.len()));
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::ids::{OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo};
+use super::ids::{
+    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo,
+};
+use super::manifest::{LISTED_MAX, Manifest};
 use super::order::{HoldReason, Order, Stage};
 use super::product::{Product, barcode_key, part_number_key};
 use super::station::Station;
@@ -23,6 +26,8 @@ pub struct Memory {
     pub parcels: BTreeMap<ParcelId, Arc<Parcel>>,
     /// Waybills.
     pub waybills: BTreeMap<WaybillNo, Arc<Waybill>>,
+    /// Manifests.
+    pub manifests: BTreeMap<ManifestId, Arc<Manifest>>,
     /// Operators.
     pub operators: BTreeMap<OperatorId, Arc<Operator>>,
     /// Stations.
@@ -92,6 +97,21 @@ impl View for Memory {
         self.waybills.get(number).cloned()
     }
 
+    fn manifest(&self, id: &str) -> Option<Arc<Manifest>> {
+        self.manifests.get(id).cloned()
+    }
+
+    fn waybills_on(&self, manifest: &ManifestId) -> Vec<WaybillNo> {
+        let is_on =
+            |waybill: &&Arc<Waybill>| waybill.loading.as_ref().is_some_and(|loading| loading.manifest == *manifest);
+        self.waybills.values().filter(is_on).map(|waybill| waybill.number.clone()).collect()
+    }
+
+    fn waybills_waiting(&self, carrier: &CarrierCode) -> Vec<WaybillNo> {
+        let waits = |waybill: &&Arc<Waybill>| waybill.carrier == *carrier && waybill.waits_for_truck();
+        self.waybills.values().filter(waits).take(LISTED_MAX).map(|waybill| waybill.number.clone()).collect()
+    }
+
     fn operator(&self, id: &str) -> Option<Arc<Operator>> {
         self.operators.get(id).cloned()
     }
@@ -130,6 +150,11 @@ impl View for Memory {
             Numbered::Product => {
                 self.products.values().find(|product| product.number == number).map(|product| product.sku.to_string())
             }
+            Numbered::Manifest => self
+                .manifests
+                .values()
+                .find(|manifest| manifest.number == number)
+                .map(|manifest| manifest.id.to_string()),
         }
     }
 
@@ -139,6 +164,7 @@ impl View for Memory {
             Numbered::PickList => self.lists.values().map(|list| list.number).max(),
             Numbered::Parcel => self.parcels.values().map(|parcel| parcel.number).max(),
             Numbered::Product => self.products.values().map(|product| product.number).max(),
+            Numbered::Manifest => self.manifests.values().map(|manifest| manifest.number).max(),
         };
         highest.unwrap_or(0) + 1
     }
@@ -169,6 +195,10 @@ impl State for Memory {
         self.waybills.insert(waybill.number.clone(), waybill.into());
     }
 
+    fn put_manifest(&mut self, manifest: Manifest) {
+        self.manifests.insert(manifest.id.clone(), manifest.into());
+    }
+
     fn put_operator(&mut self, operator: Operator) {
         self.operators.insert(operator.id.clone(), operator.into());
     }
@@ -187,6 +217,10 @@ impl State for Memory {
 
     fn waybill_mut(&mut self, number: &WaybillNo) -> Option<&mut Waybill> {
         self.waybills.get_mut(number).map(Arc::make_mut)
+    }
+
+    fn manifest_mut(&mut self, id: &ManifestId) -> Option<&mut Manifest> {
+        self.manifests.get_mut(id).map(Arc::make_mut)
     }
 
     fn operator_mut(&mut self, id: &OperatorId) -> Option<&mut Operator> {

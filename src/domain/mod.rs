@@ -2,15 +2,18 @@
 //!
 //! Pure: no clock, no IO, no randomness. [`decide::decide`] judges a scan, [`upstream::intake`] and
 //! [`upstream::order_action`] judge what the systems above say, both answer facts ([`event::Event`]), and [`apply()`]
-//! folds facts into the state. [`invariants`] are what must hold after each of them.
+//! folds facts into the state. [`invariants`] are what must hold after each of them. [`consolidate`] groups packed
+//! parcels into bags.
 
 mod apply;
 pub mod clock;
+pub mod consolidate;
 pub mod decide;
 pub mod event;
 pub mod gate;
 pub mod ids;
 pub mod invariants;
+pub mod manifest;
 pub mod memory;
 pub mod order;
 pub mod product;

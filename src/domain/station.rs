@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
-use super::ids::{OperatorId, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo};
+use super::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo};
 use super::order::Identity;
 use super::verdict::{Code, Verdict};
 
@@ -114,6 +114,8 @@ pub enum Work {
     Waybill(WaybillNo),
     /// An order whose goods go back to the shelf.
     PutBack(OrderId),
+    /// A manifest, at the dock.
+    Manifest(ManifestId),
 }
 
 /// What a station remembers between two scans; it survives a restart.
@@ -205,6 +207,8 @@ pub enum Awaited {
     Unload,
     /// What is put back.
     PutBack,
+    /// A lead's word that a manifest leaves without what is missing.
+    Close,
     /// The badge of somebody who may override.
     OverrideBadge,
     /// Why the refusal may pass.
@@ -212,7 +216,17 @@ pub enum Awaited {
     /// The product of the unreadable label.
     OverrideItem(OperatorId, String),
     /// The PIN of whoever showed a badge; it never comes as a scan.
-    Pin(OperatorId),
+    Pin(OperatorId, PinFor),
+}
+
+/// What a PIN opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PinFor {
+    /// The station.
+    SignIn,
+    /// An override by a lead.
+    Override,
 }
 
 /// A trait of a unit that can be awaited.

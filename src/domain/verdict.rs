@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use jiff::civil::Date;
 
-use super::ids::{OrderId, PickListId, ScanId, Sku, WaybillNo};
+use super::ids::{CarrierCode, OrderId, PickListId, ScanId, Sku, WaybillNo};
 
 /// How a verdict looks, sounds and whether it latches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +105,8 @@ codes! {
     GiftMissing "gift_missing" Stop;
     /// A waybill number that no longer holds.
     WaybillVoid "waybill_void" Stop;
+    /// Not on the open manifest.
+    WrongCarrier "wrong_carrier" Stop;
     /// Its parcels are on the truck.
     WaybillAlreadyLoaded "waybill_already_loaded" Warn;
     /// An order on it is not complete.
@@ -218,6 +220,9 @@ pub struct Facts {
     /// Waybill.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub waybill: Option<WaybillNo>,
+    /// Carrier.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub carrier: Option<CarrierCode>,
     /// The text as scanned.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub text: Option<String>,
@@ -262,6 +267,8 @@ pub enum MissingWhy {
     NotBound,
     /// There is no parcel under this waybill.
     NoParcel,
+    /// Not on the truck.
+    NotLoaded,
 }
 
 /// Why a code came at the wrong moment, or what a word of information is about; a person reads it as a sentence.
@@ -276,6 +283,18 @@ pub enum Why {
     LinesOpen,
     /// Everything on it is done.
     NothingLeft,
+    /// No manifest is open here.
+    NoManifest,
+    /// Another manifest is open here.
+    ManifestOpen,
+    /// The manifest was handed over.
+    ManifestClosed,
+    /// The carrier is right, and the open manifest does not name it.
+    NotOnManifest,
+    /// So many expected on the manifest are not on the truck.
+    StillMissing(u32),
+    /// It is on the truck and may no longer leave.
+    TakeOff,
     /// There is nothing to undo.
     NothingToUndo,
     /// The parcel is on the truck.
@@ -320,6 +339,8 @@ pub enum Why {
     NoPin,
     /// The PIN was wrong.
     PinWrong,
+    /// The question for the PIN has lapsed.
+    PinLate,
     /// Too many wrong PINs: none is taken for some minutes.
     PinLocked,
     /// The operator no longer works here.
@@ -334,6 +355,8 @@ pub enum Why {
     AboutList,
     /// This is a waybill.
     AboutWaybill,
+    /// This is a manifest.
+    AboutManifest,
     /// This is a parcel.
     AboutParcel,
     /// This is a product.

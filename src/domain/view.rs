@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use super::ids::{OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo};
+use super::ids::{
+    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo,
+};
+use super::manifest::Manifest;
 use super::order::Order;
 use super::product::Product;
 use super::station::Station;
@@ -23,6 +26,8 @@ pub enum Numbered {
     Parcel,
     /// Products.
     Product,
+    /// Manifests.
+    Manifest,
 }
 
 /// A scan that was recorded.
@@ -58,6 +63,13 @@ pub trait View {
     fn parcel(&self, id: &str) -> Option<Arc<Parcel>>;
     /// A waybill.
     fn waybill(&self, number: &str) -> Option<Arc<Waybill>>;
+    /// A manifest.
+    fn manifest(&self, id: &str) -> Option<Arc<Manifest>>;
+    /// Waybills that are loaded on a manifest, by number.
+    fn waybills_on(&self, manifest: &ManifestId) -> Vec<WaybillNo>;
+    /// Waybills of a carrier that hold, have parcels and are not on a truck; by number, at most
+    /// [`super::manifest::LISTED_MAX`].
+    fn waybills_waiting(&self, carrier: &CarrierCode) -> Vec<WaybillNo>;
     /// An operator.
     fn operator(&self, id: &str) -> Option<Arc<Operator>>;
     /// An operator by the secret on the badge.
@@ -88,6 +100,8 @@ pub trait State {
     fn put_parcel(&mut self, parcel: Parcel);
     /// Stores a waybill.
     fn put_waybill(&mut self, waybill: Waybill);
+    /// Stores a manifest.
+    fn put_manifest(&mut self, manifest: Manifest);
     /// Stores an operator.
     fn put_operator(&mut self, operator: Operator);
     /// An order, to change in place.
@@ -98,6 +112,8 @@ pub trait State {
     fn parcel_mut(&mut self, id: &ParcelId) -> Option<&mut Parcel>;
     /// A waybill, to change in place.
     fn waybill_mut(&mut self, number: &WaybillNo) -> Option<&mut Waybill>;
+    /// A manifest, to change in place.
+    fn manifest_mut(&mut self, id: &ManifestId) -> Option<&mut Manifest>;
     /// An operator, to change in place.
     fn operator_mut(&mut self, id: &OperatorId) -> Option<&mut Operator>;
     /// What a station remembers, to change in place.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
 use super::ids::{CarrierCode, OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
+use super::manifest::Loading;
 
 /// Where a pick list stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,10 +126,21 @@ pub struct Waybill {
     pub void: Option<VoidReason>,
     /// Whether its parcels are on the truck.
     pub loaded: bool,
+    /// The manifest that they were loaded on, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loading: Option<Loading>,
     /// The parcels bound to it.
     pub parcels: Vec<ParcelId>,
     /// The carrier's or platform's own label, printed unchanged.
     pub label: Option<WaybillLabel>,
+}
+
+impl Waybill {
+    /// Whether it holds, has parcels, and they are not on a truck.
+    #[must_use]
+    pub fn waits_for_truck(&self) -> bool {
+        self.void.is_none() && !self.loaded && !self.parcels.is_empty()
+    }
 }
 
 /// A label from outside (电子面单).

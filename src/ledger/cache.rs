@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::domain::manifest::Manifest;
 use crate::domain::order::Order;
 use crate::domain::product::Product;
 use crate::domain::station::Station;
@@ -37,6 +38,7 @@ documents! {
     PickList, "lists", list => list.id.as_str();
     Parcel, "parcels", parcel => parcel.id.as_str();
     Waybill, "waybills", waybill => waybill.number.as_str();
+    Manifest, "manifests", manifest => manifest.id.as_str();
     Operator, "operators", operator => operator.id.as_str();
     Station, "stations", station => station.id.as_str();
 }
@@ -112,6 +114,7 @@ pub(super) struct Cache {
     pub lists: Shelf<PickList>,
     pub parcels: Shelf<Parcel>,
     pub waybills: Shelf<Waybill>,
+    pub manifests: Shelf<Manifest>,
     pub operators: Shelf<Operator>,
     pub stations: Shelf<Station>,
     pub barcodes: Barcodes,
@@ -124,6 +127,7 @@ impl Cache {
         self.lists.trim();
         self.parcels.trim();
         self.waybills.trim();
+        self.manifests.trim();
         self.operators.trim();
         self.stations.trim();
         if self.barcodes.len() > KEPT_MAX {

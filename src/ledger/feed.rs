@@ -38,6 +38,28 @@ pub(super) fn after(conn: &Connection, cursor: u64, limit: usize) -> Result<Vec<
     query(conn, &sql, (cursor.cast_signed(), limit as i64))
 }
 
+/// Facts after a cursor, until their records have so many bytes; at least one where there is one.
+pub(super) fn within(
+    conn: &Connection,
+    cursor: u64,
+    limit: usize,
+    bytes: usize,
+) -> Result<Vec<FeedEvent>, LedgerError> {
+    let sqlite = || LedgerError::sqlite("can't read the feed");
+    let sql = format!("{COLUMNS} WHERE o.seq > ?1 ORDER BY o.seq LIMIT ?2");
+    let mut statement = conn.prepare_cached(&sql).map_err(sqlite())?;
+    let mut rows = statement.query((cursor.cast_signed(), limit as i64)).map_err(sqlite())?;
+    let (mut events, mut read_so_far) = (Vec::new(), 0);
+    while let Some(row) = rows.next().map_err(sqlite())? {
+        read_so_far += row.get_ref(4).and_then(|body| Ok(body.as_blob()?.len())).map_err(sqlite())?;
+        events.push(read(row)?);
+        if read_so_far >= bytes {
+            break;
+        }
+    }
+    Ok(events)
+}
+
 /// Facts about an order, oldest first.
 pub(super) fn of_order(conn: &Connection, order: &str, limit: usize) -> Result<Vec<FeedEvent>, LedgerError> {
     let sql = format!("{COLUMNS} WHERE o.order_id = ?1 ORDER BY o.seq LIMIT ?2");

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::feed::{self, FeedEvent};
 use super::tables::ReadTransaction;
 use super::{Folder, LedgerError, schema};
+use crate::domain::work::Operator;
 
 /// Readers that are kept open; each page or call takes one for a moment.
 const KEPT_MAX: usize = 4;
@@ -92,6 +93,14 @@ impl Reader {
         self.with(|conn| feed::after(conn, cursor, limit))
     }
 
+    /// Facts after a cursor, oldest first: at most so many, and of not much more than so many bytes.
+    ///
+    /// # Errors
+    /// The feed can't be read.
+    pub fn events_within(&self, cursor: u64, limit: usize, bytes: usize) -> Result<Vec<FeedEvent>, LedgerError> {
+        self.with(|conn| feed::within(conn, cursor, limit, bytes))
+    }
+
     /// An order's story: every fact, refusals too.
     ///
     /// # Errors
@@ -141,6 +150,21 @@ impl Reader {
                 Ok((kind, row.get(1)?))
             });
             rows.and_then(Iterator::collect).map_err(sqlite())
+        })
+    }
+
+    /// The people who scan, by id.
+    ///
+    /// # Errors
+    /// The table can't be read.
+    pub fn operators(&self) -> Result<Vec<Operator>, LedgerError> {
+        self.with(|conn| {
+            let sqlite = || LedgerError::sqlite("can't list the operators");
+            let mut statement = conn.prepare_cached("SELECT doc FROM operators ORDER BY id").map_err(sqlite())?;
+            let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0));
+            let documents: Vec<Vec<u8>> = rows.and_then(Iterator::collect).map_err(sqlite())?;
+            let unreadable = |source| LedgerError::Document { what: "an operator can't be read".into(), source };
+            documents.iter().map(|document| serde_json::from_slice(document).map_err(unreadable)).collect()
         })
     }
 

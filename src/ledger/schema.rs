@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::LedgerError;
 
 /// Every schema since the first; each entry leads from the one before it.
-const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql")];
 
 /// 3.51.3 mended a WAL bug that could corrupt a database with two connections.
 const SQLITE_MIN: i32 = 3_051_003;
@@ -67,6 +67,11 @@ fn check_version(conn: &Connection) -> Result<usize, LedgerError> {
     }
 }
 
+/// Whether the database is as new as this program; one that was only read so far may be older.
+pub(super) fn is_current(conn: &Connection) -> Result<bool, LedgerError> {
+    check_version(conn).map(|found| found == MIGRATIONS.len())
+}
+
 fn migrate(conn: &mut Connection) -> Result<(), LedgerError> {
     let from = check_version(conn)?;
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(from) {
@@ -79,4 +84,32 @@ fn migrate(conn: &mut Connection) -> Result<(), LedgerError> {
         step().map_err(LedgerError::sqlite("can't bring the schema up to date"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waybills_of_the_first_schema_wait_for_their_truck() {
+        let mut conn = Connection::open_in_memory().expect("a database");
+        conn.execute_batch(MIGRATIONS[0]).expect("the first schema");
+        conn.pragma_update(None, "user_version", 1).expect("a version");
+        for (number, rest) in [
+            ("W1", r#""void":null,"loaded":false,"parcels":["B1"]"#),
+            ("W2", r#""void":null,"loaded":true,"parcels":["B2"]"#),
+            ("W3", r#""void":"requested","loaded":false,"parcels":["B3"]"#),
+            ("W4", r#""void":null,"loaded":false,"parcels":[]"#),
+        ] {
+            let doc = format!(r#"{{"number":"{number}","carrier":"ZTO",{rest}}}"#).into_bytes();
+            conn.execute("INSERT INTO waybills (id, doc) VALUES (?1, ?2)", (number, doc)).expect("a waybill");
+        }
+        migrate(&mut conn).expect("the migration");
+        assert!(is_current(&conn).expect("a version"));
+        let mut statement =
+            conn.prepare("SELECT id FROM waybills WHERE waits_for = 'ZTO' ORDER BY id").expect("a query");
+        let waiting: Vec<String> =
+            statement.query_map([], |row| row.get(0)).and_then(Iterator::collect).expect("its rows");
+        assert_eq!(waiting, ["W1"]);
+    }
 }

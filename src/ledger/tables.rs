@@ -8,7 +8,9 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use super::LedgerError;
 use super::cache::{Cache, Document, Shelf};
 use super::record::{Cause, Record};
-use crate::domain::ids::{OrderId, PickListId, ScanId, Sku, StationId};
+use super::transaction::{Found, write_changed};
+use crate::domain::ids::{CarrierCode, ManifestId, OrderId, PickListId, ScanId, Sku, StationId, WaybillNo};
+use crate::domain::manifest::{LISTED_MAX, Manifest};
 use crate::domain::order::Order;
 use crate::domain::product::Product;
 use crate::domain::station::Station;
@@ -21,7 +23,7 @@ pub(super) struct Tables<'c> {
     pub cache: RefCell<Cache>,
     failure: RefCell<Option<LedgerError>>,
     /// Numbers given out in this transaction before their things were written.
-    numbers: [Cell<u32>; 4],
+    numbers: [Cell<u32>; 5],
 }
 
 impl<'c> Tables<'c> {
@@ -97,6 +99,13 @@ impl<'c> Tables<'c> {
         item
     }
 
+    /// Writes what this transaction changed so far: a look-up by a column must see it.
+    fn flush(&self) {
+        if let Err(error) = write_changed(self.conn, &mut self.cache.borrow_mut(), Found::AsBefore) {
+            self.fail(error);
+        }
+    }
+
     fn recorded_at(&self, seq: u64) -> Option<Recorded> {
         let body: Vec<u8> =
             self.one("SELECT body FROM ledger WHERE seq = ?1", [seq.cast_signed()], |row| row.get(0))?;
@@ -136,6 +145,7 @@ fn number_slot(kind: Numbered) -> usize {
         Numbered::PickList => 1,
         Numbered::Parcel => 2,
         Numbered::Product => 3,
+        Numbered::Manifest => 4,
     }
 }
 
@@ -194,6 +204,22 @@ impl View for Tables<'_> {
         self.document(number, |cache| &mut cache.waybills)
     }
 
+    fn manifest(&self, id: &str) -> Option<Arc<Manifest>> {
+        self.document(id, |cache| &mut cache.manifests)
+    }
+
+    fn waybills_on(&self, manifest: &ManifestId) -> Vec<WaybillNo> {
+        self.flush();
+        let sql = "SELECT id FROM waybills WHERE manifest = ?1 ORDER BY id";
+        self.many(sql, [manifest.as_str()], |row| id_of(row, 0, WaybillNo::new))
+    }
+
+    fn waybills_waiting(&self, carrier: &CarrierCode) -> Vec<WaybillNo> {
+        self.flush();
+        let sql = "SELECT id FROM waybills WHERE waits_for = ?1 ORDER BY id LIMIT ?2";
+        self.many(sql, (carrier.as_str(), LISTED_MAX as i64), |row| id_of(row, 0, WaybillNo::new))
+    }
+
     fn operator(&self, id: &str) -> Option<Arc<Operator>> {
         self.document(id, |cache| &mut cache.operators)
     }
@@ -222,6 +248,7 @@ impl View for Tables<'_> {
             Numbered::PickList => "SELECT id FROM lists WHERE number = ?1",
             Numbered::Parcel => "SELECT id FROM parcels WHERE number = ?1",
             Numbered::Product => "SELECT id FROM products WHERE number = ?1",
+            Numbered::Manifest => "SELECT id FROM manifests WHERE number = ?1",
         };
         self.one(sql, [number], |row| row.get(0))
     }
@@ -234,6 +261,7 @@ impl View for Tables<'_> {
                 Numbered::PickList => "SELECT max(number) FROM lists",
                 Numbered::Parcel => "SELECT max(number) FROM parcels",
                 Numbered::Product => "SELECT max(number) FROM products",
+                Numbered::Manifest => "SELECT max(number) FROM manifests",
             };
             slot.set(self.one(sql, [], |row| row.get::<_, Option<u32>>(0)).flatten().unwrap_or(0));
         }

@@ -10,7 +10,8 @@ use super::tables::Tables;
 use crate::domain::apply;
 use crate::domain::clock::Moment;
 use crate::domain::event::Event;
-use crate::domain::ids::{OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo};
+use crate::domain::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo};
+use crate::domain::manifest::Manifest;
 use crate::domain::order::{HoldReason, Order, Stage};
 use crate::domain::product::{Product, barcode_key, part_number_key};
 use crate::domain::station::Station;
@@ -161,7 +162,8 @@ fn public_parts(record: &Record) -> Vec<(i64, &'static str, Option<&OrderId>)> {
     parts
 }
 
-fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) -> Result<(), LedgerError> {
+/// Writes the changed documents to their tables.
+pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) -> Result<(), LedgerError> {
     let mut write = || -> Result<(), WriteFault> {
         for product in cache.products.take_changed() {
             write_product(conn, &product)?;
@@ -180,8 +182,19 @@ fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) -> Result<(
             conn.prepare_cached(sql)?.execute(params![parcel.number, parcel.id.as_str(), json(&*parcel)?])?;
         }
         for waybill in cache.waybills.take_changed() {
-            let sql = "INSERT INTO waybills (id, doc) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET doc = ?2";
-            conn.prepare_cached(sql)?.execute(params![waybill.number.as_str(), json(&*waybill)?])?;
+            let sql = "INSERT INTO waybills (id, doc, waits_for, manifest) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET doc = ?2, waits_for = ?3, manifest = ?4";
+            let waits_for = waybill.waits_for_truck().then(|| waybill.carrier.as_str());
+            let manifest = waybill.loading.as_ref().map(|loading| loading.manifest.as_str());
+            conn.prepare_cached(sql)?.execute(params![
+                waybill.number.as_str(),
+                json(&*waybill)?,
+                waits_for,
+                manifest
+            ])?;
+        }
+        for manifest in cache.manifests.take_changed() {
+            let sql = "INSERT INTO manifests (number, id, doc) VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE SET doc = ?3";
+            conn.prepare_cached(sql)?.execute(params![manifest.number, manifest.id.as_str(), json(&*manifest)?])?;
         }
         for operator in cache.operators.take_changed() {
             let sql = "INSERT INTO operators (id, badge, doc) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET badge = ?2, doc = ?3";
@@ -208,7 +221,7 @@ fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) -> Result<(
 
 /// Whether the rows by which an order waits for a product may have changed: scans don't change them.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Found {
+pub(super) enum Found {
     Anew,
     AsBefore,
 }
@@ -317,6 +330,11 @@ impl State for WriteTransaction<'_> {
         self.tables.cache.get_mut().waybills.put(waybill);
     }
 
+    fn put_manifest(&mut self, manifest: Manifest) {
+        self.tables.used_number(Numbered::Manifest, manifest.number);
+        self.tables.cache.get_mut().manifests.put(manifest);
+    }
+
     fn put_operator(&mut self, operator: Operator) {
         self.tables.cache.get_mut().operators.put(operator);
     }
@@ -335,6 +353,10 @@ impl State for WriteTransaction<'_> {
 
     fn waybill_mut(&mut self, number: &WaybillNo) -> Option<&mut Waybill> {
         self.change(number.as_str(), |cache| &mut cache.waybills)
+    }
+
+    fn manifest_mut(&mut self, id: &ManifestId) -> Option<&mut Manifest> {
+        self.change(id.as_str(), |cache| &mut cache.manifests)
     }
 
     fn operator_mut(&mut self, id: &OperatorId) -> Option<&mut Operator> {

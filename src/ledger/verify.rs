@@ -160,6 +160,9 @@ fn compare_tables(conn: &Connection, fold: &Fold, report: &mut Report) -> Result
     documents(conn, &state.lists, "pick list", report)?;
     documents(conn, &state.parcels, "parcel", report)?;
     documents(conn, &state.waybills, "waybill", report)?;
+    if schema::is_current(conn)? || !state.manifests.is_empty() {
+        documents(conn, &state.manifests, "manifest", report)?;
+    }
     documents(conn, &state.operators, "operator", report)?;
     documents(conn, &state.stations, "station", report)?;
     let sqlite = || LedgerError::sqlite("can't compare the tables");

@@ -2,14 +2,20 @@
 //!
 //! A refusal says what was expected, what was scanned, that nothing was counted, and what to do next.
 
+mod consolidation;
+mod notice;
 mod page;
+mod sheet;
 mod verdict;
 mod why;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::consolidation::{group_text, parcel_text, reason_text};
+pub use self::notice::{Notice, hold_reason, notice_text};
 pub use self::page::{Phrase, phrase};
-pub use self::verdict::{VerdictText, missing_why, order_stage, verdict_text};
+pub use self::sheet::{COMMANDS, role_name};
+pub use self::verdict::{VerdictText, code_title, missing_why, order_stage, verdict_text};
 
 /// A language of the pages and messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

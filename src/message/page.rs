@@ -25,6 +25,7 @@ phrases! {
     Order "出库单" "Order";
     PickList "拣货单" "Pick list";
     Waybill "运单" "Waybill";
+    Manifest "交接清单" "Manifest";
     PuttingBack "放回" "Putting back";
     Sku "SKU" "SKU";
     Name "名称" "Name";
@@ -43,6 +44,12 @@ phrases! {
     Demanded "应发" "Demanded";
     Stage "阶段" "Stage";
     Carrier "承运商" "Carrier";
+    Departure "发车" "Departure";
+    Loaded "已装" "Loaded";
+    Missing "缺少" "Missing";
+    MustComeOff "必须卸下" "Must come off";
+    NoWaybillYet "还没有面单" "no waybill yet";
+    AndMore "还有" "and more:";
     Expected "应为" "Expected";
     Scanned "扫到" "Scanned";
     LinesDone "行已完成" "lines done";
@@ -66,6 +73,7 @@ phrases! {
     ScanWork "请扫拣货单、订单或面单" "Scan a pick list, an order or a waybill";
     ScanItem "请扫商品" "Scan an item";
     ScanWaybill "请扫面单" "Scan a waybill";
+    ScanManifest "请扫交接清单或面单" "Scan a manifest or a waybill";
     ScanAnything "请扫任意条码" "Scan any code";
     ThatScan "本次扫描：" "That scan:";
     ModePick "拣货" "pick";
@@ -75,6 +83,12 @@ phrases! {
     ModeInfo "查询" "info";
     ScannerAlive "扫描枪正常" "scanner ready";
     ScannerGone "扫描枪断开" "scanner gone";
+    NotConfigured "已插入但未配置的扫描枪" "Scanners that are plugged in and not configured";
+    AddToConfiguration "加入配置文件后重启 waybind：" "Add this to the configuration and restart waybind:";
+    TargetsBehind "未送达的事件" "Events that were not delivered";
+    Waiting "条待发" "waiting";
+    Since "最早" "the oldest of";
+    DeadLetters "条被拒收" "refused";
     LedgerGood "记录正常" "recording";
     LedgerStopped "无法记录" "Nothing can be recorded";
     SoundOn "打开声音" "sound on";

@@ -78,6 +78,7 @@ fn refusal_words(code: Code) -> Option<Words> {
         Code::WrongWaybill => words(("面单不符", "Wrong waybill"), ("撕下面单，贴到对应的箱子", "Take the label off; it belongs on another box")),
         Code::GiftMissing => words(("赠品未放", "Gift missing"), ("放入赠品后再封箱", "Put the gift in before sealing")),
         Code::WaybillVoid => words(("面单已作废", "Waybill void"), ("打印新面单", "Print the new waybill")),
+        Code::WrongCarrier => words(("承运商不符", "Wrong carrier"), ("不要装此车；放到该承运商的区域", "Do not load it; put it with its own carrier's parcels")),
         Code::WaybillAlreadyLoaded => words(("已装车", "Already loaded"), ("无需再扫", "No need to scan it again")),
         Code::WaybillIncomplete => words(("未完成，禁止装车", "Incomplete, do not load"), ("放到待处理区，补齐所列内容", "Put it aside and complete what is listed")),
         _ => return None,
@@ -172,9 +173,17 @@ fn facts_text(facts: &Facts, language: Language) -> String {
     add("数量", "quantity", facts.quantity.map(|quantity| quantity.to_string()));
     add("货位", "location", facts.location.clone());
     add("播种格", "slot", facts.slot.clone());
+    add("承运商", "carrier", facts.carrier.as_ref().map(ToString::to_string));
     add("面单", "waybill", facts.waybill.as_ref().map(ToString::to_string));
     add("", "", facts.text.clone());
     parts.join(" ")
+}
+
+/// A code's title.
+#[must_use]
+pub fn code_title(code: Code, language: Language) -> &'static str {
+    let (chinese, english) = words_of(code).title;
+    language.pick(chinese, english)
 }
 
 /// What is missing, in words.
@@ -187,6 +196,7 @@ pub fn missing_why(why: MissingWhy, language: Language) -> &'static str {
         MissingWhy::ToPutBack => ("待放回", "to be put back"),
         MissingWhy::NotSealed => ("未封箱", "parcel not sealed"),
         MissingWhy::NotBound => ("未绑定面单", "no waybill bound"),
+        MissingWhy::NotLoaded => ("未装车", "not loaded"),
         MissingWhy::NoParcel => ("面单下无包裹", "no parcel under this waybill"),
     };
     language.pick(chinese, english)

@@ -10,6 +10,17 @@ pub(super) fn why_text(why: &Why, language: Language) -> (String, String) {
             language.pick("下一件计 {} 件", "the next item counts {} times").replace("{}", &times.to_string()),
             language.pick("扫描商品", "Scan the item").to_owned(),
         ),
+        Why::StillMissing(count) => (
+            language
+                .pick("清单还缺 {} 单", "{} expected on the manifest are missing")
+                .replace("{}", &count.to_string()),
+            language
+                .pick(
+                    "继续装车；或扫 PAUSE 暂停；组长再扫 DONE 则不等它们",
+                    "Load them, or scan PAUSE; a lead scans DONE again to leave them behind",
+                )
+                .to_owned(),
+        ),
         Why::WrongLayout(layout) => (
             language
                 .pick("扫描枪的键盘布局是 {}", "the scanner types in the keyboard layout \"{}\"")
@@ -42,6 +53,11 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::WorkOpen => (("当前单据未完成", "other work is open here"), ("完成它，或扫 PAUSE 暂停", "Finish it, or scan PAUSE")),
         Why::LinesOpen => (("还有未完成的行", "lines are still open"), ("补齐，或扫 SHORT 短拣、PAUSE 暂停", "Complete them, or scan SHORT or PAUSE")),
         Why::NothingLeft => (("已全部完成", "everything on it is done"), ("换下一单", "Take the next one")),
+        Why::NoManifest => (("未打开交接清单", "no manifest is open here"), ("先扫交接清单", "Scan a manifest first")),
+        Why::ManifestOpen => (("已打开另一张交接清单", "another manifest is open here"), ("先扫 DONE 关闭或 PAUSE 暂停", "Close it with DONE, or scan PAUSE")),
+        Why::ManifestClosed => (("该交接清单已交接", "the manifest is handed over"), ("清单已关闭，不能更改", "It changes no more; ask for a new manifest")),
+        Why::NotOnManifest => (("不在此交接清单上", "not on this manifest"), ("留给它自己的车次", "Leave it for its own departure")),
+        Why::TakeOff => (("已在车上，不能发出", "on the truck, and may not leave"), ("卸下：扫 UNLOAD 和面单", "Take it off: UNLOAD, then the waybill")),
         Why::NothingToUndo => (("没有可撤销的扫描", "there is nothing to undo"), ("", "")),
         Why::AlreadyLoaded => (("包裹已装车", "the parcel is on the truck"), ("先卸下：扫 UNLOAD 和面单", "Take it off first: UNLOAD, then the waybill")),
         Why::NothingToSeal => (("没有可封的箱", "there is no box to seal"), ("先扫商品", "Scan an item first")),
@@ -62,6 +78,7 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::PinWanted => (("需要 PIN", "PIN wanted"), ("在屏幕上输入 PIN", "Type your PIN on the screen")),
         Why::NoPin => (("此人员未设置 PIN", "this person has no PIN"), ("请主管设置 PIN", "Ask a supervisor to set one")),
         Why::PinWrong => (("PIN 错误", "wrong PIN"), ("重新输入 PIN", "Type it again")),
+        Why::PinLate => (("PIN 输入超时", "the PIN came too late"), ("重新扫工牌", "Scan the badge again")),
         Why::PinLocked => (("PIN 错误次数过多", "too many wrong PINs"), ("五分钟后再扫工牌", "Scan the badge again in five minutes")),
         Why::Inactive => (("该人员已停用", "this person no longer works here"), ("", "")),
         Why::RoleTooLow => (("权限不足", "the role does not reach"), ("请组长或主管扫工牌", "Ask a lead or supervisor to scan their badge")),
@@ -71,10 +88,11 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::AboutOrder => (("订单", "order"), ("", "")),
         Why::AboutList => (("拣货单", "pick list"), ("", "")),
         Why::AboutWaybill => (("面单", "waybill"), ("", "")),
+        Why::AboutManifest => (("交接清单", "manifest"), ("", "")),
         Why::AboutParcel => (("包裹", "parcel"), ("", "")),
         Why::AboutProduct => (("商品", "product"), ("", "")),
         Why::AboutPlace => (("位置", "place"), ("", "")),
         Why::AboutOperator => (("工牌", "badge"), ("", "")),
-        Why::QuantitySet(_) | Why::WrongLayout(_) | Why::Decode(..) | Why::Frame(_) | Why::Storage(_) => (("", ""), ("", "")),
+        Why::QuantitySet(_) | Why::StillMissing(_) | Why::WrongLayout(_) | Why::Decode(..) | Why::Frame(_) | Why::Storage(_) => (("", ""), ("", "")),
     }
 }

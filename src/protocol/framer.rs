@@ -196,6 +196,15 @@ impl Framer {
         self.replies.is_pending() || self.kind.is_pending() || self.holds_an_answer()
     }
 
+    /// Whether a code was begun and not ended.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        match &self.kind {
+            Kind::Line(framer) => !framer.pending().is_empty(),
+            kind => kind.is_pending(),
+        }
+    }
+
     /// Whether what stands on the line is an answer that has no terminator.
     fn holds_an_answer(&self) -> bool {
         matches!(&self.kind, Kind::Line(framer) if !framer.pending().is_empty() && self.definition.is_answer(framer.pending()))

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::task::spawn_blocking;
 
+use super::targets::exposition;
 use super::{Core, held, random, unread};
 use crate::barcode::codes::SiteKey;
 use crate::device::{DeviceState, Scanner};
@@ -22,6 +23,7 @@ use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
     Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, Pictures, PluggedView, Secrets, Shown,
+    TargetView,
     Unavailable,
 };
 
@@ -49,7 +51,7 @@ fn record(transaction: &mut WriteTransaction<'_>, caller: &Caller, outcome: &Out
 }
 
 impl Core {
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Reader) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, Unavailable> {
@@ -217,12 +219,7 @@ impl Backend for Core {
     }
 
     async fn unread_devices(&self) -> Vec<PluggedView> {
-        let parts = self.parts.clone();
-        let looked = spawn_blocking(move || unread(&parts.library, &parts.claims)).await;
-        looked.unwrap_or_else(|error| {
-            tracing::error!(%error, "What is plugged in could not be looked at.");
-            Vec::new()
-        })
+        unread(&self.parts.plugs.look().await, &self.parts.library, &self.parts.plugs)
     }
 
     fn stations(&self) -> Arc<Vec<StationRules>> {
@@ -237,7 +234,7 @@ impl Backend for Core {
         }
     }
 
-    fn metrics(&self) -> String {
+    async fn metrics(&self) -> String {
         let mut text = self.parts.metrics.exposition();
         text.push_str(
             "# HELP waybind_device_connected Whether a scanner is there.\n# TYPE waybind_device_connected gauge\n",
@@ -251,7 +248,19 @@ impl Backend for Core {
         }
         let recording = u8::from(self.health() == LedgerHealth::Good);
         text.push_str(&format!("# HELP waybind_recording Whether the ledger can be written.\n# TYPE waybind_recording gauge\nwaybind_recording {recording}\n"));
+        if let Ok(targets) = self.target_views().await {
+            text.push_str(&exposition(&targets));
+        }
         text
+    }
+
+    async fn targets(&self) -> Result<Vec<TargetView>, Unavailable> {
+        self.target_views().await
+    }
+
+    fn send_again(&self, target: &str, ids: Option<Vec<String>>) -> Option<usize> {
+        let outlet = self.outlets().iter().find(|outlet| &*outlet.name == target)?;
+        Some(outlet.send_again(ids.as_deref()))
     }
 
     fn key(&self) -> SiteKey {

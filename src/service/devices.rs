@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{Core, fresh_scan_id};
 use crate::config::{Config, DeviceKind, DeviceSettings, Library};
 use crate::device::{
-    Claims, Connection, Definitions, DeviceFrame, DeviceState, LineChange, Scanner, Selector, Signal, Sink, Spoken,
+    Connection, Definitions, DeviceFrame, DeviceState, LineChange, Plugs, Scanner, Selector, Signal, Sink, Spoken,
 };
 use crate::domain::ids::{DeviceId, IdError, StationId};
 use crate::domain::scan::Scan;
@@ -43,9 +43,16 @@ pub enum DeviceError {
 ///
 /// # Errors
 /// One of them can't be served; `waybind check-config` tells all.
-pub fn scanners(config: &Config, library: Arc<Library>, claims: &Claims) -> Result<Vec<Scanner>, DeviceError> {
+pub fn scanners(config: &Config, library: Arc<Library>, plugs: &Plugs) -> Result<Vec<Scanner>, DeviceError> {
     let library = Known(library);
-    config.device.iter().map(|settings| scanner(settings, &library, claims)).collect()
+    let scanners: Result<Vec<Scanner>, DeviceError> =
+        config.device.iter().map(|settings| scanner(settings, &library, plugs)).collect();
+    for scanner in scanners.iter().flatten() {
+        if let Some((input, selector)) = scanner.connection.usb() {
+            plugs.mean(&scanner.id, input, selector);
+        }
+    }
+    scanners
 }
 
 /// The definitions, as scanners ask for them.
@@ -74,7 +81,7 @@ impl Definitions for Known {
     }
 }
 
-fn scanner(settings: &DeviceSettings, library: &Known, claims: &Claims) -> Result<Scanner, DeviceError> {
+fn scanner(settings: &DeviceSettings, library: &Known, plugs: &Plugs) -> Result<Scanner, DeviceError> {
     let name = || settings.name.clone();
     let named = |source| DeviceError::Name { name: name(), source };
     let nowhere = || DeviceError::Nowhere(name());
@@ -99,9 +106,10 @@ fn scanner(settings: &DeviceSettings, library: &Known, claims: &Claims) -> Resul
         id: DeviceId::new(&settings.name).map_err(named)?,
         station: StationId::new(&settings.station).map_err(named)?,
         connection,
+        configured: spoken.clone(),
         spoken,
         definitions: settings.protocol.is_none().then(|| Arc::new(library.clone()) as Arc<dyn Definitions>),
-        claims: claims.clone(),
+        plugs: plugs.clone(),
         bounce: settings.bounce_ms.map(Duration::from_millis),
         trace: settings.trace.clone(),
     })

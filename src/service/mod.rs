@@ -5,14 +5,16 @@ mod devices;
 mod pin;
 mod pipeline;
 mod plugged;
+mod press;
 mod run;
+mod targets;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 use self::backend::unreadable;
 use self::pin::PinHasher;
@@ -20,17 +22,19 @@ use self::pin::PinHasher;
 use crate::barcode::codes::SiteKey;
 use crate::clock::Clock;
 use crate::config::{Config, Library};
-use crate::device::{Claims, DeviceState, Scanner};
+use crate::device::{DeviceState, Plugs, Scanner};
 use crate::domain::decide::Site;
 use crate::domain::ids::{DeviceId, ScanId, StationId};
 use crate::domain::station::StationRules;
 use crate::ledger::{Folder, Health, LedgerError, Reader, Writer};
 use crate::message::Language;
 use crate::telemetry::Metrics;
+use crate::upstream::Outlet;
 use crate::web::backend::{Pictures, Shown};
 
 pub use self::devices::{DeviceError, scanners};
 pub use self::plugged::unread;
+pub use self::press::{Format, Press, PressError};
 pub use self::run::{Running, ServeError, serve, start};
 
 /// Updates that a slow page may miss before it is told to look anew.
@@ -56,8 +60,12 @@ struct Parts {
     /// The scanner definitions.
     library: Arc<Library>,
     /// The nodes that are read.
-    claims: Claims,
+    plugs: Plugs,
     unresolved: Mutex<Vec<(StationId, ScanId)>>,
+    /// PINs that are checked at once.
+    pin_turns: Semaphore,
+    /// Who is told what happened, once that has begun.
+    targets: OnceLock<Vec<Outlet>>,
     /// Hashes PINs.
     pins: PinHasher,
     /// Reads pictures.
@@ -86,7 +94,7 @@ impl Core {
         let reader = Reader::open(&folder)?;
         let rules = config.rules();
         let site = Site {
-            key: site_key(&folder.site_key())?,
+            key: open_key(&folder)?,
             stations: rules.iter().map(|rules| (rules.id.clone(), rules.clone())).collect(),
             ignore: config.ignore.clone(),
             overridable: config.overridable.clone(),
@@ -104,8 +112,10 @@ impl Core {
             shown: Mutex::default(),
             devices: Mutex::default(),
             library: Library::with_folder(config.protocols.as_deref()).into(),
-            claims: Claims::default(),
+            plugs: Plugs::default(),
             unresolved: Mutex::default(),
+            pin_turns: Semaphore::new(PIN_TURNS),
+            targets: OnceLock::new(),
             pins: PinHasher::default(),
             pictures: Pictures::default(),
             updates: broadcast::Sender::new(UPDATES_MAX),
@@ -166,6 +176,17 @@ impl Core {
             self.announce(&scanner.station);
         }
     }
+}
+
+/// PINs that are checked at once: more than people type in one second, fewer than would keep pages waiting.
+const PIN_TURNS: usize = 8;
+
+/// The key of a data folder's codes; made where there is none.
+///
+/// # Errors
+/// It can't be read or made.
+pub fn open_key(folder: &Folder) -> Result<SiteKey, LedgerError> {
+    site_key(&folder.site_key())
 }
 
 /// The site's key: made at the first start, in a file that only its owner reads.

@@ -6,7 +6,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::task::spawn_blocking;
 
 use super::{Core, unreadable};
-use crate::domain::decide::{PinAnswer, answer_pin, pin_question};
+use crate::domain::decide::{PinAnswer, answer_pin, forget_late_pin, pin_question};
 use crate::domain::ids::{OperatorId, StationId};
 use crate::domain::verdict::{Code, Verdict, Why};
 use crate::domain::work::PinHash;
@@ -51,6 +51,10 @@ impl Core {
         station: StationId,
         pin: String,
     ) -> Result<PinAnswer, Unavailable> {
+        // each one that waits holds a thread
+        let Ok(_turn) = self.parts.pin_turns.try_acquire() else {
+            return Err(Unavailable("too many PINs are being checked; type it again".into()));
+        };
         let at = self.parts.clock.now().at;
         let (core, place) = (self.clone(), station.clone());
         let asked = spawn_blocking(move || {
@@ -61,11 +65,13 @@ impl Core {
             }))
         });
         let asked = asked.await.map_err(|error| Unavailable(error.to_string()))?.map_err(unreadable)?;
-        let Some((question, is_right)) = asked else { return Ok(PinAnswer::NotAsked) };
         let at = self.parts.clock.now().at;
         let place = station.clone();
         let answer = self.parts.writer.submit(move |transaction| {
-            let (answer, events) = answer_pin(transaction.view(), &place, &question, is_right, at);
+            let (answer, events) = match &asked {
+                Some((question, is_right)) => answer_pin(transaction.view(), &place, question, *is_right, at),
+                None => (PinAnswer::NotAsked, forget_late_pin(transaction.view(), &place, at)),
+            };
             if !events.is_empty() {
                 let cause = Cause::Upstream { call: caller.call.to_owned(), peer: Some(caller.peer) };
                 transaction.append(at, cause, None, events);
@@ -82,7 +88,8 @@ impl Core {
             PinAnswer::SignedIn(_) => (Code::SignedIn, None),
             PinAnswer::Wrong(_) => (Code::NotAllowed, Some(Why::PinWrong)),
             PinAnswer::Locked => (Code::NotAllowed, Some(Why::PinLocked)),
-            PinAnswer::NotAsked => return,
+            PinAnswer::MayOverride(_) => (Code::Info, Some(Why::OverrideReason)),
+            PinAnswer::NotAsked => (Code::NotAllowed, Some(Why::PinLate)),
         };
         self.tell(station, Verdict { why, ..Verdict::new(super::fresh_scan_id(), code) });
         self.feed_moved();

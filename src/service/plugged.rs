@@ -1,15 +1,14 @@
 //! What is plugged in and not configured, with the definition that knows it and the lines that would configure it.
 
 use crate::config::Library;
-use crate::device::{Claims, Plugged, Roots, plugged};
+use crate::device::{Plugged, Plugs};
 use crate::protocol::{Identity, Input, draft};
 use crate::web::backend::PluggedView;
 
-/// The devices that nobody reads.
+/// Of what is plugged in, what nobody reads.
 #[must_use]
-pub fn unread(library: &Library, claims: &Claims) -> Vec<PluggedView> {
-    let free = plugged(&Roots::default()).into_iter().filter(|device| !claims.holds(&device.node));
-    free.map(|device| view(&device, library)).collect()
+pub fn unread(plugged: &[Plugged], library: &Library, plugs: &Plugs) -> Vec<PluggedView> {
+    plugged.iter().filter(|device| !plugs.holds(&device.node)).map(|device| view(device, library)).collect()
 }
 
 fn view(device: &Plugged, library: &Library) -> PluggedView {

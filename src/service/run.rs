@@ -10,6 +10,7 @@ use super::{Core, DeviceError, scanners};
 use crate::config::Config;
 use crate::device::supervise;
 use crate::ledger::{Folder, Health, LedgerError};
+use crate::upstream::OpenError;
 use crate::web::{Limits, Trust, router, serve_tcp, serve_unix};
 
 /// Why the service can't run.
@@ -21,6 +22,9 @@ pub enum ServeError {
     /// A scanner of the configuration can't be served.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// A target can't be told.
+    #[error(transparent)]
+    Target(#[from] OpenError),
     /// An address can't be listened on.
     #[error("can't listen on {address}")]
     Listen {
@@ -59,10 +63,11 @@ pub async fn start(config: &Config) -> Result<Running, ServeError> {
     let listener = TcpListener::bind(config.listen).await.map_err(listen(config.listen.to_string()))?;
     let address = listener.local_addr().map_err(listen(config.listen.to_string()))?;
     let core = Core::open(config)?;
-    let scanners = scanners(config, core.parts.library.clone(), &core.parts.claims)?;
+    let scanners = scanners(config, core.parts.library.clone(), &core.parts.plugs)?;
     let control = control_socket(&Folder::new(&config.data))?;
 
     let mut tasks = JoinSet::new();
+    core.start_targets(config, &mut tasks).await?;
     let pages = router(core.clone(), Trust::Loopback, config.hosts.clone());
     tasks.spawn(serve_tcp(listener, pages, Limits::default(), core.stopped()));
     tasks.spawn(serve_unix(control, router(core.clone(), Trust::Control, Vec::new()), core.stopped()));

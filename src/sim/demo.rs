@@ -179,6 +179,7 @@ fn plug_in(config: &mut Config, traces: Option<&Path>) -> Result<(Ends, TcpListe
     let device = |station: &str, family: Family| DeviceSettings {
         name: format!("sim-{station}"),
         station: station.to_owned(),
+        kind: Some(DeviceKind::Serial),
         protocol: Some(family.protocol().to_owned()),
         trace: trace(station),
         ..DeviceSettings::default()

@@ -2,6 +2,7 @@
 
 pub mod demo;
 mod pty;
+pub mod receiver;
 pub mod scanner;
 pub mod story;
 

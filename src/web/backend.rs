@@ -150,6 +150,67 @@ pub struct PluggedView {
     pub draft: Option<String>,
 }
 
+impl PluggedView {
+    /// Whether it is more than a keyboard or a cable.
+    #[must_use]
+    pub fn looks_like_a_scanner(&self) -> bool {
+        self.fits.is_some() || self.problem.is_some() || self.kind == "hid-pos"
+    }
+}
+
+/// A target, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TargetView {
+    /// Its name.
+    pub name: String,
+    /// `webhook`, `file` or `robot`.
+    pub kind: &'static str,
+    /// `closed` while it is told, `open` after several failures in a row.
+    pub circuit: &'static str,
+    /// The place in the feed up to which it has been told.
+    pub cursor: u64,
+    /// Events after that.
+    pub depth: u64,
+    /// Seconds since the oldest of them.
+    pub age_seconds: Option<u64>,
+    /// When the oldest of them happened.
+    pub oldest: Option<String>,
+    /// Whether that is so long ago that somebody should look.
+    pub behind: bool,
+    /// Failures in a row.
+    pub failures: u32,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// When it last took something.
+    pub last_delivery: Option<String>,
+    /// Events that it took since the start.
+    pub delivered: u64,
+    /// Deliveries that failed since the start.
+    pub retried: u64,
+    /// Events that it refused and does not have.
+    pub dead: usize,
+    /// The oldest of them.
+    pub dead_letters: Vec<DeadLetterView>,
+}
+
+/// An event that a target refused, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeadLetterView {
+    /// Its id.
+    pub id: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The order that it is about.
+    pub order: Option<String>,
+    /// When it was refused.
+    pub at: String,
+    /// What the target answered.
+    pub answer: String,
+    /// How often.
+    pub times: u32,
+}
+
 /// How the ledger is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LedgerHealth {
@@ -230,9 +291,14 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     /// How the ledger is.
     fn health(&self) -> LedgerHealth;
     /// Counters in Prometheus' format.
-    fn metrics(&self) -> String;
+    fn metrics(&self) -> impl Future<Output = String> + Send;
     /// Reads pictures.
     fn pictures(&self) -> &Pictures;
+    /// Who is told what happened, and how that goes.
+    fn targets(&self) -> impl Future<Output = Result<Vec<TargetView>, Unavailable>> + Send;
+    /// Wants a target's dead letters sent again, all or those with these ids, and answers how many; none if there is no
+    /// such target.
+    fn send_again(&self, target: &str, ids: Option<Vec<String>>) -> Option<usize>;
     /// The site's key.
     fn key(&self) -> SiteKey;
     /// What pages speak where the browser does not say.

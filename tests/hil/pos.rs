@@ -97,7 +97,7 @@ pub fn by_uhid(guest: &mut Guest) -> String {
         let bytes: Vec<u8> = event.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
         (bytes.first() == Some(&UHID_OUTPUT)).then(|| bytes[4..].to_vec())
     });
-    assert!(beep.starts_with(b"\xFD\x09\x16\x07\x0D"), "{beep:02X?}");
+    assert!(beep.starts_with(b"\xFD\x03\x16\x07\x0D"), "{beep:02X?}");
     guest.shell("exec 5>&-");
     let gone = guest.wait_connected("pos-uhid", false, GONE);
     guest.shell(&format!("exec 5<>/dev/uhid; printf '{request}' >&5"));

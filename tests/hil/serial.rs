@@ -1,12 +1,12 @@
 //! Serial scanners: FTDI chips whose far end is a socket of the test, and a USB-COM scanner (CDC-ACM) that the guest
 //! plugs into itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::feed::{Feed, Refused};
-use super::guest::{FTDI, Ftdi, Guest};
+use super::guest::{FTDI, Ftdi, Guest, Line};
 use super::served::{PATIENCE, endless};
 
 /// A pulled scanner is to be told within one second, a plugged one to read within three: completion deadlines of five
@@ -43,7 +43,36 @@ pub fn judged(guest: &mut Guest) -> String {
     line.expect(b"\x07\x07\x07");
     let refused = Refused { device: "ftdi-1".into(), station: "b1".into(), text: "NOBODY-KNOWS".into() };
     assert_eq!(feed.refused(1, PATIENCE), [refused]);
-    format!("connected {:.1} s after the start", took.as_secs_f32())
+    let (wire, ours) = timed(guest, &mut line);
+    format!(
+        "connected {:.1} s after the start; from the last byte to the beep {:.1} ms, {:.0} % of it in the service",
+        took.as_secs_f32(),
+        wire * 1e3,
+        100.0 * ours / wire
+    )
+}
+
+/// Scans that are timed.
+const TIMED: usize = 20;
+
+/// Seconds from a scan's last byte to its beep at the scanner, and how much of that the service itself took.
+fn timed(guest: &Guest, line: &mut Line) -> (f64, f64) {
+    let before = worked(guest);
+    let start = Instant::now();
+    for _ in 0..TIMED {
+        assert!(line.scan_accepted("ITEM"));
+    }
+    let wire = start.elapsed().as_secs_f64() / TIMED as f64;
+    let after = worked(guest);
+    assert_eq!(after.0 - before.0, TIMED as f64);
+    (wire, (after.1 - before.1) / TIMED as f64)
+}
+
+/// Scans that were judged, and the seconds that they took, as the metrics say.
+fn worked(guest: &Guest) -> (f64, f64) {
+    let (_, text) = guest.client().text("GET", "/metrics", "", "");
+    let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap();
+    (value("waybind_scan_seconds_count "), value("waybind_scan_seconds_sum "))
 }
 
 /// A scanner that gives out its memory, in pieces that end anywhere.
@@ -85,6 +114,7 @@ pub fn replugged(guest: &mut Guest) -> String {
     line.expect(b"\x07\x07\x07");
     let texts: Vec<String> = feed.refused(1, PATIENCE).into_iter().map(|refused| refused.text).collect();
     assert_eq!(texts, ["WHOLE"]);
+    assert_eq!(feed.unreadable, 1, "the half of a code is recorded as such");
     format!("told after {:.2} s, reading after {:.2} s", gone.as_secs_f32(), back.as_secs_f32())
 }
 
@@ -186,6 +216,6 @@ fn replug(guest: &mut Guest, sockets: [(Ftdi, u8); 2]) {
 /// The one item that was counted is still the only one.
 pub fn counted(guest: &mut Guest) -> String {
     let order = guest.client().get("/api/v1/orders/SO-1");
-    assert_eq!(order["lines"][0]["packed"], Value::from(1));
+    assert_eq!(order["lines"][0]["packed"], Value::from(1 + TIMED));
     String::new()
 }

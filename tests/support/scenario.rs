@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use waybind::barcode::codes::{CodeKind, SiteKey};
-use waybind::domain::ids::{CarrierCode, OperatorId, OrderId, PickListId, Sku, StationId, WaybillNo};
+use waybind::domain::ids::{CarrierCode, ManifestId, OperatorId, OrderId, PickListId, Sku, StationId, WaybillNo};
+use waybind::domain::manifest::Expects;
 use waybind::domain::memory::Memory;
 use waybind::domain::order::{
     Component, Consignee, HoldReason, LineSpec, Note, OrderSpec, ShipPolicy, ShortDecision, Stage,
@@ -12,7 +13,7 @@ use waybind::domain::order::{
 use waybind::domain::product::{Barcode, RevisionPattern, Tracking};
 use waybind::domain::station::{Bind, Mode, Seal, SignIn, StationRules};
 use waybind::domain::upstream::{
-    ListContent, ListLineSpec, ListSpec, OperatorSpec, OrderAction, ProductSpec, Thing, WaybillSpec,
+    ListContent, ListLineSpec, ListSpec, ManifestSpec, OperatorSpec, OrderAction, ProductSpec, Thing, WaybillSpec,
 };
 use waybind::domain::verdict::Verdict;
 use waybind::domain::work::{PinHash, Role};
@@ -91,6 +92,7 @@ pub fn parse_line(line: &str) -> Option<Action> {
         "order" => Action::Say(Box::new(Thing::Order(Box::new(order(rest)?))), refused),
         "list" => Action::Say(Box::new(Thing::List(list(rest)?)), refused),
         "waybill" => Action::Say(Box::new(Thing::Waybill(waybill(rest)?)), refused),
+        "manifest" => Action::Say(Box::new(Thing::Manifest(manifest(rest)?)), refused),
         "operator" => Action::Say(Box::new(Thing::Operator(operator(rest)?)), refused),
         "wait" => Action::Wait(rest.trim_end_matches('s').parse::<u64>().ok()? * 1_000),
         "pin" => {
@@ -272,6 +274,28 @@ fn waybill(text: &str) -> Option<WaybillSpec> {
     })
 }
 
+/// Names that begin with SO are orders, others are waybills; without names it takes everything of the carrier.
+fn manifest(text: &str) -> Option<ManifestSpec> {
+    let (head, names) = text.split_once(':').map_or((text, None), |(head, names)| (head, Some(names)));
+    let (id, rest) = head.trim().split_once(' ').unwrap_or((head.trim(), ""));
+    let fields = pairs(rest);
+    let expects = names.map_or(Expects::Everything, |names| {
+        let (orders, waybills): (Vec<&str>, Vec<&str>) =
+            names.split_whitespace().partition(|name| name.starts_with("SO"));
+        Expects::Listed {
+            orders: orders.iter().map(|id| OrderId::new(id).unwrap()).collect(),
+            waybills: waybills.iter().map(|number| WaybillNo::new(number).unwrap()).collect(),
+        }
+    });
+    Some(ManifestSpec {
+        id: ManifestId::new(id).ok()?,
+        version: value(&fields, "version").and_then(|version| version.parse().ok()),
+        carrier: CarrierCode::new(value(&fields, "carrier").as_deref().unwrap_or("ZTO")).ok()?,
+        departure: value(&fields, "departure"),
+        expects,
+    })
+}
+
 fn operator(text: &str) -> Option<OperatorSpec> {
     let (id, rest) = text.split_once(' ')?;
     let role = match rest.split_whitespace().next()? {
@@ -350,6 +374,7 @@ pub fn expand(data: &str, key: &SiteKey, state: &Memory) -> String {
         "list" => key.code(CodeKind::PickList, &state.lists[id].number.to_string()),
         "parcel" => key.code(CodeKind::Parcel, &state.parcels[id].number.to_string()),
         "product" => key.code(CodeKind::Product, &state.products[id].number.to_string()),
+        "manifest" => key.code(CodeKind::Manifest, &state.manifests[id].number.to_string()),
         "tote" => key.code(CodeKind::Place, id),
         "badge" => key.code(CodeKind::Badge, &badge(id)),
         _ => panic!("{data}: no such code"),

@@ -96,6 +96,7 @@ impl Warehouse {
         self.record(&events);
         match answer {
             PinAnswer::SignedIn(_) => "signed_in".into(),
+            PinAnswer::MayOverride(_) => "may_override".into(),
             PinAnswer::Wrong(left) => format!("wrong, {left} left"),
             PinAnswer::Locked => "locked".into(),
             PinAnswer::NotAsked => "not_asked".into(),

@@ -2,6 +2,7 @@
 
 use super::Desk;
 use super::draft::Draft;
+use super::sequence::LAPSE_MS;
 use crate::barcode::codes::Command;
 use crate::domain::event::{Event, Memory};
 use crate::domain::gate;
@@ -14,6 +15,11 @@ use crate::domain::work::{Parcel, ParcelState};
 impl Desk<'_> {
     /// Carries out a command; a command ends whatever was awaited.
     pub(super) fn command(&mut self, command: Command) -> Draft {
+        let asked_to_close = self
+            .station
+            .awaits
+            .as_ref()
+            .is_some_and(|awaits| awaits.what == Awaited::Close && !self.now.at.is_past(&awaits.since, LAPSE_MS));
         self.lapse();
         let counts = matches!(self.rules.mode, Mode::Pick | Mode::Pack | Mode::Bench);
         match command {
@@ -21,6 +27,8 @@ impl Desk<'_> {
             Command::SignOut => self.sign_out(),
             Command::Override => self.ask_override(),
             Command::Unload if self.rules.mode == Mode::Load => self.ask(Why::UnloadWhat, Awaited::Unload),
+            Command::Done if self.rules.mode == Mode::Load => self.close_manifest(asked_to_close),
+            Command::Pause if self.rules.mode == Mode::Load => self.pause_manifest(),
             _ if !counts => Draft::new(Code::WrongStep).why(Why::NotHere),
             Command::Undo => self.undo(),
             Command::Done => self.done(),

@@ -89,6 +89,8 @@ impl Desk<'_> {
                     self.view.waybill(waybill.as_str()).map(|waybill| waybill.orders.clone()).unwrap_or_default();
                 orders.iter().flat_map(|order| self.order_claims(order)).collect()
             }
+            // a manifest is about whole waybills
+            Work::Manifest(_) => Vec::new(),
         }
     }
 

@@ -7,8 +7,8 @@ use super::meaning::Meaning;
 use crate::domain::event::Event;
 use crate::domain::gate;
 use crate::domain::ids::WaybillNo;
+use crate::domain::manifest::ManifestState;
 use crate::domain::verdict::{Code, Facts, Missing, MissingWhy, Why};
-use crate::domain::work::Waybill;
 
 /// What a scan at the dock is about.
 enum Cargo {
@@ -21,10 +21,26 @@ enum Cargo {
 
 impl Desk<'_> {
     pub(super) fn load(&self, meaning: &Meaning) -> Draft {
-        match self.cargo(meaning) {
+        let cargo = self.cargo(meaning);
+        if let Some(manifest) = &meaning.manifest {
+            let also = match cargo {
+                Cargo::Other => return self.open_manifest(manifest),
+                Cargo::Waybill(number) => number.to_string(),
+                Cargo::Several(numbers) => numbers.join(", "),
+                Cargo::Unbound(order) => order.to_string(),
+            };
+            return Draft::new(Code::AmbiguousCode).candidates([manifest.to_string(), also]);
+        }
+        match cargo {
             Cargo::Waybill(number) => self.load_waybill(&number),
             Cargo::Several(numbers) => Draft::new(Code::AmbiguousCode).candidates(numbers),
             Cargo::Unbound(order) => {
+                let (manifest, unbound) = (self.manifest_here(), self.view.order(order.as_str()));
+                if let Some((manifest, unbound)) = manifest.zip(unbound)
+                    && !manifest.takes_order(&unbound)
+                {
+                    return self.foreign_order(&manifest, &unbound);
+                }
                 let missing = Missing { order: order.clone(), line: None, quantity: None, why: MissingWhy::NotBound };
                 Draft::new(Code::WaybillIncomplete).order(&order).missing(vec![missing])
             }
@@ -58,11 +74,15 @@ impl Desk<'_> {
             _ => Draft::new(Code::WaybillLoaded),
         };
         let draft = draft.got(got);
-        if let Some((code, order)) = self.stopped(&waybill) {
+        if let Some((code, order)) = gate::stopped(self.view, &waybill) {
             return draft.with_code(code).order(&order);
         }
         if waybill.void.is_some() {
             return draft.with_code(Code::WaybillVoid).expected(replacement(&waybill));
+        }
+        let manifest = self.manifest_here();
+        if let Some(manifest) = manifest.as_ref().filter(|manifest| !manifest.takes(self.view, &waybill)) {
+            return self.foreign_waybill(draft, manifest, &waybill);
         }
         if waybill.loaded {
             return draft.with_code(Code::WaybillAlreadyLoaded);
@@ -71,21 +91,8 @@ impl Desk<'_> {
         if !missing.is_empty() {
             return draft.with_code(Code::WaybillIncomplete).missing(missing);
         }
-        draft.event(Event::WaybillLoaded { waybill: number.clone(), parcels: waybill.parcels.clone() })
-    }
-
-    /// Cancelled and held orders come first, under their own codes.
-    fn stopped(&self, waybill: &Waybill) -> Option<(Code, crate::domain::ids::OrderId)> {
-        let orders = waybill.orders.iter().filter_map(|id| self.view.order(id.as_str()));
-        let stopped = orders.filter_map(|order| {
-            let code = match (order.cancelled, order.holds.is_empty()) {
-                (true, _) => Code::OrderCancelled,
-                (false, false) => Code::OrderHeld,
-                (false, true) => return None,
-            };
-            Some((code, order.id().clone()))
-        });
-        stopped.min_by_key(|(code, _)| *code)
+        let loading = manifest.map(|manifest| self.loading(&manifest));
+        draft.event(Event::WaybillLoaded { waybill: number.clone(), parcels: waybill.parcels.clone(), loading })
     }
 
     /// Takes a waybill off the truck again.
@@ -99,7 +106,12 @@ impl Desk<'_> {
         let got = Facts { waybill: Some(number.clone()), ..Facts::default() };
         match self.view.waybill(number.as_str()).filter(|waybill| waybill.loaded) {
             Some(waybill) => {
-                let event = Event::WaybillUnloaded { waybill: number, parcels: waybill.parcels.clone() };
+                let manifest = waybill.loading.as_ref().map(|loading| loading.manifest.clone());
+                let known = manifest.as_ref().and_then(|id| self.view.manifest(id.as_str()));
+                if known.is_some_and(|manifest| manifest.state == ManifestState::Closed) {
+                    return Draft::new(Code::WrongStep).why(Why::ManifestClosed).got(got);
+                }
+                let event = Event::WaybillUnloaded { waybill: number, parcels: waybill.parcels.clone(), manifest };
                 Draft::new(Code::Unloaded).got(got).event(event)
             }
             None => Draft::new(Code::WrongStep).why(Why::NotLoaded).got(got),

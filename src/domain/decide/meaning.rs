@@ -3,7 +3,7 @@
 use super::Desk;
 use crate::barcode::codes::{CodeCheck, CodeKind, OwnCode};
 use crate::barcode::{Content, Elements, Reading, carrier};
-use crate::domain::ids::{OrderId, ParcelId, PickListId, Sku, WaybillNo};
+use crate::domain::ids::{ManifestId, OrderId, ParcelId, PickListId, Sku, WaybillNo};
 use crate::domain::order::Identity;
 use crate::domain::product::{barcode_key, part_number_key};
 use crate::domain::station::{Item, Mode, Work};
@@ -21,6 +21,8 @@ pub(super) struct Meaning {
     pub waybill: Option<WaybillNo>,
     /// A parcel.
     pub parcel: Option<ParcelId>,
+    /// A manifest.
+    pub manifest: Option<ManifestId>,
     /// A place, a station or a badge: known, but nothing to work on.
     pub other: bool,
 }
@@ -31,6 +33,7 @@ impl Meaning {
             || !self.opens.is_empty()
             || self.waybill.is_some()
             || self.parcel.is_some()
+            || self.manifest.is_some()
             || self.other
     }
 
@@ -55,6 +58,7 @@ pub(super) fn describe(work: &Work) -> String {
         Work::List(list) => list.to_string(),
         Work::Order(order) | Work::PutBack(order) => order.to_string(),
         Work::Waybill(waybill) => waybill.to_string(),
+        Work::Manifest(manifest) => manifest.to_string(),
     }
 }
 
@@ -165,8 +169,11 @@ impl Desk<'_> {
                 meaning.other = true;
             }
             CodeKind::Station | CodeKind::Badge => meaning.other = true,
-            // products are found by `products`; labels and manifests are not made yet
-            CodeKind::Product | CodeKind::LabelMember | CodeKind::Manifest => {}
+            CodeKind::Manifest => {
+                meaning.manifest = self.by_number(Numbered::Manifest, id).and_then(|id| ManifestId::new(&id).ok());
+            }
+            // products are found by `products`; labels are not made yet
+            CodeKind::Product | CodeKind::LabelMember => {}
         }
     }
 
@@ -186,6 +193,9 @@ impl Desk<'_> {
         }
         if let Some(parcel) = self.view.parcel(text) {
             meaning.parcel = Some(parcel.id.clone());
+        }
+        if let Some(manifest) = self.view.manifest(text) {
+            meaning.manifest = Some(manifest.id.clone());
         }
         self.named_waybill(text, meaning);
         if meaning.waybill.is_none() {

@@ -7,6 +7,7 @@ mod bind;
 mod command;
 mod counting;
 mod draft;
+mod handover;
 mod item;
 mod load;
 mod meaning;
@@ -23,7 +24,7 @@ use sha2::{Digest, Sha256};
 
 use self::draft::Draft;
 use self::meaning::Meaning;
-pub use self::pin::{PinAnswer, PinQuestion, answer_pin, pin_question};
+pub use self::pin::{PinAnswer, PinQuestion, answer_pin, forget_late_pin, pin_question};
 use super::clock::Now;
 use super::event::{Event, Memory};
 use super::ids::StationId;
@@ -286,6 +287,7 @@ impl<'a> Desk<'a> {
         match (meaning.opens.first(), meaning.items.first()) {
             (Some(work), _) => self.inform_work(draft, work),
             (None, Some(item)) => draft.why(Why::AboutProduct).got(self.item_facts(item)),
+            (None, None) if meaning.manifest.is_some() => draft.why(Why::AboutManifest),
             (None, None) if meaning.parcel.is_some() => draft.why(Why::AboutParcel),
             (None, None) => draft.why(Why::AboutPlace),
         }

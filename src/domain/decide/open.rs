@@ -61,7 +61,7 @@ impl Desk<'_> {
         }
     }
 
-    fn open_work(&self) -> Facts {
+    pub(super) fn open_work(&self) -> Facts {
         Facts { text: self.station.work.as_ref().map(describe), ..Facts::default() }
     }
 
@@ -102,7 +102,7 @@ impl Desk<'_> {
     }
 
     /// A lead who scans it again within ten seconds takes it over; the other station loses it.
-    fn take_over(&self, draft: Draft, work: &Work, from: StationId) -> Draft {
+    pub(super) fn take_over(&self, draft: Draft, work: &Work, from: StationId) -> Draft {
         let asked = self
             .station
             .take_over
@@ -147,6 +147,7 @@ impl Desk<'_> {
         let draft = self.opened(draft.got(got), work).pick_list(work_list(work));
         match work {
             Work::List(_) => draft.why(Why::AboutList),
+            Work::Manifest(_) => draft.why(Why::AboutManifest),
             Work::Order(order) | Work::PutBack(order) => {
                 let missing = self
                     .view

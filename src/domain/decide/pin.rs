@@ -6,7 +6,7 @@ use super::session::sign_in;
 use crate::domain::clock::Moment;
 use crate::domain::event::{Event, Memory};
 use crate::domain::ids::{OperatorId, StationId};
-use crate::domain::station::Awaited;
+use crate::domain::station::{Await, Awaited, PinFor};
 use crate::domain::view::View;
 use crate::domain::work::{Operator, PinHash};
 
@@ -23,6 +23,8 @@ pub struct PinQuestion {
     pub operator: OperatorId,
     /// What the PIN is compared with.
     pub hash: PinHash,
+    /// What it opens.
+    pub opens: PinFor,
 }
 
 /// What came of a PIN.
@@ -30,6 +32,8 @@ pub struct PinQuestion {
 pub enum PinAnswer {
     /// It was right: the operator works here now.
     SignedIn(OperatorId),
+    /// It was right: the override goes on with its reason.
+    MayOverride(OperatorId),
     /// It was wrong; so many tries are left.
     Wrong(u32),
     /// Too many were wrong; none is taken for some minutes.
@@ -42,12 +46,22 @@ pub enum PinAnswer {
 #[must_use]
 pub fn pin_question(view: &dyn View, station: &StationId, at: Moment) -> Option<PinQuestion> {
     let awaits = view.station(station).awaits.clone()?;
-    let Awaited::Pin(operator) = awaits.what else { return None };
+    let Awaited::Pin(operator, opens) = awaits.what else { return None };
     if at.is_past(&awaits.since, LAPSE_MS) {
         return None;
     }
     let hash = view.operator(operator.as_str()).filter(|person| person.active)?.pin.clone()?;
-    Some(PinQuestion { operator, hash })
+    Some(PinQuestion { operator, hash, opens })
+}
+
+/// The facts by which a station no longer waits for a PIN that came too late; none if it waits for none.
+#[must_use]
+pub fn forget_late_pin(view: &dyn View, station: &StationId, at: Moment) -> Vec<Event> {
+    let awaits = view.station(station).awaits.clone();
+    let late =
+        awaits.is_some_and(|awaits| matches!(awaits.what, Awaited::Pin(..)) && at.is_past(&awaits.since, LAPSE_MS));
+    let forget = Event::Remembered { station: station.clone(), memory: Memory::Awaits(None) };
+    late.then_some(forget).into_iter().collect()
 }
 
 /// What a PIN that was typed for this question comes to, with the facts to record.
@@ -64,12 +78,21 @@ pub fn answer_pin(
         return (PinAnswer::NotAsked, Vec::new());
     }
     let Some(person) = view.operator(question.operator.as_str()) else { return (PinAnswer::NotAsked, Vec::new()) };
-    let forget = Event::Remembered { station: station.clone(), memory: Memory::Awaits(None) };
+    let remember = |memory| Event::Remembered { station: station.clone(), memory };
+    let forget = remember(Memory::Awaits(None));
     if is_locked(&person, at) {
         return (PinAnswer::Locked, vec![forget]);
     }
     if is_right {
-        return (PinAnswer::SignedIn(person.id.clone()), vec![sign_in(view, station, &person, at)]);
+        return match question.opens {
+            PinFor::SignIn => (PinAnswer::SignedIn(person.id.clone()), vec![sign_in(view, station, &person, at)]),
+            PinFor::Override => {
+                let what = Awaited::OverrideReason(person.id.clone());
+                let accepted = Event::PinAccepted { station: station.clone(), operator: person.id.clone() };
+                let awaits = remember(Memory::Awaits(Some(Await { what, since: at }.into())));
+                (PinAnswer::MayOverride(person.id.clone()), vec![accepted, awaits])
+            }
+        };
     }
     let refused = Event::PinRefused { station: station.clone(), operator: person.id.clone(), at };
     match WRONG_MAX.saturating_sub(person.wrong_pins.count + 1) {

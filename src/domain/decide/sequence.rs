@@ -46,7 +46,7 @@ impl Desk<'_> {
             }
             Awaited::Unload => meaning.is_known().then(|| self.unload(&meaning)),
             Awaited::PutBack => Some(self.put_back_of(&meaning)),
-            Awaited::OverrideBadge | Awaited::Pin(_) => None,
+            Awaited::OverrideBadge | Awaited::Pin(..) | Awaited::Close => None,
             Awaited::OverrideReason(by) => (!meaning.is_known()).then(|| self.override_with(&by, &reading.text)),
             Awaited::OverrideItem(by, reason) => Some(self.override_item(&by, &reason, &meaning)),
         }

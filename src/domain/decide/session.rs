@@ -9,7 +9,7 @@ use crate::barcode::{Content, Reading};
 use crate::domain::clock::Moment;
 use crate::domain::event::Event;
 use crate::domain::ids::StationId;
-use crate::domain::station::{Awaited, SignIn};
+use crate::domain::station::{Awaited, PinFor, SignIn};
 use crate::domain::verdict::{Code, Why};
 use crate::domain::view::View;
 use crate::domain::work::{Operator, Role};
@@ -53,23 +53,26 @@ impl Desk<'_> {
         if !person.active {
             return Some(Draft::new(Code::NotAllowed).why(Why::Inactive));
         }
-        if asked {
-            return Some(match person.role >= Role::Lead {
-                true => self.ask(Why::OverrideReason, Awaited::OverrideReason(person.id.clone())),
-                false => Draft::new(Code::NotAllowed).why(Why::RoleTooLow),
-            });
+        if asked && person.role < Role::Lead {
+            return Some(Draft::new(Code::NotAllowed).why(Why::RoleTooLow));
         }
-        if self.operator.as_ref().is_some_and(|operator| operator.id == person.id) {
+        let is_here = self.operator.as_ref().is_some_and(|operator| operator.id == person.id);
+        if is_here && !asked {
             return Some(Draft::new(Code::SignedIn));
         }
-        Some(match self.rules.sign_in {
-            SignIn::None | SignIn::Badge => {
-                Draft::new(Code::SignedIn).event(sign_in(self.view, &self.rules.id, &person, self.now.at))
-            }
-            SignIn::BadgePin if person.pin.is_none() => Draft::new(Code::NotAllowed).why(Why::NoPin),
-            SignIn::BadgePin if is_locked(&person, self.now.at) => Draft::new(Code::NotAllowed).why(Why::PinLocked),
-            SignIn::BadgePin => self.ask(Why::PinWanted, Awaited::Pin(person.id.clone())),
+        Some(match (self.rules.sign_in, asked) {
+            (SignIn::BadgePin, _) => self.ask_pin(&person, if asked { PinFor::Override } else { PinFor::SignIn }),
+            (_, true) => self.ask(Why::OverrideReason, Awaited::OverrideReason(person.id.clone())),
+            (_, false) => Draft::new(Code::SignedIn).event(sign_in(self.view, &self.rules.id, &person, self.now.at)),
         })
+    }
+
+    fn ask_pin(&self, person: &Operator, opens: PinFor) -> Draft {
+        match person.pin {
+            None => Draft::new(Code::NotAllowed).why(Why::NoPin),
+            Some(_) if is_locked(person, self.now.at) => Draft::new(Code::NotAllowed).why(Why::PinLocked),
+            Some(_) => self.ask(Why::PinWanted, Awaited::Pin(person.id.clone(), opens)),
+        }
     }
 
     pub(super) fn sign_out(&self) -> Draft {

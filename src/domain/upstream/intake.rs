@@ -20,12 +20,13 @@ pub fn intake(view: &dyn View, thing: Thing) -> Outcome {
         Thing::Order(spec) => order(view, *spec),
         Thing::List(spec) => list(view, spec),
         Thing::Waybill(spec) => waybill(view, spec),
+        Thing::Manifest(spec) => super::manifest::manifest(view, spec),
         Thing::Operator(spec) => Ok(operator(view, spec)),
     };
     judged.unwrap_or_else(Outcome::Refused)
 }
 
-fn is_old(known: Option<i64>, new: Option<i64>) -> bool {
+pub(super) fn is_old(known: Option<i64>, new: Option<i64>) -> bool {
     matches!((known, new), (Some(known), Some(new)) if new <= known)
 }
 
@@ -324,12 +325,14 @@ fn waybill(view: &dyn View, spec: WaybillSpec) -> Result<Outcome, Refusal> {
         replaces,
         void: None,
         loaded: false,
+        loading: None,
         parcels: Vec::new(),
         label,
     };
     if let Some(known) = &known {
         (waybill.loaded, waybill.parcels) = (known.loaded, known.parcels.clone());
         waybill.void.clone_from(&known.void);
+        waybill.loading.clone_from(&known.loading);
         if **known == waybill {
             return Ok(Outcome::Unchanged);
         }

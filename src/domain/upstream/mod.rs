@@ -1,12 +1,14 @@
-//! What the systems above say: products, orders, pick lists, waybills, operators, and words about an order.
+//! What the systems above say: products, orders, pick lists, waybills, manifests, operators, and words about an order.
 //!
 //! Each is judged like a scan: facts to record, or a reason why not.
 
 mod action;
 mod intake;
+mod manifest;
 
 use super::event::Event;
-use super::ids::{CarrierCode, OperatorId, OrderId, PickListId, Sku, WaybillNo};
+use super::ids::{CarrierCode, ManifestId, OperatorId, OrderId, PickListId, Sku, WaybillNo};
+use super::manifest::Expects;
 use super::order::{Consignee, HoldReason, OrderSpec, ShortDecision, Stage};
 use super::product::{Barcode, RevisionPattern, Tracking};
 use super::work::{PinHash, Role, WaybillLabel};
@@ -25,6 +27,8 @@ pub enum Thing {
     List(ListSpec),
     /// A waybill.
     Waybill(WaybillSpec),
+    /// A manifest.
+    Manifest(ManifestSpec),
     /// An operator.
     Operator(OperatorSpec),
 }
@@ -102,6 +106,21 @@ pub struct WaybillSpec {
     pub replaces: Option<WaybillNo>,
     /// The carrier's or platform's own label.
     pub label: Option<WaybillLabel>,
+}
+
+/// A manifest as upstream describes it.
+#[derive(Clone, Debug)]
+pub struct ManifestSpec {
+    /// Its id.
+    pub id: ManifestId,
+    /// Upstream's version of this object.
+    pub version: Option<i64>,
+    /// Who takes it.
+    pub carrier: CarrierCode,
+    /// When it leaves (RFC 3339).
+    pub departure: Option<String>,
+    /// What is expected.
+    pub expects: Expects,
 }
 
 /// An operator as upstream describes them.
@@ -267,6 +286,22 @@ pub enum Refusal {
     /// It is on the truck.
     #[error("waybill {0} is loaded; unload it first")]
     Loaded(WaybillNo),
+    /// A manifest that names something of another carrier.
+    #[error("{what} goes with {theirs}, this manifest is for {wanted}")]
+    OtherCarrier {
+        /// What it names.
+        what: String,
+        /// Who carries that.
+        theirs: CarrierCode,
+        /// Whom the manifest is for.
+        wanted: CarrierCode,
+    },
+    /// A manifest with empty lists.
+    #[error("a manifest names at least one order or waybill, or has no lists and takes everything of its carrier")]
+    NothingListed,
+    /// The manifest was handed over.
+    #[error("manifest {0} is closed and can't be changed")]
+    ManifestClosed(ManifestId),
     /// A stage that this box triggers itself, or one that is not next.
     #[error("the stage is {now:?}; {wanted:?} can't follow it from upstream")]
     StageOutOfTurn {

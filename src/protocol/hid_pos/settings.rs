@@ -75,6 +75,9 @@ pub enum SettingsError {
         /// How many bytes the report holds.
         capacity: usize,
     },
+    /// A pause between bytes, which a report has not.
+    #[error("pace-ms is for streams of bytes; a hid-pos scanner gets its feedback in one report")]
+    Pace,
     /// A report longer than [`REPORT_MAX`].
     #[error("feedback-report is longer than {REPORT_MAX} bytes")]
     ReportTooLong,
@@ -105,9 +108,11 @@ impl HidPosSettings {
         if let Some(wrong) = self.ignore_aim.iter().find(|aim| !is_aim(aim)) {
             return Err(SettingsError::Aim(wrong.clone()));
         }
-        let longest = [&feedback.accept, &feedback.refuse, &feedback.attention].map(|bytes| bytes.0.len());
+        let longest =
+            [&feedback.accept, &feedback.refuse, &feedback.attention, &feedback.silent].map(|bytes| bytes.0.len());
         let len = longest.into_iter().max().unwrap_or(0);
         match self.feedback_report {
+            _ if feedback.pace_ms > 0 => Err(SettingsError::Pace),
             None if len > 0 => Err(SettingsError::NoFeedbackReport),
             Some(report) if report.length.is_some_and(|length| usize::from(length) > REPORT_MAX) => {
                 Err(SettingsError::ReportTooLong)

@@ -120,6 +120,7 @@ fn named_by(view: &dyn View, own: crate::barcode::codes::OwnCode) -> Option<Stri
         CodeKind::PickList => Numbered::PickList,
         CodeKind::Parcel => Numbered::Parcel,
         CodeKind::Product => Numbered::Product,
+        CodeKind::Manifest => Numbered::Manifest,
         _ => return None,
     };
     view.by_number(numbered, id.parse().ok()?)
@@ -144,6 +145,9 @@ fn hits(view: &dyn View, text: &str) -> Vec<Value> {
     }
     if let Some(list) = view.list(text) {
         hits.push(json!({"kind": "pick_list", "id": list.id, "order": null, "orders": crate::domain::event::list_orders(&list)}));
+    }
+    if let Some(manifest) = view.manifest(text) {
+        hits.push(json!({"kind": "manifest", "id": manifest.id, "order": null, "carrier": manifest.carrier}));
     }
     let mut skus: Vec<_> = view.product(text).map(|product| product.sku.clone()).into_iter().collect();
     skus.extend(view.barcode(&barcode_key(text)).into_iter().map(|(sku, _)| sku));

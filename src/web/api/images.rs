@@ -37,11 +37,11 @@ pub(super) async fn scan<B: Backend>(
 ) -> Result<Response, Problem> {
     // the body is received even where it is refused: who is hung up on while sending sees no answer
     let Some(place) = backend.pictures().place() else {
-        Body::dropped(request, &PICTURE).await?;
+        Body::dropped(request, PICTURE).await?;
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "other pictures are being read")
             .hint("send it again in some seconds, with the same id"));
     };
-    let Body(picture) = Body::within(request, &PICTURE).await?;
+    let Body(picture) = Body::read(request, PICTURE).await?;
     let Query(wanted) = wanted.map_err(|error| Problem::malformed(error.body_text()))?;
     let mut scan = ScanBody::of(wanted.id, wanted.station, wanted.operator, wanted.device).scan()?;
     if backend.station(scan.station.as_str()).is_none() {

@@ -41,7 +41,11 @@ pub(in crate::web) fn order_json(view: &dyn View, order: &Order, key: &SiteKey) 
         .waybills
         .iter()
         .filter_map(|number| view.waybill(number.as_str()))
-        .map(|waybill| json!({"number": waybill.number, "carrier": waybill.carrier, "void": waybill.void, "loaded": waybill.loaded, "parcels": waybill.parcels}))
+        .map(|waybill| {
+            let manifest = waybill.loading.as_ref().map(|loading| &loading.manifest);
+            json!({"number": waybill.number, "carrier": waybill.carrier, "void": waybill.void, "loaded": waybill.loaded,
+                   "manifest": manifest, "parcels": waybill.parcels})
+        })
         .collect();
     json!({
         "id": spec.id, "scan_code": key.code(CodeKind::Order, &order.number.to_string()), "version": spec.version,

@@ -30,6 +30,7 @@ pub(super) async fn enter<B: Backend>(
     let refused = |kind, detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, kind, detail);
     match backend.enter_pin(caller, rules.id, typed.pin).await? {
         PinAnswer::SignedIn(operator) => Ok(Json(json!({"result": "signed_in", "operator": operator}))),
+        PinAnswer::MayOverride(operator) => Ok(Json(json!({"result": "may_override", "operator": operator}))),
         PinAnswer::Wrong(left) => Err(refused("pin_wrong", format!("the PIN is wrong; {left} tries are left"))),
         PinAnswer::Locked => Err(refused("pin_locked", "too many wrong PINs".into())
             .hint("scan the badge again in five minutes, or set a new PIN with POST /api/v1/operators")),

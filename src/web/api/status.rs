@@ -27,7 +27,7 @@ pub(super) async fn station<B: Backend>(
         "id": id, "mode": view.rules.mode, "operator": view.operator, "work": view.work,
         "latched": view.latched.as_ref().map(|verdict| verdict_json(verdict, language)),
         "awaiting": view.awaiting, "verdict": shown.map(|shown| verdict_json(&shown.verdict, language)), "reading": reading,
-        "lines": view.lines, "done": view.done, "unbound": view.unbound, "devices": devices, "recording": backend.health() == LedgerHealth::Good,
+        "manifest": view.manifest, "lines": view.lines, "done": view.done, "unbound": view.unbound, "devices": devices, "recording": backend.health() == LedgerHealth::Good,
     })))
 }
 
@@ -49,7 +49,7 @@ pub(super) async fn readyz<B: Backend>(State(backend): State<B>) -> Response {
 }
 
 pub(super) async fn metrics<B: Backend>(State(backend): State<B>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], backend.metrics()).into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], backend.metrics().await).into_response()
 }
 
 pub(super) async fn openapi() -> Response {

@@ -1,4 +1,4 @@
-//! Upserts: products, orders, pick lists, waybills, operators; one object or an array of up to a thousand.
+//! Upserts: products, orders, pick lists, waybills, manifests, operators; one object or an array of up to a thousand.
 
 use std::ops::RangeInclusive;
 
@@ -12,13 +12,14 @@ use serde_json::{Value, json};
 
 use super::orders::{answered, problem_members};
 use crate::barcode::codes::{CodeKind, SiteKey};
-use crate::domain::ids::{CarrierCode, IdError, OperatorId, OrderId, PickListId, Sku, WaybillNo};
+use crate::domain::ids::{CarrierCode, IdError, ManifestId, OperatorId, OrderId, PickListId, Sku, WaybillNo};
+use crate::domain::manifest::{Expects, LISTED_MAX};
 use crate::domain::order::{
     Component, Consignee, HoldReason, LineSpec, Note, OrderSpec, QUANTITY_MAX, ShipPolicy, Stage,
 };
 use crate::domain::product::{Barcode, RevisionPattern, Tracking};
 use crate::domain::upstream::{
-    ListContent, ListLineSpec, ListSpec, OperatorSpec, Outcome, ProductSpec, Thing, WaybillSpec,
+    ListContent, ListLineSpec, ListSpec, ManifestSpec, OperatorSpec, Outcome, ProductSpec, Thing, WaybillSpec,
 };
 use crate::domain::view::View;
 use crate::domain::work::{Role, WaybillLabel};
@@ -45,6 +46,8 @@ pub enum Kind {
     PickLists,
     /// Waybills.
     Waybills,
+    /// Manifests.
+    Manifests,
     /// Operators.
     Operators,
 }
@@ -186,6 +189,17 @@ struct LabelBody {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct ManifestBody {
+    id: String,
+    version: Option<i64>,
+    carrier: String,
+    departure: Option<String>,
+    orders: Option<Vec<String>>,
+    waybills: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct OperatorBody {
     id: String,
     version: Option<i64>,
@@ -221,6 +235,7 @@ pub fn things_from_json(kind: Kind, value: Value, secrets: &dyn Secrets) -> Resu
             Kind::Orders => read(object).map(order),
             Kind::PickLists => read(object).map(list),
             Kind::Waybills => read(object).map(waybill),
+            Kind::Manifests => read(object).map(manifest),
             Kind::Operators => read(object).map(|body| operator(body, secrets)),
         };
         let place = if many {
@@ -239,25 +254,25 @@ fn read<T: serde::de::DeserializeOwned>(object: Value) -> Result<T, serde_json::
 }
 
 /// Collects the first thing that is wrong with an object's values.
-struct Checker {
+pub(super) struct Checker {
     id: String,
     fault: Option<String>,
 }
 
 impl Checker {
-    fn new(id: &str) -> Self {
+    pub(super) fn new(id: &str) -> Self {
         Checker { id: id.to_owned(), fault: None }
     }
 
-    fn fault(&mut self, what: String) {
+    pub(super) fn fault(&mut self, what: String) {
         self.fault.get_or_insert(what);
     }
 
-    fn id<T>(&mut self, field: &str, text: &str, new: impl Fn(&str) -> Result<T, IdError>) -> Option<T> {
+    pub(super) fn id<T>(&mut self, field: &str, text: &str, new: impl Fn(&str) -> Result<T, IdError>) -> Option<T> {
         new(text).map_err(|error| self.fault(format!("{field} {error}"))).ok()
     }
 
-    fn text(&mut self, field: &str, text: Option<String>) -> Option<String> {
+    pub(super) fn text(&mut self, field: &str, text: Option<String>) -> Option<String> {
         let text = text.filter(|text| !text.is_empty())?;
         if text.chars().count() > TEXT_MAX {
             self.fault(format!("{field} is longer than {TEXT_MAX} characters"));
@@ -277,7 +292,7 @@ impl Checker {
         }
     }
 
-    fn finish<T>(self, thing: Option<T>) -> Result<T, Refused> {
+    pub(super) fn finish<T>(self, thing: Option<T>) -> Result<T, Refused> {
         match (self.fault, thing) {
             (None, Some(thing)) => Ok(thing),
             (fault, _) => Err((self.id, fault.unwrap_or_else(|| "is not complete".into()))),
@@ -462,6 +477,36 @@ fn waybill(body: WaybillBody) -> Parsed {
     check.finish(spec.map(Thing::Waybill))
 }
 
+fn manifest(body: ManifestBody) -> Parsed {
+    let mut check = Checker::new(&body.id);
+    let id = check.id("id", &body.id, ManifestId::new);
+    let carrier = check.id("carrier", &body.carrier, CarrierCode::new);
+    if let Some(at) = body.departure.as_ref().filter(|at| at.parse::<Timestamp>().is_err()) {
+        check.fault(format!("departure \"{at}\" is no time; write it like 2026-11-21T18:00:00+08:00"));
+    }
+    let named = body.orders.as_ref().map_or(0, Vec::len) + body.waybills.as_ref().map_or(0, Vec::len);
+    if named > LISTED_MAX {
+        check.fault(format!("names {named} orders and waybills; up to {LISTED_MAX} are taken"));
+    }
+    let expects = match (body.orders, body.waybills) {
+        (None, None) => Expects::Everything,
+        (orders, waybills) => {
+            let (orders, waybills) = (orders.unwrap_or_default(), waybills.unwrap_or_default());
+            let orders = orders.iter().filter_map(|order| check.id("order", order, OrderId::new)).collect();
+            let waybills = waybills.iter().filter_map(|number| check.id("waybill", number, WaybillNo::new)).collect();
+            Expects::Listed { orders, waybills }
+        }
+    };
+    let spec = id.zip(carrier).map(|(id, carrier)| ManifestSpec {
+        id,
+        version: body.version,
+        carrier,
+        departure: body.departure,
+        expects,
+    });
+    check.finish(spec.map(Thing::Manifest))
+}
+
 fn operator(body: OperatorBody, secrets: &dyn Secrets) -> Parsed {
     let mut check = Checker::new(&body.id);
     let id = check.id("id", &body.id, OperatorId::new);
@@ -484,6 +529,7 @@ fn scan_code(view: &dyn View, kind: Kind, id: &str, key: &SiteKey) -> Option<Str
         Kind::Orders => key.code(CodeKind::Order, &view.order(id)?.number.to_string()),
         Kind::PickLists => key.code(CodeKind::PickList, &view.list(id)?.number.to_string()),
         Kind::Waybills => return None,
+        Kind::Manifests => key.code(CodeKind::Manifest, &view.manifest(id)?.number.to_string()),
         Kind::Operators => key.code(CodeKind::Badge, &view.operator(id)?.badge),
     })
 }
@@ -500,6 +546,7 @@ fn id_of(thing: &Thing) -> String {
         Thing::Order(spec) => spec.id.to_string(),
         Thing::List(spec) => spec.id.to_string(),
         Thing::Waybill(spec) => spec.number.to_string(),
+        Thing::Manifest(spec) => spec.id.to_string(),
         Thing::Operator(spec) => spec.id.to_string(),
     }
 }
@@ -579,5 +626,6 @@ upserts! {
     orders, Orders, "orders";
     pick_lists, PickLists, "pick-lists";
     waybills, Waybills, "waybills";
+    manifests, Manifests, "manifests";
     operators, Operators, "operators";
 }

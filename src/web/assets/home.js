@@ -19,10 +19,10 @@ async function refresh() {
   if (document.hidden || document.querySelector("th[data-sorted]")) return;
   const page = await fetch(location.href, { cache: "no-store" }).then((answer) => answer.text()).catch(() => null);
   const fresh = page && new DOMParser().parseFromString(page, "text/html");
-  for (const part of [".stations", "table.orders"]) {
+  for (const part of [".stations", ".offers", "table.orders"]) {
     const old = document.querySelector(part);
     const now = fresh?.querySelector(part);
-    if (old && now && old.innerHTML !== now.innerHTML) old.innerHTML = now.innerHTML;
+    if (old && now && !old.querySelector("details[open]") && old.innerHTML !== now.innerHTML) old.innerHTML = now.innerHTML;
   }
 }
 if (location.pathname === "/") setInterval(refresh, REFRESH);

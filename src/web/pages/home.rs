@@ -11,7 +11,7 @@ use super::view::{StationView, station_view};
 use crate::domain::order::Order;
 use crate::domain::station::StationRules;
 use crate::message::{Language, Phrase, order_stage, phrase};
-use crate::web::backend::{Backend, DeviceView, LedgerHealth};
+use crate::web::backend::{Backend, DeviceView, LedgerHealth, PluggedView, TargetView};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 
@@ -28,6 +28,8 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
             (views, orders)
         })
         .await?;
+    let unread: Vec<PluggedView> = backend.unread_devices().await;
+    let targets = backend.targets().await?;
     let say = |name| phrase(name, language);
     let content = html! {
         main.overview {
@@ -35,14 +37,58 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
             @if let LedgerHealth::Stopped(why) | LedgerHealth::Recovery(why) = backend.health() {
                 p.alarm role="alert" { strong { (say(Phrase::LedgerStopped)) } " " (why) }
             }
+            (troubled(&targets, language))
             h2 { (say(Phrase::Stations)) }
             ul.stations { @for (rules, view) in &views { (station_card(rules, view, &backend.devices(), language)) } }
+            (offers(&unread, language))
             h2 { (say(Phrase::Orders)) }
             @if orders.is_empty() { p.empty { (say(Phrase::NoOrders)) } }
             @else { (order_table(orders.iter().map(AsRef::as_ref), language)) }
         }
     };
     Ok(Page(layout(say(Phrase::Overview), language, "home", Some("home.js"), &content)).into_response())
+}
+
+/// Targets that somebody should look at: behind for minutes, or refusing events.
+fn troubled(targets: &[TargetView], language: Language) -> Markup {
+    let say = |name| phrase(name, language);
+    let troubled: Vec<&TargetView> = targets.iter().filter(|target| target.behind || target.dead > 0).collect();
+    html! {
+        @if !troubled.is_empty() {
+            section.targets role="status" {
+                h2 { (say(Phrase::TargetsBehind)) }
+                ul { @for target in troubled {
+                    li {
+                        strong { (target.name) }
+                        @if target.behind { span.bad { " ✕ " (target.depth) " " (say(Phrase::Waiting)) @if let Some(oldest) = &target.oldest { " · " (say(Phrase::Since)) " " (oldest) } } }
+                        @if target.dead > 0 { span.bad { " ✕ " (target.dead) " " (say(Phrase::DeadLetters)) } }
+                        @if let Some(error) = &target.last_error { " · " (error) }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+/// Scanners that are plugged in and not configured, each with the lines that configure it. A keyboard or a cable of which
+/// nobody knows that it is a scanner is not offered here.
+fn offers(unread: &[PluggedView], language: Language) -> Markup {
+    let scanners: Vec<&PluggedView> = unread.iter().filter(|device| device.looks_like_a_scanner()).collect();
+    html! {
+        section.offers {
+            @if !scanners.is_empty() {
+                h2 { (phrase(Phrase::NotConfigured, language)) }
+                ul { @for device in scanners {
+                    li { details {
+                        summary { strong { (device.name) } " " (device.node) @if !device.serial.is_empty() { " · " (device.serial) } @if let Some(fits) = &device.fits { " · " (fits) } }
+                        p { (phrase(Phrase::AddToConfiguration, language)) }
+                        pre { (device.configuration) }
+                        @if let Some(draft) = &device.draft { pre { (draft) } }
+                    } }
+                } }
+            }
+        }
+    }
 }
 
 fn search_box(text: &str, language: Language) -> Markup {
@@ -62,7 +108,13 @@ fn station_card(rules: &StationRules, view: &StationView, devices: &[DeviceView]
                 strong { (rules.id) }
                 @if view.latched.is_some() { span.bad { "✕ " (say(Phrase::AlarmOpen)) } }
                 span { (view.operator.as_deref().unwrap_or(say(Phrase::NobodySignedIn))) }
-                span { @match &view.work { Some(work) => { (work.id) " · " (view.lines.len()) " " (say(Phrase::LinesOpen)) }, None => (say(Phrase::NothingOpen)) } }
+                span {
+                    @match (&view.manifest, &view.work) {
+                        (Some(open), _) => { (open.id) " · " (open.loaded) " / " (open.expected) },
+                        (None, Some(work)) => { (work.id) " · " (view.lines.len()) " " (say(Phrase::LinesOpen)) },
+                        (None, None) => (say(Phrase::NothingOpen)),
+                    }
+                }
                 @for device in devices.iter().filter(|device| device.station == rules.id) {
                     span class=[(!device.connected).then_some("bad")] { (if device.connected { "▣ " } else { "✕ " }) (device.name) }
                 }

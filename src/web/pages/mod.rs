@@ -3,6 +3,7 @@
 mod home;
 mod layout;
 mod login;
+mod manifest;
 mod order;
 mod station;
 mod view;

@@ -12,6 +12,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::Page;
 use super::layout::layout;
+use super::manifest::manifest;
 use super::view::{LineView, PIN_AWAITED, StationView, station_view};
 use crate::domain::ids::StationId;
 use crate::domain::station::{Mode, StationRules};
@@ -110,7 +111,11 @@ fn render(
                 button data-scan="WB:C:DONE" disabled[view.work.is_none()] { (say(Phrase::Done)) }
                 @if view.rules.mode != Mode::Pick { button data-scan="WB:C:SEAL" { (say(Phrase::Seal)) } }
             }
-            @if view.rules.mode == Mode::Load { button data-scan="WB:C:UNLOAD" { (say(Phrase::Unload)) } }
+            @if view.rules.mode == Mode::Load {
+                button data-scan="WB:C:UNLOAD" { (say(Phrase::Unload)) }
+                button data-scan="WB:C:PAUSE" disabled[view.manifest.is_none()] { (say(Phrase::Pause)) }
+                button data-scan="WB:C:DONE" disabled[view.manifest.is_none()] { (say(Phrase::Done)) }
+            }
             form.typed { label { span.hidden { (say(Phrase::TypeCode)) } input data-typed autocomplete="off" inputmode="text" enterkeyhint="send" placeholder=(say(Phrase::TypeCode)); } }
         }
         (rim(id, view, devices, health, language))
@@ -180,7 +185,8 @@ fn look(severity: Severity) -> (&'static str, &'static str) {
 /// What to scan next, as a sentence.
 fn next_step(view: &StationView, language: Language) -> &'static str {
     let name = match (view.rules.mode, &view.work) {
-        (Mode::Load, _) => Phrase::ScanWaybill,
+        (Mode::Load, None) => Phrase::ScanManifest,
+        (Mode::Load, Some(_)) => Phrase::ScanWaybill,
         (Mode::Info, _) => Phrase::ScanAnything,
         (_, None) => Phrase::ScanWork,
         (_, Some(_)) => Phrase::ScanItem,
@@ -211,7 +217,7 @@ fn fact_rows(expected: &Facts, got: &Facts, language: Language) -> Vec<FactRow> 
     let text = |value: &Option<String>| value.clone();
     let same = expected.sku == got.sku;
     let expected_name = expected.name.clone().or_else(|| got.name.clone().filter(|_| same));
-    let rows: [FactRow; 11] = [
+    let rows: [FactRow; 12] = [
         (
             phrase(Phrase::Sku, language),
             expected.sku.as_ref().map(ToString::to_string),
@@ -237,6 +243,11 @@ fn fact_rows(expected: &Facts, got: &Facts, language: Language) -> Vec<FactRow> 
             phrase(Phrase::Waybill, language),
             expected.waybill.as_ref().map(ToString::to_string),
             got.waybill.as_ref().map(ToString::to_string),
+        ),
+        (
+            phrase(Phrase::Carrier, language),
+            expected.carrier.as_ref().map(ToString::to_string),
+            got.carrier.as_ref().map(ToString::to_string),
         ),
         (phrase(Phrase::Code, language), text(&expected.text), text(&got.text)),
     ];
@@ -265,6 +276,9 @@ fn meaning(shown: &Shown, language: Language) -> Markup {
 fn work(view: &StationView, verdict: Option<&Verdict>, language: Language) -> Markup {
     let say = |name| phrase(name, language);
     let Some(work) = &view.work else { return html! { (unbound(view, language)) } };
+    if let Some(open) = &view.manifest {
+        return manifest(open, language);
+    }
     let title = match work.kind {
         "pick_list" => Phrase::PickList,
         "waybill" => Phrase::Waybill,

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use crate::domain::event::list_orders;
 use crate::domain::ids::OrderId;
+use crate::domain::manifest::{Absent, tally};
 use crate::domain::order::Order;
 use crate::domain::station::{Awaited, Mode, StationRules, Work};
-use crate::domain::verdict::Verdict;
+use crate::domain::verdict::{Code, Verdict};
 use crate::domain::view::View;
 
 /// What a station shows.
@@ -22,11 +23,56 @@ pub(in crate::web) struct StationView {
     pub awaiting: Option<&'static str>,
     pub unbound: Vec<UnboundView>,
     pub can_undo: bool,
+    pub manifest: Option<ManifestView>,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(in crate::web) struct RulesView {
     pub mode: Mode,
+}
+
+/// The manifest that is open at a dock.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::web) struct ManifestView {
+    pub id: String,
+    pub carrier: String,
+    pub departure: Option<String>,
+    pub expected: usize,
+    pub loaded: usize,
+    /// The first of what is missing; `expected` less `loaded` is how many there are.
+    pub missing: Vec<Absent>,
+    pub stopped: Vec<StoppedView>,
+}
+
+/// What must come off the truck.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::web) struct StoppedView {
+    pub waybill: String,
+    pub order: OrderId,
+    pub why: Code,
+}
+
+/// Missing waybills, and those that must come off, that a page lists: what a person can look for.
+const LISTED_MAX: usize = 50;
+
+fn manifest_view(view: &dyn View, work: &Work) -> Option<ManifestView> {
+    let Work::Manifest(id) = work else { return None };
+    let manifest = view.manifest(id.as_str())?;
+    let tally = tally(view, &manifest);
+    let stopped = tally.stopped.iter().take(LISTED_MAX).map(|stopped| StoppedView {
+        waybill: stopped.waybill.to_string(),
+        order: stopped.order.clone(),
+        why: stopped.code,
+    });
+    Some(ManifestView {
+        id: id.to_string(),
+        carrier: manifest.carrier.to_string(),
+        departure: manifest.departure.clone(),
+        expected: tally.expected(),
+        loaded: tally.loaded.len(),
+        missing: tally.missing.iter().take(LISTED_MAX).cloned().collect(),
+        stopped: stopped.collect(),
+    })
 }
 
 /// What is open.
@@ -91,6 +137,7 @@ pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules) -> Sta
             .map(|parcel| UnboundView { parcel: parcel.id.to_string(), order: parcel.order.clone() })
             .collect(),
         can_undo: !station.counts.is_empty(),
+        manifest: station.work.as_ref().and_then(|work| manifest_view(view, work)),
     }
 }
 
@@ -103,12 +150,13 @@ fn awaited_name(what: &Awaited) -> &'static str {
         Awaited::Sku(_) => "awaiting_sku",
         Awaited::Slot(..) => "awaiting_slot",
         Awaited::Short(_) => "short",
+        Awaited::Close => "close",
         Awaited::Unload => "unload",
         Awaited::PutBack => "put_back",
         Awaited::OverrideBadge => "override_badge",
         Awaited::OverrideReason(_) => "override_reason",
         Awaited::OverrideItem(..) => "override_item",
-        Awaited::Pin(_) => PIN_AWAITED,
+        Awaited::Pin(..) => PIN_AWAITED,
     }
 }
 
@@ -121,6 +169,7 @@ fn work_view(view: &dyn View, work: &Work) -> WorkView {
         },
         Work::Order(id) => WorkView { kind: "order", id: id.to_string(), orders: vec![id.clone()] },
         Work::PutBack(id) => WorkView { kind: "put_back", id: id.to_string(), orders: vec![id.clone()] },
+        Work::Manifest(id) => WorkView { kind: "manifest", id: id.to_string(), orders: Vec::new() },
         Work::Waybill(id) => WorkView {
             kind: "waybill",
             id: id.to_string(),

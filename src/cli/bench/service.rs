@@ -1,131 +1,19 @@
-//! `bench`: the service end to end against this machine's own disk, in one run, as ratios.
-//!
-//! The service runs as a process of its own, as it would in a warehouse; the clients share the machine with it.
+//! The measured service, in a process of its own, and clients that keep their connection as PDAs do.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::selftest::flushes;
-use super::{Failure, say};
-use crate::ledger::BareCommit;
-
-/// How to measure.
-#[derive(clap::Args)]
-pub(super) struct Settings {
-    /// Open orders on file for start, memory and growth.
-    #[arg(long, default_value_t = 100_000)]
-    orders: usize,
-    /// Where the data folders are made: the disk that is measured.
-    #[arg(long)]
-    folder: Option<PathBuf>,
-    /// Seconds for each measurement.
-    #[arg(long, default_value_t = 4)]
-    seconds: u64,
-}
-
-const STATIONS: usize = 32;
-/// Lines of an order on file.
-const LINES: usize = 5;
-/// Orders of one call.
-const CHUNK: usize = 500;
-
-pub(super) fn bench(settings: &Settings) -> Result<(), Failure> {
-    let base = settings
-        .folder
-        .clone()
-        .unwrap_or_else(std::env::temp_dir)
-        .join(format!("waybind-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&base).map_err(failed)?;
-    let measured = measure(settings, &base);
-    let removed = std::fs::remove_dir_all(&base).map_err(failed);
-    measured.and(removed)
-}
-
-fn failed(error: std::io::Error) -> Failure {
-    Failure::failed(&error)
-}
-
-fn measure(settings: &Settings, base: &Path) -> Result<(), Failure> {
-    let span = Duration::from_secs(settings.seconds);
-    let small = Service::start(&base.join("small"))?;
-    small.seed(1_000)?;
-    small.prepare_work()?;
-    let flush = median(flushes(&base.join("flush"), 1_000).map_err(failed)?);
-    let one = small.one_station(span)?;
-    let flush_after = median(flushes(&base.join("flush"), 1_000).map_err(failed)?);
-    let floor = flush.min(flush_after);
-    report(
-        "one station: scan to durable verdict over HTTP, median",
-        one,
-        "append + fdatasync of 4 KiB",
-        floor,
-        "at most 2",
-    )?;
-
-    let bare = BareCommit::measure(&base.join("bare.db"), STATIONS, span).map_err(|error| Failure::failed(&error))?;
-    let many = small.all_stations(span)?;
-    say(&format!(
-        "32 stations: {many:.0} scans/s; the bare commit of the same rows, 32 to a commit: {bare:.0} rows/s; ratio {:.2} (at least 0.3)",
-        many / bare
-    ))?;
-    drop(small);
-
-    let folder = base.join("large");
-    let large = Service::start(&folder)?;
-    let began = Instant::now();
-    large.seed(settings.orders)?;
-    let seeding = began.elapsed();
-    say(&format!("{} orders of {LINES} lines taken in {:.1} s", settings.orders, seeding.as_secs_f64()))?;
-    large.prepare_work()?;
-    // the two databases are measured in turns, so that what else the machine does meets both
-    let small = Service::start(&base.join("small"))?;
-    let mut ratios: Vec<f64> = Vec::new();
-    for _ in 0..3 {
-        let (few, lots) = (small.one_station(span / 2)?, large.one_station(span / 2)?);
-        ratios.push(lots.as_secs_f64() / few.as_secs_f64());
-    }
-    ratios.sort_by(f64::total_cmp);
-    say(&format!(
-        "growth: latency with {} orders to that with 1,000: {:.2} (at most 1.2)",
-        settings.orders, ratios[1]
-    ))?;
-    drop(small);
-    let many = large.all_stations(span)?;
-    say(&format!(
-        "memory with {} orders and 32 stations at {many:.0} scans/s: {:.0} MiB (at most 100)",
-        settings.orders,
-        large.resident_mib()?
-    ))?;
-    drop(large);
-    let began = Instant::now();
-    let again = Service::start(&folder)?;
-    say(&format!(
-        "start with {} orders: ready in {:.2} s (at most 1)",
-        settings.orders,
-        began.elapsed().as_secs_f64()
-    ))?;
-    drop(again);
-    Ok(())
-}
-
-fn report(what: &str, took: Duration, against: &str, base: Duration, bar: &str) -> Result<(), Failure> {
-    let ratio = took.as_secs_f64() / base.as_secs_f64();
-    say(&format!("{what}: {took:?}; {against}: {base:?}; ratio {ratio:.2} ({bar})"))
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
+use super::{CHUNK, LINES, STATIONS, failed, median};
+use crate::cli::Failure;
 
 /// A service in a process of its own.
-struct Service {
+pub(super) struct Service {
     child: Child,
     address: SocketAddr,
 }
@@ -140,9 +28,9 @@ impl Drop for Service {
 }
 
 impl Service {
-    fn start(folder: &Path) -> Result<Service, Failure> {
+    pub(super) fn start(folder: &Path, devices: &str) -> Result<Service, Failure> {
         std::fs::create_dir_all(folder).map_err(failed)?;
-        let mut config = String::new();
+        let mut config = devices.to_owned();
         for station in 0..STATIONS {
             writeln!(config, "[[station]]\nid = \"s{station}\"\nmode = \"bench\"\nlatch = false")
                 .map_err(|error| Failure::failed(&error))?;
@@ -180,7 +68,7 @@ impl Service {
     }
 
     /// Puts orders on file.
-    fn seed(&self, orders: usize) -> Result<(), Failure> {
+    pub(super) fn seed(&self, orders: usize) -> Result<(), Failure> {
         let mut client = Client::connect(self.address).map_err(failed)?;
         let products: Vec<Value> = (0..500).map(|number| json!({"sku": format!("SKU-{number}"), "name": "part", "barcodes": [{"text": format!("B{number}")}]})).collect();
         client.post("/api/v1/products", &Value::Array(products))?;
@@ -192,7 +80,7 @@ impl Service {
     }
 
     /// An endless order at each station, so that every scan counts.
-    fn prepare_work(&self) -> Result<(), Failure> {
+    pub(super) fn prepare_work(&self) -> Result<(), Failure> {
         let mut client = Client::connect(self.address).map_err(failed)?;
         for station in 0..STATIONS {
             let lines: Vec<Value> = (0..LINES)
@@ -204,12 +92,32 @@ impl Service {
         Ok(())
     }
 
-    fn one_station(&self, span: Duration) -> Result<Duration, Failure> {
+    /// How often and how long the service itself worked on scans, as its metrics say.
+    pub(super) fn worked(&self) -> Result<(f64, f64), Failure> {
+        let (_, answer) =
+            Client::connect(self.address).and_then(|mut client| client.call("GET", "/metrics", "")).map_err(failed)?;
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok());
+        let both = value("waybind_scan_seconds_count ").zip(value("waybind_scan_seconds_sum "));
+        both.ok_or_else(|| Failure::Failed("the metrics don't say how long scans took".into()))
+    }
+
+    /// How many events wait for the first target, and how many it took.
+    pub(super) fn target(&self) -> Result<(u64, u64), Failure> {
+        let called = Client::connect(self.address).and_then(|mut client| client.call("GET", "/api/v1/targets", ""));
+        let (_, answer) = called.map_err(failed)?;
+        let answer: Value = serde_json::from_slice(&answer).map_err(|error| Failure::failed(&error))?;
+        let target = &answer["targets"][0];
+        let both = target["depth"].as_u64().zip(target["delivered"].as_u64());
+        both.ok_or_else(|| Failure::Failed("the service does not say how its target is".into()))
+    }
+
+    pub(super) fn one_station(&self, span: Duration) -> Result<Duration, Failure> {
         let mut client = Client::connect(self.address).map_err(failed)?;
         Ok(median(client.scan_for(0, span)?))
     }
 
-    fn all_stations(&self, span: Duration) -> Result<f64, Failure> {
+    pub(super) fn all_stations(&self, span: Duration) -> Result<f64, Failure> {
         let address = self.address;
         let work = move |station: usize| -> Result<usize, Failure> {
             let mut client = Client::connect(address).map_err(failed)?;
@@ -223,7 +131,7 @@ impl Service {
         Ok(scans as f64 / span.as_secs_f64())
     }
 
-    fn resident_mib(&self) -> Result<f64, Failure> {
+    pub(super) fn resident_mib(&self) -> Result<f64, Failure> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).map_err(failed)?;
         let kib = status
             .lines()
@@ -243,7 +151,7 @@ fn order(number: usize) -> Value {
 }
 
 /// A client that keeps its connection, as PDAs do.
-struct Client {
+pub(super) struct Client {
     stream: BufReader<TcpStream>,
     scans: usize,
     name: String,
@@ -258,7 +166,7 @@ impl Client {
         Ok(Client { stream: BufReader::new(stream), scans: 0, name })
     }
 
-    fn call(&mut self, method: &str, path: &str, body: &str) -> std::io::Result<(u16, Vec<u8>)> {
+    pub(super) fn call(&mut self, method: &str, path: &str, body: &str) -> std::io::Result<(u16, Vec<u8>)> {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()

@@ -1,0 +1,69 @@
+//! How fast a target takes what waited for it, against bare posts of the same bytes.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::service::Service;
+use super::{Failure, failed, say};
+use crate::sim::receiver::Receiver;
+
+/// Events that wait.
+const EVENTS: usize = 50_000;
+
+/// How long the drain may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(super) fn measure(folder: &Path) -> Result<(), Failure> {
+    let before = Service::start(folder, "")?;
+    before.seed(EVENTS)?;
+    drop(before);
+
+    let receiver = Receiver::start("127.0.0.1:0", false).map_err(failed)?;
+    let url = format!("http://{}/events", receiver.address);
+    let target = format!("[[target]]\nname = \"bench\"\nkind = \"webhook\"\nurl = \"{url}\"\nsecret = \"bench\"\n");
+    let service = Service::start(folder, &target)?;
+    let until = Instant::now() + PATIENCE;
+    let events = loop {
+        let (depth, delivered) = service.target()?;
+        if depth == 0 {
+            break delivered;
+        }
+        if Instant::now() > until {
+            return Err(Failure::Failed(format!("{depth} events still wait after {} s", PATIENCE.as_secs())));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let traffic = receiver.traffic();
+    let took = traffic.first.zip(traffic.last).map_or(Duration::ZERO, |(first, last)| last - first);
+    drop(service);
+
+    let bare = bare(receiver.address, traffic.requests, traffic.bytes / traffic.requests.max(1)).map_err(failed)?;
+    let rate = events as f64 / took.as_secs_f64();
+    say(&format!(
+        "a target drained {events} events in {} requests at {rate:.0} events/s (at least 20,000); bare loopback posts of the same bytes: {:.0} events/s; ratio {:.2}",
+        traffic.requests,
+        events as f64 / bare.as_secs_f64(),
+        bare.as_secs_f64() / took.as_secs_f64()
+    ))
+}
+
+/// The same bytes in as many requests over one connection, with nothing else to do.
+fn bare(address: SocketAddr, requests: usize, bytes: usize) -> std::io::Result<Duration> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    let body = vec![b'x'; bytes];
+    let head = format!("POST /bare HTTP/1.1\r\nhost: x\r\ncontent-length: {bytes}\r\n\r\n");
+    let mut answer = [0; 1_024];
+    let start = Instant::now();
+    for _ in 0..requests {
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(&body)?;
+        // the receiver's answer is one small write
+        if stream.read(&mut answer)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(start.elapsed())
+}

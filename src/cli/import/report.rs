@@ -1,0 +1,216 @@
+//! Objects on their way to the service in calls of a limited size, and what came of each.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::cli::client::Client;
+use crate::cli::{Failure, say};
+use crate::intake::Kind;
+
+/// Objects of one call.
+const CHUNK: usize = 500;
+/// Bytes of one call: half of what the API takes, since an object comes whole.
+const CHUNK_BYTES: usize = 2 * 1024 * 1024;
+/// How often the progress is shown.
+const PROGRESS: Duration = Duration::from_millis(500);
+
+/// Where an object comes from.
+#[derive(Clone)]
+pub(super) struct Origin {
+    file: Arc<str>,
+    sheet: Option<Arc<str>>,
+    rows: Vec<u32>,
+}
+
+impl Origin {
+    pub(super) fn file(file: &str) -> Origin {
+        Origin { file: file.into(), sheet: None, rows: Vec::new() }
+    }
+
+    pub(super) fn rows(file: &Arc<str>, sheet: &Arc<str>, rows: Vec<u32>) -> Origin {
+        Origin { file: file.clone(), sheet: Some(sheet.clone()), rows }
+    }
+
+    /// ` (work.xlsx 订单 rows 2-4, 9)`
+    fn text(&self) -> String {
+        let Some(sheet) = &self.sheet else { return String::new() };
+        match ranges(&self.rows).as_slice() {
+            [] => format!(" ({} {sheet})", self.file),
+            [one] if !one.contains('-') => format!(" ({} {sheet} row {one})", self.file),
+            more => format!(" ({} {sheet} rows {})", self.file, more.join(", ")),
+        }
+    }
+
+    fn put(&self, object: &mut Value) {
+        object["file"] = json!(&*self.file);
+        if let Some(sheet) = &self.sheet {
+            object["sheet"] = json!(&**sheet);
+            object["rows"] = json!(self.rows);
+        }
+    }
+}
+
+/// Row numbers as ranges.
+fn ranges(rows: &[u32]) -> Vec<String> {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for row in rows {
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(*row) => *last = *row,
+            _ => ranges.push((*row, *row)),
+        }
+    }
+    let text = |(first, last): (u32, u32)| if first == last { first.to_string() } else { format!("{first}-{last}") };
+    ranges.into_iter().map(text).collect()
+}
+
+/// Sends objects and tells what came of them.
+pub(super) struct Report {
+    client: Client,
+    is_json: bool,
+    refused: usize,
+    waiting: Vec<(Value, Origin)>,
+    bytes: usize,
+    kind: Kind,
+    progress: Progress,
+}
+
+impl Report {
+    /// A report of files with so many rows.
+    pub(super) fn new(client: Client, is_json: bool, rows: u64) -> Report {
+        let progress = Progress { is_on: std::io::stderr().is_terminal(), shown: Instant::now(), done: 0, rows };
+        Report { client, is_json, refused: 0, waiting: Vec::new(), bytes: 0, kind: Kind::Products, progress }
+    }
+
+    pub(super) fn refused(&self) -> usize {
+        self.refused
+    }
+
+    /// Takes an object; sends what waits when it is enough for a call.
+    pub(super) async fn add(&mut self, kind: Kind, object: Value, origin: Origin) -> Result<(), Failure> {
+        let bytes = object.to_string().len();
+        if kind != self.kind || self.waiting.len() >= CHUNK || self.bytes + bytes > CHUNK_BYTES {
+            self.flush().await?;
+        }
+        self.kind = kind;
+        self.bytes += bytes;
+        self.waiting.push((object, origin));
+        Ok(())
+    }
+
+    /// Sends what waits.
+    pub(super) async fn flush(&mut self) -> Result<(), Failure> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        self.bytes = 0;
+        let (objects, origins): (Vec<Value>, Vec<Origin>) = std::mem::take(&mut self.waiting).into_iter().unzip();
+        let path = match self.kind {
+            Kind::PickLists => "/api/v1/pick-lists".to_owned(),
+            kind => format!("/api/v1/{}", kind.name()),
+        };
+        let (status, answer) = self.client.call(Method::POST, &path, Some(&Value::Array(objects))).await?;
+        let Some(results) = answer["results"].as_array() else {
+            let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+            let (file, kind) = (&origins[0].file, self.kind.name());
+            return Err(Failure::Failed(format!("{file}: {kind}: {status}: {} {}", text("detail"), text("hint"))));
+        };
+        self.progress.clear();
+        for (result, origin) in results.iter().zip(&origins) {
+            self.tell(result.clone(), origin)?;
+        }
+        Ok(())
+    }
+
+    /// Tells that rows were refused before anything was sent of them.
+    pub(super) fn refuse(
+        &mut self,
+        kind: Kind,
+        id: Option<&str>,
+        reason: &str,
+        origin: &Origin,
+    ) -> Result<(), Failure> {
+        self.progress.clear();
+        // nothing of another kind waits: kinds are flushed one after the other
+        self.kind = kind;
+        self.tell(json!({"id": id, "result": "refused", "reason": reason}), origin)
+    }
+
+    fn tell(&mut self, mut result: Value, origin: &Origin) -> Result<(), Failure> {
+        self.refused += usize::from(result["result"] == "refused");
+        if self.is_json {
+            result["kind"] = json!(self.kind.name());
+            origin.put(&mut result);
+            return say(&result.to_string());
+        }
+        let text = |name: &str| result[name].as_str().unwrap_or_default();
+        let (kind, place) = (self.kind.name(), origin.text());
+        let words: Vec<&str> =
+            [kind, text("id"), text("result"), text("reason")].into_iter().filter(|word| !word.is_empty()).collect();
+        say(&format!("{}{place}", words.join(" ")))
+    }
+
+    /// Tells something about a sheet that refuses nothing.
+    pub(super) fn note(&mut self, text: &str, origin: &Origin) -> Result<(), Failure> {
+        if self.is_json {
+            let mut note = json!({ "note": text });
+            origin.put(&mut note);
+            return say(&note.to_string());
+        }
+        say(&format!("note: {text}{}", origin.text()))
+    }
+
+    /// Counts a row that was read.
+    pub(super) fn row(&mut self) {
+        self.progress.row();
+    }
+
+    pub(super) fn end(&mut self) {
+        self.progress.clear();
+    }
+}
+
+/// How far the rows are, on a terminal.
+struct Progress {
+    is_on: bool,
+    shown: Instant,
+    done: u64,
+    rows: u64,
+}
+
+impl Progress {
+    fn row(&mut self) {
+        self.done += 1;
+        if self.is_on && self.shown.elapsed() >= PROGRESS {
+            self.shown = Instant::now();
+            self.show(&format!("\r{} of {} rows", self.done, self.rows));
+        }
+    }
+
+    /// Makes place for a line of the report.
+    fn clear(&mut self) {
+        if self.is_on && self.done > 0 {
+            self.show("\r\u{1b}[K");
+        }
+    }
+
+    /// A terminal that went away does not end the import.
+    fn show(&mut self, text: &str) {
+        let mut terminal = std::io::stderr();
+        self.is_on = write!(terminal, "{text}").and_then(|()| terminal.flush()).is_ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_told_as_ranges() {
+        assert_eq!(ranges(&[2, 3, 4, 9, 11, 12]), ["2-4", "9", "11-12"]);
+        assert!(ranges(&[]).is_empty());
+    }
+}

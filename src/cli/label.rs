@@ -1,0 +1,251 @@
+//! `label`: list, check and render label templates.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Subcommand, ValueEnum};
+
+use super::{Failure, load, say};
+use crate::clock::Clock;
+use crate::config::{Config, TemplateError, TemplateFile, Templates};
+use crate::label::{Resolution, Settings, Value};
+use crate::message::Language;
+use crate::service::{Format, Press, PressError};
+
+/// What to do with labels.
+#[derive(Subcommand)]
+pub(super) enum Action {
+    /// Fill a template with a record, prove that its codes can be scanned, and write it.
+    Render {
+        /// The record: JSON with the fields that the template's sample has.
+        #[arg(required_unless_present = "sample", conflicts_with = "sample")]
+        request: Option<PathBuf>,
+        /// Take the template's own sample record.
+        #[arg(long)]
+        sample: bool,
+        /// The template's name, or its file.
+        #[arg(long)]
+        template: String,
+        /// In what to write it.
+        #[arg(long, value_enum)]
+        format: FormatName,
+        /// Dots an inch of the printer: 203, 300 or 600.
+        #[arg(long, default_value = "203", value_parser = resolution)]
+        dpi: Resolution,
+        /// The language of the fixed texts.
+        #[arg(long, value_enum)]
+        language: Option<LanguageName>,
+        /// The file. Further pages of a PNG get a number behind its name.
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+    /// List the templates.
+    List {
+        /// Answer in JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell every mistake of a template, and render its samples at 203 and 300 dots an inch.
+    Check {
+        /// The template's name, or its file.
+        template: String,
+        /// Answer in JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// A format on the command line.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum FormatName {
+    Pdf,
+    Png,
+    Zpl,
+    Tspl,
+}
+
+/// A language on the command line.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum LanguageName {
+    Zh,
+    En,
+}
+
+impl LanguageName {
+    pub(super) fn language(self) -> Language {
+        match self {
+            LanguageName::Zh => Language::Chinese,
+            LanguageName::En => Language::English,
+        }
+    }
+}
+
+/// Largest request in bytes; a manifest of ten thousand parcels has two million.
+const REQUEST_MAX: u64 = 16 * 1024 * 1024;
+
+fn resolution(text: &str) -> Result<Resolution, String> {
+    let known = text.parse().ok().and_then(Resolution::from_dpi);
+    known.ok_or_else(|| "printers have 203, 300 or 600".into())
+}
+
+pub(super) fn label(action: &Action) -> Result<(), Failure> {
+    let config = load(None, None)?;
+    match action {
+        Action::Render { request, template, format, dpi, language, output, .. } => {
+            let press = press(&config)?;
+            let template = find(&press, template)?;
+            let (record, default) = match request {
+                Some(request) => (read(request)?, config.language),
+                None => sample(&press, &template),
+            };
+            unknown(&template, &record)?;
+            let language = language.map_or(default, LanguageName::language);
+            let proved = press.prove(&template, &record, &settings(&config, language), *dpi).map_err(failed)?;
+            let format = match format {
+                FormatName::Pdf => Format::Pdf,
+                FormatName::Png => Format::Png,
+                FormatName::Zpl => Format::Zpl,
+                FormatName::Tspl => Format::Tspl,
+            };
+            write(&press.write(&proved, format).map_err(failed)?, output)
+        }
+        Action::List { json } => list(&press(&config)?, *json),
+        Action::Check { template, json } => check(&config, template, *json),
+    }
+}
+
+/// Templates and fonts; templates that can't be used are told.
+pub(super) fn press(config: &Config) -> Result<Press, Failure> {
+    let (press, errors) = Press::new(config).map_err(|error| Failure::failed(&error))?;
+    errors.iter().for_each(|error| eprintln!("waybind: {error}; `waybind label check` tells them"));
+    Ok(press)
+}
+
+pub(super) fn settings(config: &Config, language: Language) -> Settings {
+    Settings { language, mask: Vec::new(), today: Clock::new(config.zone()).now().today }
+}
+
+pub(super) fn failed(error: PressError) -> Failure {
+    match error {
+        PressError::NoTemplate { .. } => Failure::Usage(error.lines().join("\n")),
+        _ => Failure::Failed(error.lines().join("\n")),
+    }
+}
+
+/// Writes files; those behind the first get a number.
+pub(super) fn write(files: &[Vec<u8>], output: &Path) -> Result<(), Failure> {
+    for (index, bytes) in files.iter().enumerate() {
+        let path = match index {
+            0 => output.to_owned(),
+            _ => {
+                let stem = output.file_stem().unwrap_or_default().to_string_lossy();
+                let name = format!("{stem}-{}", index + 1);
+                output.with_file_name(name).with_extension(output.extension().unwrap_or_default())
+            }
+        };
+        std::fs::write(&path, bytes)
+            .map_err(|error| Failure::Failed(format!("can't write {}: {error}", path.display())))?;
+    }
+    Ok(())
+}
+
+/// A template by its name or its file.
+fn find(press: &Press, name: &str) -> Result<TemplateFile, Failure> {
+    if is_file(name) {
+        return Templates::read(Path::new(name)).map_err(|error| Failure::Usage(mistakes(&error).join("\n")));
+    }
+    press.template(name).cloned().map_err(failed)
+}
+
+fn is_file(name: &str) -> bool {
+    name.ends_with(".toml")
+}
+
+fn mistakes(error: &TemplateError) -> Vec<String> {
+    let lines = error.problems.iter().map(|problem| format!("  {problem}"));
+    std::iter::once(error.to_string()).chain(lines).collect()
+}
+
+fn read(file: &Path) -> Result<Value, Failure> {
+    let usage = |message: String| Failure::Usage(format!("{}: {message}", file.display()));
+    let size = std::fs::metadata(file).map_err(|error| usage(format!("can't be read: {error}")))?.len();
+    if size > REQUEST_MAX {
+        return Err(usage(format!("{size} bytes are too many for a label")));
+    }
+    let text = std::fs::read_to_string(file).map_err(|error| usage(format!("can't be read: {error}")))?;
+    match serde_json::from_str(&text).map_err(|error| usage(error.to_string()))? {
+        record @ Value::Table(_) => Ok(record),
+        _ => Err(usage("an object with the fields of the label is expected".into())),
+    }
+}
+
+fn sample(press: &Press, template: &TemplateFile) -> (Value, Language) {
+    let (sample, language) = press.sample(template);
+    if !press.has_chinese() {
+        eprintln!("waybind: no font has Chinese characters; apt-get install -y fonts-wqy-microhei");
+    }
+    (sample.clone(), language)
+}
+
+fn unknown(template: &TemplateFile, record: &Value) -> Result<(), Failure> {
+    let unknown = template.template.unknown_fields(record);
+    match unknown.is_empty() {
+        true => Ok(()),
+        false => Err(failed(PressError::Label(unknown.into_iter().map(|error| (None, error)).collect()))),
+    }
+}
+
+fn list(press: &Press, json: bool) -> Result<(), Failure> {
+    for file in press.templates().iter() {
+        let (name, title, [width, height]) = (&file.name, &file.template.title, file.template.size);
+        let line = match json {
+            true => serde_json::json!({
+                "name": name, "title": {"zh": title.zh, "en": title.en}, "width_mm": width, "height_mm": height,
+            })
+            .to_string(),
+            false => format!("{name:20} {width:>4} × {height:<4} {}  {}", title.zh, title.en),
+        };
+        say(&line)?;
+    }
+    Ok(())
+}
+
+fn check(config: &Config, name: &str, json: bool) -> Result<(), Failure> {
+    let press = press(config)?;
+    let found = match is_file(name) {
+        true => Templates::read(Path::new(name)).map_err(|error| mistakes(&error)),
+        false => Ok(press.template(name).map_err(failed)?.clone()),
+    };
+    let told = match found {
+        Err(mistakes) => mistakes,
+        Ok(template) => try_samples(&press, config, &template),
+    };
+    if json {
+        say(&serde_json::json!({"ok": told.is_empty(), "problems": told}).to_string())?;
+    }
+    match told.is_empty() {
+        true if json => Ok(()),
+        true => say(&format!("{name}: right; its samples render at 203 and 300 dots an inch, and their codes read")),
+        false => Err(Failure::Usage(told.join("\n"))),
+    }
+}
+
+/// What goes wrong with the samples, each once.
+fn try_samples(press: &Press, config: &Config, template: &TemplateFile) -> Vec<String> {
+    let samples = [
+        (Some(&template.template.sample), Language::Chinese),
+        (template.template.sample_latin.as_ref(), Language::English),
+    ];
+    let mut told: Vec<String> = Vec::new();
+    for (sample, language) in samples {
+        let Some(sample) = sample else { continue };
+        for resolution in [Resolution::DPI_203, Resolution::DPI_300] {
+            if let Err(error) = press.prove(template, sample, &settings(config, language), resolution) {
+                let lines =
+                    error.lines().into_iter().map(|line| format!("  {} dots an inch: {line}", resolution.dpi()));
+                told.extend(lines);
+            }
+        }
+    }
+    told.dedup();
+    told
+}

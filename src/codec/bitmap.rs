@@ -1,0 +1,105 @@
+//! A page in dots: one bit each, black is 1, the leftmost dot of a byte is its highest bit.
+
+use crate::label::Area;
+
+/// A page in dots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bitmap {
+    width: u32,
+    height: u32,
+    stride: usize,
+    bits: Vec<u8>,
+}
+
+impl Bitmap {
+    /// A white page.
+    #[must_use]
+    pub fn new(width: u32, height: u32) -> Bitmap {
+        let stride = width.div_ceil(8) as usize;
+        Bitmap { width, height, stride, bits: vec![0; stride * height as usize] }
+    }
+
+    /// Dots beside each other.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Dots above each other.
+    #[must_use]
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Bytes of a row. The dots behind the last one are white.
+    #[must_use]
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// All rows, one after another.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bits
+    }
+
+    /// Each row's bytes.
+    pub fn rows(&self) -> impl Iterator<Item = &[u8]> {
+        self.bits.chunks(self.stride.max(1))
+    }
+
+    /// Whether a dot is black; outside of the page it is not.
+    #[must_use]
+    pub fn is_black(&self, x: u32, y: u32) -> bool {
+        x < self.width && y < self.height && self.bits[self.at(x, y)] & (0x80 >> (x & 7)) != 0
+    }
+
+    /// Makes a dot black or white; outside of the page nothing happens.
+    pub fn set(&mut self, x: u32, y: u32, black: bool) {
+        if x >= self.width || y >= self.height {
+            return;
+        }
+        let (at, bit) = (self.at(x, y), 0x80 >> (x & 7));
+        if black {
+            self.bits[at] |= bit;
+        } else {
+            self.bits[at] &= !bit;
+        }
+    }
+
+    /// Blackens a rectangle.
+    pub fn fill(&mut self, area: Area) {
+        for y in area.y..area.bottom().min(self.height) {
+            for x in area.x..area.right().min(self.width) {
+                self.set(x, y, true);
+            }
+        }
+    }
+
+    /// The brightness of a part of the page, row by row: 0 is black, 255 white.
+    #[must_use]
+    pub fn brightness(&self, area: Area) -> Vec<u8> {
+        let row = |y| (area.x..area.right()).map(move |x| if self.is_black(x, y) { 0 } else { 255 });
+        (area.y..area.bottom()).flat_map(row).collect()
+    }
+
+    fn at(&self, x: u32, y: u32) -> usize {
+        y as usize * self.stride + (x / 8) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_are_bits_from_the_left() {
+        let mut page = Bitmap::new(10, 2);
+        page.fill(Area { x: 7, y: 0, width: 9, height: 1 });
+        page.set(0, 1, true);
+        page.set(10, 1, true);
+        assert_eq!(page.bytes(), [0b0000_0001, 0b1100_0000, 0b1000_0000, 0]);
+        page.set(0, 1, false);
+        assert!(!page.is_black(0, 1) && page.is_black(9, 0) && !page.is_black(10, 0) && !page.is_black(0, 2));
+    }
+}

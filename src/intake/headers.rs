@@ -1,0 +1,298 @@
+//! Which column is what: a dictionary of header names, and the header row read with it.
+
+use std::collections::BTreeMap;
+
+use super::fields::{Field, Kind};
+use super::row::{Cell, Row};
+
+/// Rows at the top of a sheet among which the headers are looked for: a title or a date often stands above them.
+pub const HEADER_ROWS: usize = 10;
+/// Before the name of a column that is handed back untouched with its order.
+const EXT: &str = "ext.";
+/// Known headers that make a row the header row; a single one may be a title.
+const KNOWN_LEAST: usize = 2;
+
+/// An entry that can't be in a dictionary.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DictionaryError {
+    /// The kind has no such field.
+    #[error("{kind} have no field \"{path}\"; the nearest is \"{nearest}\"")]
+    NoField {
+        /// The kind's name.
+        kind: &'static str,
+        /// The path that was written.
+        path: String,
+        /// The field that is most like it.
+        nearest: &'static str,
+    },
+}
+
+/// What sheets, headers and values are called, kind by kind. What is added later counts before what was there.
+#[derive(Clone, Debug, Default)]
+pub struct Dictionary {
+    kinds: BTreeMap<Kind, Names>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Names {
+    sheets: Vec<String>,
+    /// Place of the field, and a name of it.
+    headers: Vec<(usize, String)>,
+    /// Place of the field; their word, normalised, and ours.
+    words: BTreeMap<usize, Vec<(String, String)>>,
+}
+
+/// A name without what people add to it: case, space, stars, hyphens; full-width characters as narrow ones.
+pub(super) fn normalised(text: &str) -> String {
+    let narrow = |character: char| match character {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(character as u32 - 0xfee0).unwrap_or(character),
+        _ => character,
+    };
+    let is_ornament = |character: &char| character.is_whitespace() || matches!(character, '*' | '_' | '-' | '\u{feff}');
+    text.chars().map(narrow).filter(|character| !is_ornament(character)).flat_map(char::to_lowercase).collect()
+}
+
+fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |name: &str| strsim::jaro_winkler(text, name);
+    known.max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
+}
+
+fn field(kind: Kind, path: &str) -> Result<usize, DictionaryError> {
+    let paths = || kind.fields().iter().map(|field| field.path);
+    paths().position(|known| known == path).ok_or_else(|| DictionaryError::NoField {
+        kind: kind.name(),
+        path: path.to_owned(),
+        nearest: nearest(path, paths()).unwrap_or_default(),
+    })
+}
+
+impl Dictionary {
+    /// Adds a name of a sheet.
+    pub fn add_sheet(&mut self, kind: Kind, name: &str) {
+        for names in self.kinds.values_mut() {
+            names.sheets.retain(|known| normalised(known) != normalised(name));
+        }
+        self.kinds.entry(kind).or_default().sheets.push(name.to_owned());
+    }
+
+    /// Adds a header.
+    ///
+    /// # Errors
+    /// The kind has no field of this path.
+    pub fn add_header(&mut self, kind: Kind, path: &str, name: &str) -> Result<(), DictionaryError> {
+        let place = field(kind, path)?;
+        let names = self.kinds.entry(kind).or_default();
+        names.headers.retain(|(_, known)| normalised(known) != normalised(name));
+        names.headers.push((place, name.to_owned()));
+        Ok(())
+    }
+
+    /// Adds a word for one of ours.
+    ///
+    /// # Errors
+    /// The kind has no field of this path.
+    pub fn add_word(&mut self, kind: Kind, path: &str, theirs: &str, ours: &str) -> Result<(), DictionaryError> {
+        let place = field(kind, path)?;
+        let words = self.kinds.entry(kind).or_default().words.entry(place).or_default();
+        words.retain(|(known, _)| *known != normalised(theirs));
+        words.push((normalised(theirs), ours.to_owned()));
+        Ok(())
+    }
+
+    /// The sheet of a template: its name, its headers, and whether each must be filled in.
+    #[must_use]
+    pub fn template(&self, kind: Kind) -> (String, Vec<(String, bool)>) {
+        let names = self.kinds.get(&kind);
+        let sheet = names.and_then(|names| names.sheets.first().cloned()).unwrap_or_else(|| kind.name().to_owned());
+        let header = |(place, field): (usize, &Field)| {
+            let known = names.and_then(|names| names.headers.iter().find(|(known, _)| *known == place));
+            (known.map_or_else(|| field.path.to_owned(), |(_, name)| name.clone()), field.is_required)
+        };
+        (sheet, kind.fields().iter().enumerate().map(header).collect())
+    }
+
+    fn kind_of(&self, sheet: &str) -> Option<Kind> {
+        let plain = normalised(sheet);
+        let is_called = |names: &Names| names.sheets.iter().any(|name| normalised(name) == plain);
+        self.kinds.iter().find(|(_, names)| is_called(names)).map(|(kind, _)| *kind)
+    }
+
+    /// Reads a row as the headers of a sheet.
+    ///
+    /// # Errors
+    /// It is no row of headers, or one that something is wrong with.
+    pub fn recognise(&self, sheet: &str, row: &Row) -> Result<Columns, Unrecognised> {
+        let kinds = self.kind_of(sheet).map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
+        let mut read: Vec<Columns> = kinds.into_iter().map(|kind| self.columns(kind, row)).collect();
+        read.sort_by_key(|columns| (std::cmp::Reverse(columns.known()), !columns.missing.is_empty()));
+        let mut read = read.into_iter();
+        let Some(best) = read.next() else { return Err(Unrecognised::NoHeaders) };
+        let cells = row.cells.iter().filter(|cell| !cell.is_empty()).count();
+        if best.known() < KNOWN_LEAST.min(cells) || best.known() == 0 {
+            return Err(Unrecognised::NoHeaders);
+        }
+        if let Some((header, place)) = best.twice() {
+            return Err(Unrecognised::Twice(header, best.kind.fields()[place].path));
+        }
+        if !best.missing.is_empty() {
+            return Err(Unrecognised::Missing(best.kind, best.missing));
+        }
+        match read.next().filter(|next| next.missing.is_empty() && next.known() == best.known()) {
+            Some(next) => Err(Unrecognised::Ambiguous(best.kind, next.kind)),
+            None => Ok(best),
+        }
+    }
+
+    fn columns(&self, kind: Kind, row: &Row) -> Columns {
+        let names = self.kinds.get(&kind).cloned().unwrap_or_default();
+        let fields = kind.fields();
+        let mut columns = Columns {
+            kind,
+            header_row: row.number,
+            columns: Vec::new(),
+            titles: Vec::new(),
+            missing: Vec::new(),
+            notes: Vec::new(),
+            words: names.words,
+        };
+        for cell in &row.cells {
+            let title = if let Cell::Text(text) = cell { text.trim() } else { "" };
+            let plain = normalised(title);
+            let by_name = names.headers.iter().find(|(_, name)| normalised(name) == plain).map(|(place, _)| *place);
+            let place = by_name.or_else(|| fields.iter().position(|field| normalised(field.path) == plain));
+            let target = match (place, title.strip_prefix(EXT)) {
+                (Some(place), _) => Target::Field(place),
+                (None, Some(name)) if kind == Kind::Orders && !name.is_empty() => Target::Ext(name.to_owned()),
+                _ => Target::Nothing,
+            };
+            if target == Target::Nothing && !cell.is_empty() {
+                let known = names.headers.iter().map(|(_, name)| name.as_str());
+                let hint = nearest(title, known).map(|name| format!("; the nearest is \"{name}\"")).unwrap_or_default();
+                columns.notes.push(format!("column \"{title}\" is not known{hint}; it is left out"));
+            }
+            columns.columns.push(target);
+            columns.titles.push(title.to_owned());
+        }
+        let is_there = |place: usize| columns.columns.contains(&Target::Field(place));
+        let missing = fields.iter().enumerate().filter(|(place, field)| field.is_required && !is_there(*place));
+        let title =
+            |place: usize| names.headers.iter().find(|(known, _)| *known == place).map(|(_, name)| name.clone());
+        let missing = missing.map(|(place, field)| title(place).unwrap_or_else(|| field.path.to_owned())).collect();
+        columns.missing = missing;
+        columns
+    }
+}
+
+/// Why a row was not taken for the headers of a sheet.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unrecognised {
+    /// Hardly anything in it is a known header.
+    #[error("no row of known headers was found")]
+    NoHeaders,
+    /// Columns that must be there are not.
+    #[error("{} were recognised, but these columns are missing: {}", .0.name(), .1.join(", "))]
+    Missing(Kind, Vec<String>),
+    /// Two columns are the same field.
+    #[error("two columns are {1}: the second is \"{0}\"")]
+    Twice(String, &'static str),
+    /// The headers fit two kinds.
+    #[error("the headers fit {} and {}; name the sheet after one of them", .0.name(), .1.name())]
+    Ambiguous(Kind, Kind),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    Nothing,
+    Field(usize),
+    Ext(String),
+}
+
+/// A sheet's columns.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    /// What the sheet describes.
+    pub kind: Kind,
+    /// The row with the headers.
+    pub header_row: u32,
+    /// What is to be told about the headers.
+    pub notes: Vec<String>,
+    pub(super) columns: Vec<Target>,
+    pub(super) titles: Vec<String>,
+    missing: Vec<String>,
+    pub(super) words: BTreeMap<usize, Vec<(String, String)>>,
+}
+
+impl Columns {
+    fn known(&self) -> usize {
+        self.columns.iter().filter(|target| **target != Target::Nothing).count()
+    }
+
+    fn twice(&self) -> Option<(String, usize)> {
+        self.columns.iter().enumerate().find_map(|(column, target)| match target {
+            Target::Field(place) if self.columns[..column].contains(target) => {
+                Some((self.titles[column].clone(), *place))
+            }
+            _ => None,
+        })
+    }
+
+    /// The column of a field, from 0.
+    pub(super) fn column_of(&self, place: usize) -> Option<usize> {
+        self.columns.iter().position(|target| *target == Target::Field(place))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use super::*;
+
+    fn dictionary() -> Dictionary {
+        let mut dictionary = Dictionary::default();
+        dictionary.add_sheet(Kind::Orders, "订单");
+        for (path, name) in [
+            ("id", "订单号"),
+            ("carrier", "承运商"),
+            ("consignee.name", "收货人"),
+            ("lines.sku", "SKU"),
+            ("lines.quantity", "数量"),
+        ] {
+            dictionary.add_header(Kind::Orders, path, name).unwrap();
+        }
+        dictionary.add_header(Kind::Products, "sku", "SKU").unwrap();
+        dictionary
+    }
+
+    fn row(titles: &[&str]) -> Row {
+        let cells = titles.iter().map(|title| Cell::Text((*title).to_owned())).collect();
+        Row { number: 1, cells, fault: None }
+    }
+
+    #[test]
+    fn headers_are_recognised_and_the_unknown_told() {
+        let titles = ["订单号*", "承运商 ", "收货人", "sku", "数量", "数目", "ext.店铺"];
+        let columns = dictionary().recognise("Sheet1", &row(&titles)).unwrap();
+        assert_eq!((columns.kind, columns.notes.len()), (Kind::Orders, 1));
+        assert!(columns.notes[0].contains("数目") && columns.notes[0].contains("数量"), "{:?}", columns.notes);
+        assert_eq!(columns.columns[6], Target::Ext("店铺".into()));
+    }
+
+    #[test]
+    fn what_is_wrong_with_headers_is_named() {
+        let read = |sheet: &str, titles: &[&str]| dictionary().recognise(sheet, &row(titles)).unwrap_err();
+        assert_eq!(read("订单", &["2026年11月", ""]), Unrecognised::NoHeaders);
+        assert_eq!(
+            read("订单", &["订单号", "承运商", "收货人", "SKU"]),
+            Unrecognised::Missing(Kind::Orders, vec!["数量".into()])
+        );
+        // it could be read as products, but most of its headers are those of orders
+        assert_eq!(
+            read("Sheet1", &["订单号", "承运商", "SKU", "数量"]),
+            Unrecognised::Missing(Kind::Orders, vec!["收货人".into()])
+        );
+        let twice = ["订单号", "承运商", "收货人", "SKU", "数量", "lines.quantity"];
+        assert_eq!(read("订单", &twice), Unrecognised::Twice("lines.quantity".into(), "lines.quantity"));
+        let wrong = dictionary().add_header(Kind::Orders, "line.sku", "x").unwrap_err();
+        assert!(wrong.to_string().contains("lines.sku"), "{wrong}");
+    }
+}

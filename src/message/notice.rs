@@ -1,0 +1,93 @@
+//! What a group of people is told by a robot: exceptions, a line each.
+
+use super::{Language, verdict_text};
+use crate::domain::order::HoldReason;
+use crate::domain::verdict::Verdict;
+
+/// An exception.
+#[derive(Clone, Copy, Debug)]
+pub enum Notice<'n> {
+    /// A scan raised an alarm.
+    Stopped {
+        /// Where.
+        station: &'n str,
+        /// The order that it is about.
+        order: Option<&'n str>,
+        /// What was decided.
+        verdict: &'n Verdict,
+    },
+    /// An order was stopped.
+    Held {
+        /// Which.
+        order: &'n str,
+        /// Why.
+        reason: HoldReason,
+        /// What the one who stopped it wrote.
+        note: Option<&'n str>,
+    },
+    /// A target would not take events.
+    DeadLetters {
+        /// Which.
+        target: &'n str,
+        /// How many more.
+        count: u64,
+        /// What it answered last.
+        answer: &'n str,
+    },
+    /// There were more exceptions than are told one by one.
+    More(usize),
+}
+
+/// An exception in words.
+#[must_use]
+pub fn notice_text(notice: Notice<'_>, language: Language) -> String {
+    let pick = |chinese: &'static str, english: &'static str| language.pick(chinese, english);
+    match notice {
+        Notice::Stopped { station, order, verdict } => {
+            let text = verdict_text(verdict, language);
+            let order = order.map(|order| format!(" · {order}")).unwrap_or_default();
+            format!("✕ {station}{order} · {} · {}", text.title, text.detail)
+        }
+        Notice::Held { order, reason, note } => {
+            let note = note.map(|note| format!(" · {note}")).unwrap_or_default();
+            format!("{} {order} · {}{note}", pick("挂起", "On hold:"), hold_reason(reason, language))
+        }
+        Notice::DeadLetters { target, count, answer } => {
+            let told = pick("目标 {} 拒收 {} 条事件", "Target {} refused {} event(s)");
+            let told = told.replacen("{}", target, 1).replacen("{}", &count.to_string(), 1);
+            format!("{told} · {answer}")
+        }
+        Notice::More(count) => pick("另有 {} 条异常", "and {} more").replace("{}", &count.to_string()),
+    }
+}
+
+/// Why an order is stopped, in words.
+#[must_use]
+pub fn hold_reason(reason: HoldReason, language: Language) -> &'static str {
+    let (chinese, english) = match reason {
+        HoldReason::AddressChange => ("地址变更", "address change"),
+        HoldReason::Risk => ("风控", "risk"),
+        HoldReason::Refund => ("退款", "refund"),
+        HoldReason::MasterData => ("缺商品资料", "product not known yet"),
+        HoldReason::Other => ("其他", "other"),
+    };
+    language.pick(chinese, english)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::ScanId;
+    use crate::domain::verdict::Code;
+
+    #[test]
+    fn exceptions_say_where_what_and_why() {
+        let verdict = Verdict::new(ScanId::new("1").expect("an id"), Code::WrongLot);
+        let stopped = Notice::Stopped { station: "pack-01", order: Some("SO-1"), verdict: &verdict };
+        assert_eq!(notice_text(stopped, Language::English), "✕ pack-01 · SO-1 · Wrong lot · nothing was counted");
+        let held = Notice::Held { order: "SO-1", reason: HoldReason::Risk, note: Some("unpaid") };
+        assert_eq!(notice_text(held, Language::Chinese), "挂起 SO-1 · 风控 · unpaid");
+        let dead = Notice::DeadLetters { target: "erp", count: 2, answer: "HTTP 422" };
+        assert_eq!(notice_text(dead, Language::English), "Target erp refused 2 event(s) · HTTP 422");
+    }
+}

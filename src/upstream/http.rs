@@ -1,0 +1,218 @@
+//! Posting over HTTP/1.1: bounded in time and in what is read of the answer; redirects are not followed.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use hyper::{Request, Response, Uri};
+use hyper_util::rt::TokioIo;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+
+/// How long a connection may take to be made, TLS included.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long a request may take: Standard Webhooks recommends 15 to 30 seconds.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Bytes of an answer that are read; only the status decides, and the beginning is kept for people.
+const ANSWER_MAX: usize = 64 * 1024;
+
+/// Bytes of an answer's head.
+const HEAD_MAX: usize = 64 * 1024;
+
+/// What a target answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// When it wants to be asked again.
+    pub(super) retry_after: Option<Duration>,
+    /// The beginning of its body.
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The answer for people.
+    pub(super) fn summary(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body);
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        format!("HTTP {} {}", self.status, super::cut(&line, super::dead::ANSWER_KEPT)).trim_end().to_owned()
+    }
+}
+
+/// Posts to one address, over a connection that is kept.
+pub(super) struct Poster {
+    uri: Uri,
+    host: String,
+    port: u16,
+    tls: Option<TlsConnector>,
+    patience: Duration,
+    open: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Poster {
+    /// A poster to an address of http or https.
+    pub(super) fn new(uri: &Uri, patience: Duration) -> Poster {
+        let secure = uri.scheme_str() == Some("https");
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        Poster { uri: uri.clone(), host, port, tls: secure.then(connector), patience, open: None }
+    }
+
+    /// Posts a body; `query` is added to the address. The error says why no whole answer came.
+    pub(super) async fn post(
+        &mut self,
+        query: Option<&str>,
+        headers: &[(&'static str, String)],
+        body: Bytes,
+    ) -> Result<Answer, String> {
+        let mut kept = self.open.take().filter(|sender| !sender.is_closed());
+        let exchange = async {
+            if let Some(sender) = kept.take() {
+                match self.exchange(sender, self.request(query, headers, body.clone())?).await {
+                    Err(Broken::Unanswered(error)) => {
+                        // a target may close an idle connection at any time
+                        tracing::debug!(error, host = self.host, "A kept connection was closed.");
+                    }
+                    Err(Broken::Midway(error)) => return Err(error),
+                    Ok(answered) => return Ok(answered),
+                }
+            }
+            let sender = tokio::time::timeout(CONNECT, self.connect())
+                .await
+                .map_err(|_| format!("no connection within {} s", CONNECT.as_secs()))??;
+            let request = self.request(query, headers, body)?;
+            self.exchange(sender, request).await.map_err(|broken| match broken {
+                Broken::Unanswered(error) | Broken::Midway(error) => error,
+            })
+        };
+        let exchanged = tokio::time::timeout(self.patience, exchange).await;
+        let (answer, sender) =
+            exchanged.map_err(|_| format!("no whole answer within {} s", self.patience.as_secs_f64()))??;
+        self.open = sender;
+        Ok(answer)
+    }
+
+    fn request(
+        &self,
+        query: Option<&str>,
+        headers: &[(&'static str, String)],
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, String> {
+        let mut path = self.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        if let Some(query) = query {
+            path.push(if path.contains('?') { '&' } else { '?' });
+            path.push_str(query);
+        }
+        let authority = self.uri.authority().map_or("", |authority| authority.as_str());
+        let mut request = Request::post(path).header(HOST, authority);
+        request = request.header(USER_AGENT, concat!("waybind/", env!("CARGO_PKG_VERSION")));
+        request = request.header(CONTENT_TYPE, "application/json");
+        if let Some(set) = request.headers_mut() {
+            for (name, value) in headers {
+                let value = value.parse().map_err(|error| format!("the header {name} can't be sent: {error}"))?;
+                set.insert(*name, value);
+            }
+        }
+        request.body(Full::new(body)).map_err(|error| format!("the request can't be made: {error}"))
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, String> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port))
+            .await
+            .map_err(|error| format!("can't connect to {}:{}: {error}", self.host, self.port))?;
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "A connection waits to fill its packets.");
+        }
+        let Some(tls) = &self.tls else { return shake(stream).await };
+        let name = ServerName::try_from(self.host.clone())
+            .map_err(|error| format!("{} is no name for a certificate: {error}", self.host))?;
+        let stream = tls.connect(name, stream).await.map_err(|error| format!("no TLS with {}: {error}", self.host))?;
+        shake(stream).await
+    }
+
+    /// Sends a request and reads its answer; the connection comes back if it can be used again.
+    async fn exchange(
+        &self,
+        mut sender: SendRequest<Full<Bytes>>,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(Answer, Option<SendRequest<Full<Bytes>>>), Broken> {
+        let unanswered = |error: hyper::Error| Broken::Unanswered(chain(&error));
+        sender.ready().await.map_err(unanswered)?;
+        let response = sender.send_request(request).await.map_err(unanswered)?;
+        let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
+        let (body, whole) = read(response).await.map_err(Broken::Midway)?;
+        Ok((Answer { status, retry_after, body }, whole.then_some(sender)))
+    }
+}
+
+/// How an exchange broke off.
+enum Broken {
+    /// Before an answer began.
+    Unanswered(String),
+    /// Within the answer.
+    Midway(String),
+}
+
+async fn shake<S>(stream: S) -> Result<SendRequest<Full<Bytes>>, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::Builder::new()
+        .max_buf_size(HEAD_MAX)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| chain(&error))?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "A connection to a target ended.");
+        }
+    });
+    Ok(sender)
+}
+
+/// The beginning of a body, and whether that was all.
+async fn read(response: Response<Incoming>) -> Result<(Vec<u8>, bool), String> {
+    let mut body = response.into_body();
+    let mut read = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| format!("the answer broke off: {}", chain(&error)))?;
+        let Ok(bytes) = frame.into_data() else { continue };
+        let room = ANSWER_MAX - read.len();
+        if bytes.len() > room {
+            read.extend_from_slice(&bytes[..room]);
+            return Ok((read, false));
+        }
+        read.extend_from_slice(&bytes);
+    }
+    Ok((read, true))
+}
+
+fn retry_after(response: &Response<Incoming>) -> Option<Duration> {
+    response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// TLS with the certificates that this machine trusts.
+fn connector() -> TlsConnector {
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!(%error, "Some of this machine's certificates can't be read.");
+    }
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    if added == 0 {
+        tracing::error!("This machine trusts no certificate; install its package ca-certificates.");
+    }
+    TlsConnector::from(Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

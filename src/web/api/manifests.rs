@@ -1,0 +1,68 @@
+//! A manifest: what is expected, loaded, missing and was refused; who loaded what and when.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::barcode::codes::{CodeKind, SiteKey};
+use crate::domain::manifest::{Expects, Manifest, ManifestState, tally};
+use crate::domain::view::View;
+use crate::web::backend::Backend;
+use crate::web::problem::Problem;
+
+pub(super) async fn manifest<B: Backend>(
+    State(backend): State<B>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let (key, wanted, clock) = (backend.key(), id.clone(), backend.clone());
+    let written = move |at: Timestamp| clock.written(at);
+    let found = backend
+        .look(move |view| view.manifest(&wanted).map(|manifest| manifest_json(view, &manifest, &key, &written)))
+        .await?;
+    found.map(Json).ok_or_else(|| Problem::missing("manifest", &id))
+}
+
+fn manifest_json(view: &dyn View, manifest: &Manifest, key: &SiteKey, written: &dyn Fn(Timestamp) -> String) -> Value {
+    let tally = tally(view, manifest);
+    let (state, station) = match &manifest.state {
+        ManifestState::Waiting => ("waiting", None),
+        ManifestState::Open(station) => ("open", Some(station)),
+        ManifestState::Parked => ("parked", None),
+        ManifestState::Closed => ("closed", None),
+    };
+    let (orders, waybills) = match &manifest.expects {
+        Expects::Everything => (None, None),
+        Expects::Listed { orders, waybills } => (Some(orders), Some(waybills)),
+    };
+    let loaded: Vec<Value> = tally
+        .loaded
+        .iter()
+        .filter_map(|waybill| Some((waybill, waybill.loading.as_ref()?)))
+        .map(|(waybill, loading)| {
+            json!({"waybill": waybill.number, "orders": waybill.orders, "parcels": waybill.parcels,
+                   "station": loading.station, "operator": loading.by, "time": written(loading.at.wall)})
+        })
+        .collect();
+    let stopped: Vec<Value> = tally
+        .stopped
+        .iter()
+        .map(|stopped| json!({"waybill": stopped.waybill, "order": stopped.order, "why": stopped.code}))
+        .collect();
+    let foreign: Vec<Value> = manifest
+        .foreign
+        .iter()
+        .map(|foreign| {
+            json!({"waybill": foreign.waybill, "order": foreign.order, "station": foreign.station,
+                   "operator": foreign.by, "time": written(foreign.at.wall)})
+        })
+        .collect();
+    json!({
+        "id": manifest.id, "scan_code": key.code(CodeKind::Manifest, &manifest.number.to_string()),
+        "version": manifest.version, "carrier": manifest.carrier, "departure": manifest.departure,
+        "orders": orders, "waybills": waybills, "state": state, "station": station,
+        "counts": {"expected": tally.expected(), "loaded": loaded.len(), "missing": tally.missing.len(),
+                   "stopped": stopped.len(), "foreign": foreign.len()},
+        "loaded": loaded, "missing": tally.missing, "stopped": stopped, "foreign": foreign,
+    })
+}
