@@ -2,11 +2,15 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
+#[path = "support/adversarial.rs"]
+mod adversarial;
 #[path = "support/pictures.rs"]
 mod pictures;
 mod support;
 
 use std::process::Command;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use pictures::{Picture, Scene};
 use serde_json::{Value, json};
@@ -128,6 +132,34 @@ fn a_picture_without_a_code_is_read_as_none() {
         let noise = (0..width * height).map(|_| chance.next() as u8).collect();
         let noise = Picture { width, height, pixels: noise, texts: Vec::new() };
         assert_eq!(read(&noise.bmp(), &limits), Ok(Vec::new()));
+    }
+}
+
+#[test]
+fn pictures_made_to_keep_a_reader_busy_do_not() {
+    // far more than they take; a search that explodes takes minutes for one of them
+    const DEADLINE: Duration = Duration::from_secs(150);
+    let (done, over) = mpsc::channel();
+    std::thread::spawn(move || {
+        for (name, picture) in adversarial::all(480, 360) {
+            let read = read(&picture.bmp(), &Limits::default());
+            done.send((name, read)).unwrap();
+        }
+    });
+    let start = std::time::Instant::now();
+    let mut last = String::from("none");
+    loop {
+        match over.recv_timeout(DEADLINE.saturating_sub(start.elapsed())) {
+            Ok((name, read)) => {
+                // of spoiled codes some can be mended
+                let read = read.unwrap();
+                let mended = |text: &[u8]| name.starts_with("spoiled") && text.iter().all(|byte| *byte == b'X');
+                assert!(read.iter().all(|symbol| mended(&symbol.text)), "{name}: {read:?}");
+                last = name;
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("not done in time; the last that was: {last}"),
+        }
     }
 }
 

@@ -22,8 +22,8 @@ pub use self::bitmap::Bitmap;
 pub use self::font::{FontError, FontFile, Fonts};
 pub use self::pdf::{PdfError, Subsets, pdf};
 pub use self::png::png;
-pub use self::read::{Limits, ReadError, Symbol, read};
 pub use self::proof::{Proved, Unproved, prove};
+pub use self::read::{Limits, ReadError, Symbol, read};
 pub use self::tspl::{TsplSettings, tspl};
 pub use self::zpl::{Compression, ZplSettings, zpl};
 

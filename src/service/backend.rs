@@ -23,8 +23,7 @@ use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
     Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, Pictures, PluggedView, Secrets, Shown,
-    TargetView,
-    Unavailable,
+    TargetView, Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.

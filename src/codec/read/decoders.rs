@@ -1,4 +1,4 @@
-//! The crates that decode: rxing for the bits of a grid and for rows of bars, rxing and rqrr for whole pictures.
+//! The crates that decode: rxing's, for the bits of a grid, for rows of bars and for Data Matrix.
 //!
 //! They get pictures from anywhere, so a panic in one of them is contained here and counts as "not read".
 
@@ -7,9 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rxing::common::{BitArray, BitMatrix, HybridBinarizer};
 use rxing::datamatrix::DataMatrixReader;
-use rxing::multi::MultipleBarcodeReader as _;
 use rxing::oned::{MultiFormatOneDReader, OneDReader as _};
-use rxing::qrcode::cpp_port::{QrReader, decoder};
+use rxing::qrcode::cpp_port::decoder;
 use rxing::{
     BarcodeFormat, BinaryBitmap, DecodeHints, Luma8LuminanceSource, RXingResult, RXingResultMetadataType,
     RXingResultMetadataValue, Reader as _,
@@ -28,7 +27,7 @@ pub(super) struct Content {
 }
 
 /// Runs a decoder; a panic in it is an answer of nothing.
-fn contained<T>(decode: impl FnOnce() -> Option<T>) -> Option<T> {
+pub(super) fn contained<T>(decode: impl FnOnce() -> Option<T>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(decode)).ok().flatten()
 }
 
@@ -43,17 +42,21 @@ pub(super) fn qr(modules: &[bool], side: usize) -> Option<Content> {
                 }
             }
         }
-        let result = decoder::Decode(&bits).ok()?;
-        if !result.isValid() {
-            return None;
-        }
-        let content = result.content();
-        // a text whose encoding the code itself names is turned into UTF-8; any other is handed on as its bytes
-        let text = if content.has_eci { result.text().into_bytes() } else { content.bytes().to_vec() };
-        let modifier =
-            if matches!(content.symbology.modifier, b'3' | b'5') { content.symbology.modifier } else { b'1' };
-        (!text.is_empty()).then(|| Content { aim: format!("]Q{}", char::from(modifier)), text })
+        matrix(&bits)
     })
+}
+
+/// Decodes a QR code's bits. Not contained.
+pub(super) fn matrix(bits: &BitMatrix) -> Option<Content> {
+    let result = decoder::Decode(bits).ok()?;
+    if !result.isValid() {
+        return None;
+    }
+    let content = result.content();
+    // a text whose encoding the code itself names is turned into UTF-8; any other is handed on as its bytes
+    let text = if content.has_eci { result.text().into_bytes() } else { content.bytes().to_vec() };
+    let modifier = if matches!(content.symbology.modifier, b'3' | b'5') { content.symbology.modifier } else { b'1' };
+    (!text.is_empty()).then(|| Content { aim: format!("]Q{}", char::from(modifier)), text })
 }
 
 /// The codes of bars that are read.
@@ -111,13 +114,13 @@ fn content(result: &RXingResult) -> Option<Content> {
     (!text.is_empty()).then(|| Content { aim, text: text.as_bytes().to_vec() })
 }
 
-fn bitmap(gray: &Gray) -> Option<BinaryBitmap<HybridBinarizer<Luma8LuminanceSource>>> {
+pub(super) fn bitmap(gray: &Gray) -> Option<BinaryBitmap<HybridBinarizer<Luma8LuminanceSource>>> {
     let (width, height) = (u32::try_from(gray.width).ok()?, u32::try_from(gray.height).ok()?);
     let source = Luma8LuminanceSource::new(gray.pixels.clone(), width, height).ok()?;
     Some(BinaryBitmap::new(HybridBinarizer::new(source)))
 }
 
-fn corners(points: impl Iterator<Item = Point>) -> Option<[Point; 4]> {
+pub(super) fn corners(points: impl Iterator<Item = Point>) -> Option<[Point; 4]> {
     let points: Vec<Point> = points.collect();
     match points.as_slice() {
         [one, two, three, four] => Some([*one, *two, *three, *four]),
@@ -127,21 +130,6 @@ fn corners(points: impl Iterator<Item = Point>) -> Option<[Point; 4]> {
     }
 }
 
-/// What rxing reads of QR codes in a whole picture.
-pub(super) fn rxing_qr(gray: &Gray) -> Vec<(Content, [Point; 4])> {
-    contained(|| {
-        let hints =
-            DecodeHints { PossibleFormats: Some(HashSet::from([BarcodeFormat::QR_CODE])), ..DecodeHints::default() };
-        let results = QrReader.decode_multiple_with_hints(&mut bitmap(gray)?, &hints).ok()?;
-        let read = results.iter().filter_map(|result| {
-            let points = corners(result.getPoints().iter().map(|point| Point::new(point.x, point.y)))?;
-            Some((Content { aim: "]Q1".into(), text: result.getText().as_bytes().to_vec() }, points))
-        });
-        Some(read.collect())
-    })
-    .unwrap_or_default()
-}
-
 /// The Data Matrix code that rxing reads in a whole picture.
 pub(super) fn data_matrix(gray: &Gray) -> Option<(Content, [Point; 4])> {
     contained(|| {
@@ -149,21 +137,4 @@ pub(super) fn data_matrix(gray: &Gray) -> Option<(Content, [Point; 4])> {
         let points = corners(result.getPoints().iter().map(|point| Point::new(point.x, point.y)))?;
         Some((content(&result)?, points))
     })
-}
-
-/// What rqrr reads in a whole picture.
-pub(super) fn rqrr(gray: &Gray) -> Vec<(Content, [Point; 4])> {
-    contained(|| {
-        let mut picture = rqrr::PreparedImage::prepare_from_greyscale(gray.width, gray.height, |x, y| gray.row(y)[x]);
-        let mut read = Vec::new();
-        for grid in picture.detect_grids() {
-            let mut text = Vec::new();
-            if contained(|| grid.decode_to(&mut text).ok()).is_some() && !text.is_empty() {
-                let corners = grid.bounds.map(|point| Point::new(point.x as f32, point.y as f32));
-                read.push((Content { aim: "]Q1".into(), text }, corners));
-            }
-        }
-        Some(read)
-    })
-    .unwrap_or_default()
 }

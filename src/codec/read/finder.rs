@@ -3,6 +3,7 @@
 
 use super::geometry::Point;
 use super::gray::{Gray, MIDDLE};
+use super::search::Search;
 
 /// A corner square, or what looks like one.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +18,11 @@ pub(super) struct Finder {
 
 /// More corner squares than this are texture; those that the fewest rows showed are left out.
 pub(super) const FINDERS_MAX: usize = 90;
-/// Places that rows propose; what comes after is not looked at. A page full of checks has some ten thousand.
-const PROPOSALS_MAX: usize = 60_000;
+/// Corner squares that are kept while rows are looked at: with more, a picture is texture, and each place that a row
+/// proposes is compared with all of them.
+const KEPT_MAX: usize = 1_500;
+/// What a proposed place costs, in units of work, beside what it is compared with and the pixels that are walked along.
+const PROPOSAL_WORK: u64 = 50;
 /// A corner square smaller than this has modules of less than a pixel and a half.
 const WIDTH_MIN: f32 = 9.0;
 
@@ -44,9 +48,8 @@ fn is_finder(runs: [f32; 5]) -> bool {
 }
 
 /// Finds corner squares in a relief.
-pub(super) fn find(relief: &Gray) -> Vec<Finder> {
+pub(super) fn find(relief: &Gray, search: &mut Search) -> Vec<Finder> {
     let mut found: Vec<Finder> = Vec::new();
-    let mut proposals = 0;
     // every row of a small picture, and enough rows of a large one for a square of a hundredth of its height
     let step = (relief.height / 1000).clamp(1, 3);
     let mut edges: Vec<usize> = Vec::with_capacity(relief.width);
@@ -69,12 +72,13 @@ pub(super) fn find(relief: &Gray) -> Vec<Finder> {
             if !is_finder(runs) {
                 continue;
             }
-            proposals += 1;
-            if proposals > PROPOSALS_MAX {
+            let width: f32 = runs.iter().sum();
+            let compared = found.len() as u64 / 4;
+            if found.len() >= KEPT_MAX || !search.spend(PROPOSAL_WORK + compared + 2 * width as u64) {
                 return strongest(found);
             }
             let middle = (window[2] + window[3]) as f32 / 2.0;
-            propose(relief, Point::new(middle, y as f32 + 0.5), runs.iter().sum(), &mut found);
+            propose(relief, Point::new(middle, y as f32 + 0.5), width, &mut found);
         }
     }
     strongest(found)

@@ -1,9 +1,11 @@
 //! Reads codes in pictures: photographs from a PDA, scanned documents, drawn labels.
 //!
 //! QR codes are found by their corner squares in a picture whose light is evened out, and their modules are read with
-//! their greys, as the picture is, smoothed and sharpened; what is still missing after that is left to rxing and rqrr.
+//! their greys, as the picture is, smoothed and sharpened; what is still missing after that is left to a second finder, rxing's.
+//! Every step is paid for in units of work before it is taken, so that no picture costs more than another.
 //! Codes of bars are found as patches whose edges all run one way, and read along them.
 
+pub mod alone;
 mod bars;
 mod decoders;
 mod finder;
@@ -11,6 +13,7 @@ mod geometry;
 mod gray;
 mod picture;
 mod search;
+mod second;
 mod square;
 
 /// The most bytes of a picture: a photograph of 24 million pixels takes some five million as JPEG.
@@ -121,29 +124,4 @@ impl ReadError {
 pub fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Symbol>, ReadError> {
     let picture = picture::unpacked(bytes, limits)?;
     Ok(search::search(&picture, limits))
-}
-
-/// The readers that are measured against this one, each on its own.
-pub mod alone {
-    use super::{Limits, ReadError, decoders, picture};
-
-    /// What rqrr reads of a picture as it is.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`](super::read).
-    pub fn rqrr(bytes: &[u8], limits: &Limits) -> Result<Vec<Vec<u8>>, ReadError> {
-        let picture = picture::unpacked(bytes, limits)?;
-        Ok(decoders::rqrr(&picture).into_iter().map(|(content, _)| content.text).collect())
-    }
-
-    /// What rxing reads of QR codes in a picture as it is.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`](super::read).
-    pub fn rxing(bytes: &[u8], limits: &Limits) -> Result<Vec<Vec<u8>>, ReadError> {
-        let picture = picture::unpacked(bytes, limits)?;
-        Ok(decoders::rxing_qr(&picture).into_iter().map(|(content, _)| content.text).collect())
-    }
 }

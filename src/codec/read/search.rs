@@ -5,13 +5,16 @@ use super::decoders::{self, Content};
 use super::finder;
 use super::geometry::{Point, inside};
 use super::gray::Gray;
+use super::second;
 use super::square::{self, Sampling};
 use super::{Limits, Symbol};
 
 /// More codes than this in a picture are a sheet of codes, whose first are enough.
 const SYMBOLS_MAX: usize = 64;
-/// What a trio of corner squares costs to be looked at, in units of work.
-const TRIO_WORK: u64 = 1_000;
+/// What a trio of corner squares costs to be found among the others, in hundredths of a unit of work.
+const TRIO_FOUND_WORK: u64 = 30;
+/// What two corner squares cost to be compared, in units of work.
+const PAIR_WORK: u64 = 60;
 /// What sampling and decoding a module costs, in units of work.
 const MODULE_WORK: u64 = 20;
 /// Surroundings by which light is evened out: the longer side's share. Seven modules of a code that fills the picture
@@ -122,10 +125,8 @@ fn squares(picture: &Gray, radius: usize, times: f32, search: &mut Search) -> Le
 fn last_resorts(picture: &Gray, radius: usize, times: f32, search: &mut Search) {
     let pixels = picture.pixels.len() as u64;
     let enough = search.symbols.len();
-    if search.spend(2 * pixels) {
-        for (content, corners) in decoders::rxing_qr(picture) {
-            search.found(content, corners.map(|corner| corner.times(times)));
-        }
+    for (content, corners) in second::read(picture, search) {
+        search.found(content, corners.map(|corner| corner.times(times)));
     }
     if search.symbols.len() > enough {
         return;
@@ -139,11 +140,6 @@ fn last_resorts(picture: &Gray, radius: usize, times: f32, search: &mut Search) 
     pass(&picture.sharpened(5, 4.0), radius / 2, times, search);
     pass(&picture.darkened(), radius / 2, times, search);
     pass(&picture.lightened(), radius / 2, times, search);
-    if search.symbols.len() == enough && search.spend(5 * pixels) {
-        for (content, corners) in decoders::rqrr(picture) {
-            search.found(content, corners.map(|corner| corner.times(times)));
-        }
-    }
     if search.symbols.is_empty()
         && search.spend(4 * pixels)
         && let Some((content, corners)) = decoders::data_matrix(picture)
@@ -158,32 +154,57 @@ fn pass(picture: &Gray, radius: usize, times: f32, search: &mut Search) -> Left 
         return Left { spent: true, ..Left::default() };
     }
     let relief = picture.relief(radius.max(8), PAPER);
-    let mut finders = finder::find(&relief);
+    let mut finders = finder::find(&relief, search);
     finders.retain(|finder| !search.covers(finder.at.times(times)));
     let mut used = vec![false; finders.len()];
     let mut left = Left::default();
+    let count = finders.len() as u64;
+    if !search.spend(count * count * count / 6 * TRIO_FOUND_WORK / 100 + count * count / 2 * PAIR_WORK) {
+        return Left { spent: true, ..left };
+    }
     for trio in square::trios(&finders) {
         if trio.members.iter().any(|member| used[*member]) {
             continue;
         }
-        if !search.spend(TRIO_WORK) {
+        if !search.spend(square::TRIO_WORK) {
             left.spent = true;
             return left;
         }
         let three = trio.members.map(|member| finders[member]);
-        let grids = square::grids(&relief, &three);
-        if grids.iter().take(square::GRIDS_MAX).any(|grid| attempt(&relief, grid, times, search)) {
-            for member in trio.members {
-                used[member] = true;
-            }
-        } else if grids.first().is_some_and(|grid| grid.timing >= SURE) {
-            left.grids += 1;
+        match square::spans(&relief, &three).map(|spans| decoded(&relief, &spans, times, search)) {
+            Some(Outcome::Read) => trio.members.into_iter().for_each(|member| used[member] = true),
+            Some(Outcome::Sure) => left.grids += 1,
+            Some(Outcome::Nothing) | None => {}
         }
     }
     let mut free = used.iter();
     finders.retain(|finder| !free.next().is_some_and(|used| *used) && !search.covers(finder.at.times(times)));
     left.pairs = square::has_pair(&relief, &finders);
     left
+}
+
+/// What three corner squares turned out to be.
+enum Outcome {
+    Read,
+    /// A code that does not decode.
+    Sure,
+    Nothing,
+}
+
+/// Tries to decode what three corner squares span.
+fn decoded(relief: &Gray, spans: &square::Spans, times: f32, search: &mut Search) -> Outcome {
+    let mut sure = false;
+    for (nth, (work, grid)) in spans.grids(relief).enumerate() {
+        if !search.spend(work) {
+            break;
+        }
+        let grid = grid();
+        if attempt(relief, &grid, times, search) {
+            return Outcome::Read;
+        }
+        sure |= nth == 0 && grid.timing >= SURE;
+    }
+    if sure { Outcome::Sure } else { Outcome::Nothing }
 }
 
 /// Tries to decode a grid with each way of telling dark from light.

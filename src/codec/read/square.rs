@@ -85,16 +85,38 @@ fn trio(finders: &[Finder], members: [usize; 3]) -> Option<Trio> {
     (strain < STRAIN_MAX).then_some(Trio { members: [members[corner], members[left], members[right]], strain })
 }
 
-/// The grids that three corner squares may span, the likeliest first.
-pub(super) fn grids(relief: &Gray, finders: &[Finder; 3]) -> Vec<Grid> {
+/// What looking at three corner squares costs, in units of work, before any grid is pulled straight.
+pub(super) const TRIO_WORK: u64 = 3_000;
+
+/// What three corner squares may span.
+pub(super) struct Spans {
+    outlines: Vec<Outline>,
+    /// The grids that the corner squares alone tell, the likeliest first.
+    rough: Vec<Grid>,
+}
+
+impl Spans {
+    /// The grids pulled straight by their alignment patterns, the likeliest first, each as it is asked for; with what
+    /// that costs in units of work.
+    pub(super) fn grids<'a>(
+        &'a self,
+        relief: &'a Gray,
+    ) -> impl Iterator<Item = (u64, impl FnOnce() -> Grid + 'a)> + 'a {
+        self.rough
+            .iter()
+            .map(move |rough| (refining_work(rough.side), || refined(relief, &self.outlines, rough.clone())))
+    }
+}
+
+/// The grids that three corner squares may span.
+pub(super) fn spans(relief: &Gray, finders: &[Finder; 3]) -> Option<Spans> {
     let [corner, right, below] = finders;
     let (along, down) = (right.at.minus(corner.at), below.at.minus(corner.at));
     let unit = |arm: Point| arm.times(1.0 / arm.length().max(1e-3));
     let (along_unit, down_unit) = (unit(along), unit(down));
     let mut outlines = Vec::with_capacity(3);
     for finder in finders {
-        let Some(outline) = outline(relief, finder, along_unit, down_unit) else { return Vec::new() };
-        outlines.push(outline);
+        outlines.push(outline(relief, finder, along_unit, down_unit)?);
     }
     let width = |outline: &Outline, down: bool| if down { outline.height } else { outline.width };
     let modules = |arm: Point, one: &Outline, other: &Outline, down: bool| {
@@ -112,11 +134,11 @@ pub(super) fn grids(relief: &Gray, finders: &[Finder; 3]) -> Vec<Grid> {
         .collect();
     rough.sort_by(|one, other| other.timing.total_cmp(&one.timing));
     rough.truncate(GRIDS_MAX);
-    rough.into_iter().map(|grid| refined(relief, &outlines, grid)).collect()
+    Some(Spans { outlines, rough })
 }
 
 /// Sizes that are tried for three corner squares: where the timing pattern of two is about as good, one is noise.
-pub(super) const GRIDS_MAX: usize = 2;
+const GRIDS_MAX: usize = 2;
 
 /// The outer edge of a corner square.
 struct Outline {
@@ -282,6 +304,24 @@ fn rough_grid(relief: &Gray, outlines: &[Outline], side: usize) -> Option<Grid> 
     (timing >= TIMING_MIN).then_some(Grid { side, view, timing })
 }
 
+/// How far the alignment pattern opposite of the corner may lie from where the corner squares have it, in modules.
+fn opposite_reach(side: usize) -> f32 {
+    1.5 + side as f32 / 25.0
+}
+
+/// The same for the other alignment patterns, once that one is known.
+const INNER_REACH: f32 = 1.25;
+
+/// What pulling a grid straight costs, in units of work: one for each pixel that is looked at.
+fn refining_work(side: usize) -> u64 {
+    let patterns = alignment_places(side).len() as u64;
+    let looks = |reach: f32| {
+        let across = (2.0 * reach / ALIGNMENT_STEP / 2.0) as u64 + 1;
+        (across * across + 25) * 25
+    };
+    looks(opposite_reach(side)) + patterns * patterns * looks(INNER_REACH)
+}
+
 /// The grid pulled straight by the alignment patterns.
 fn refined(relief: &Gray, outlines: &[Outline], rough: Grid) -> Grid {
     let side = rough.side;
@@ -289,7 +329,7 @@ fn refined(relief: &Gray, outlines: &[Outline], rough: Grid) -> Grid {
     let mut pairs = corner_pairs(outlines, side);
     let mut view = rough.view;
     let opposite = Point::new(last as f32 + 0.5, last as f32 + 0.5);
-    if let Some(place) = alignment(relief, &view, opposite, 1.5 + side as f32 / 25.0) {
+    if let Some(place) = alignment(relief, &view, opposite, opposite_reach(side)) {
         pairs.push((opposite, place, 4.0));
         view = View::fitted(&pairs, side as f32).unwrap_or(view);
     }
@@ -303,7 +343,7 @@ fn refined(relief: &Gray, outlines: &[Outline], rough: Grid) -> Grid {
                     continue;
                 }
                 let from = Point::new(*column as f32 + 0.5, *row as f32 + 0.5);
-                if let Some(place) = alignment(relief, &view, from, 1.25) {
+                if let Some(place) = alignment(relief, &view, from, INNER_REACH) {
                     pairs.push((from, place, 2.0));
                 }
             }
@@ -332,9 +372,11 @@ fn alignment_places(side: usize) -> Vec<usize> {
     places
 }
 
+/// By how much an alignment pattern is shifted between looks, in modules; every second place is looked at first.
+const ALIGNMENT_STEP: f32 = 0.25;
+
 /// The alignment pattern nearest to where it should be: dark ring, light ring, dark middle.
 fn alignment(relief: &Gray, view: &View, expected: Point, reach: f32) -> Option<Point> {
-    const STEP: f32 = 0.25;
     // the least difference between the dark and the light modules' mean greys
     const CONTRAST_MIN: f32 = 14.0;
     let middle = view.place(expected.x, expected.y);
@@ -354,7 +396,7 @@ fn alignment(relief: &Gray, view: &View, expected: Point, reach: f32) -> Option<
         }
         light - dark
     };
-    let steps = (reach / STEP) as i32;
+    let steps = (reach / ALIGNMENT_STEP) as i32;
     let mut best = (f32::MIN, 0.0, 0.0);
     let look = |u: f32, v: f32, best: &mut (f32, f32, f32)| {
         // of two that look alike, the nearer one
@@ -365,13 +407,13 @@ fn alignment(relief: &Gray, view: &View, expected: Point, reach: f32) -> Option<
     };
     for row in (-steps..=steps).step_by(2) {
         for column in (-steps..=steps).step_by(2) {
-            look(column as f32 * STEP, row as f32 * STEP, &mut best);
+            look(column as f32 * ALIGNMENT_STEP, row as f32 * ALIGNMENT_STEP, &mut best);
         }
     }
     let (_, u, v) = best;
     for row in -2i8..=2 {
         for column in -2i8..=2 {
-            look(u + f32::from(column) * STEP / 2.0, v + f32::from(row) * STEP / 2.0, &mut best);
+            look(u + f32::from(column) * ALIGNMENT_STEP / 2.0, v + f32::from(row) * ALIGNMENT_STEP / 2.0, &mut best);
         }
     }
     (best.0 > CONTRAST_MIN).then(|| middle.plus(along.times(best.1)).plus(down.times(best.2)))
