@@ -8,6 +8,7 @@ pub mod bitmap;
 pub mod code128;
 pub mod code39;
 pub mod font;
+pub mod outside;
 pub mod pdf;
 pub mod png;
 pub mod proof;

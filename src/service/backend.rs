@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use data_encoding::BASE64;
 use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::task::spawn_blocking;
@@ -17,7 +18,7 @@ use crate::domain::station::StationRules;
 use crate::domain::upstream::{OrderAction, Outcome, Thing, intake, order_action, void_waybill};
 use crate::domain::verdict::Verdict;
 use crate::domain::view::View;
-use crate::domain::work::PinHash;
+use crate::domain::work::{PinHash, sha256};
 use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, WriteTransaction};
 use crate::message::Language;
 use crate::web::api::acted_json;
@@ -106,8 +107,12 @@ impl Backend for Core {
             let chunk: Vec<Thing> = things.by_ref().take(INTAKE_CHUNK).collect();
             let caller = caller.clone();
             let done = self.parts.writer.submit(move |transaction| {
-                let judge = |thing| {
+                let judge = |thing: Thing| {
+                    let file = thing.file();
                     let outcome = intake(transaction.view(), thing);
+                    if let Some(file) = file.filter(|_| !outcome.events().is_empty()) {
+                        transaction.keep_file(&sha256(&file.bytes), &file.bytes);
+                    }
                     record(transaction, &caller, &outcome, now);
                     outcome
                 };
@@ -166,6 +171,19 @@ impl Backend for Core {
         work: impl FnOnce(&dyn View) -> T + Send + 'static,
     ) -> Result<T, Unavailable> {
         self.read(move |reader| reader.look(|transaction| work(transaction.view()))).await
+    }
+
+    async fn label_file(&self, waybill: WaybillNo) -> Result<Option<(String, Vec<u8>)>, Unavailable> {
+        self.read(move |reader| {
+            let known = reader.look(|transaction| transaction.view().waybill(waybill.as_str()))?;
+            let Some(label) = known.as_ref().and_then(|waybill| waybill.label.as_ref()) else { return Ok(None) };
+            let bytes = match &label.sha256 {
+                Some(sha256) => reader.file(sha256)?,
+                None => label.data_base64.as_ref().and_then(|text| BASE64.decode(text.as_bytes()).ok()),
+            };
+            Ok(bytes.map(|bytes| (label.format.clone(), bytes)))
+        })
+        .await
     }
 
     async fn events(&self, after: u64, limit: usize) -> Result<Vec<FeedItem>, Unavailable> {

@@ -262,6 +262,11 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
         &self,
         work: impl FnOnce(&dyn View) -> T + Send + 'static,
     ) -> impl Future<Output = Result<T, Unavailable>> + Send;
+    /// A waybill's own label as it came: its format and its bytes; none where it has none.
+    fn label_file(
+        &self,
+        waybill: WaybillNo,
+    ) -> impl Future<Output = Result<Option<(String, Vec<u8>)>, Unavailable>> + Send;
     /// Facts after a cursor.
     fn events(&self, after: u64, limit: usize) -> impl Future<Output = Result<Vec<FeedItem>, Unavailable>> + Send;
     /// An order's story.

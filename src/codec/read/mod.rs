@@ -114,6 +114,11 @@ impl ReadError {
     }
 }
 
+/// Reads the codes of a picture that is unpacked already: a byte a pixel, row by row from the top, 0 is black.
+pub(super) fn read_gray(width: usize, height: usize, pixels: Vec<u8>, limits: &Limits) -> Vec<Symbol> {
+    search::search(&gray::Gray::new(width, height, pixels), limits)
+}
+
 /// Reads the codes of a picture: PNG, JPEG, WebP or BMP. No code is no error.
 ///
 /// Memory and time are bounded by `limits`, whatever the picture claims to be.

@@ -11,7 +11,7 @@ use super::ids::{CarrierCode, ManifestId, OperatorId, OrderId, PickListId, Sku, 
 use super::manifest::Expects;
 use super::order::{Consignee, HoldReason, OrderSpec, ShortDecision, Stage};
 use super::product::{Barcode, RevisionPattern, Tracking};
-use super::work::{PinHash, Role, WaybillLabel};
+use super::work::{LabelFile, PinHash, Role};
 
 pub use self::action::{order_action, void_waybill};
 pub use self::intake::intake;
@@ -31,6 +31,17 @@ pub enum Thing {
     Manifest(ManifestSpec),
     /// An operator.
     Operator(OperatorSpec),
+}
+
+impl Thing {
+    /// The file that is kept beside it, if it has one.
+    #[must_use]
+    pub fn file(&self) -> Option<LabelFile> {
+        match self {
+            Thing::Waybill(spec) => spec.label.clone(),
+            _ => None,
+        }
+    }
 }
 
 /// A product as upstream describes it.
@@ -105,7 +116,7 @@ pub struct WaybillSpec {
     /// The number that it stands in for.
     pub replaces: Option<WaybillNo>,
     /// The carrier's or platform's own label.
-    pub label: Option<WaybillLabel>,
+    pub label: Option<LabelFile>,
 }
 
 /// A manifest as upstream describes it.
@@ -283,6 +294,20 @@ pub enum Refusal {
     /// Parcels are bound to it.
     #[error("parcels are bound to waybill {0}; its orders can't be changed")]
     Bound(WaybillNo),
+    /// A label on which no code can be read.
+    #[error("no code can be read on the label of waybill {0}")]
+    LabelUnread(WaybillNo),
+    /// A label without the waybill's number.
+    #[error("the label does not show {number}; its codes say {read}")]
+    LabelOfAnother {
+        /// The waybill.
+        number: WaybillNo,
+        /// What was read instead.
+        read: String,
+    },
+    /// A label that shows another waybill's number beside its own.
+    #[error("the label of waybill {0} shows the number of waybill {1}, too")]
+    LabelOfTwo(WaybillNo, WaybillNo),
     /// It is on the truck.
     #[error("waybill {0} is loaded; unload it first")]
     Loaded(WaybillNo),

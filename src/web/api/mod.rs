@@ -2,6 +2,7 @@
 
 mod events;
 mod images;
+mod labels;
 mod manifests;
 mod orders;
 mod pin;
@@ -36,6 +37,7 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/orders/{id}", get(orders::order::<B>))
         .route("/api/v1/orders/{id}/timeline", get(orders::timeline::<B>))
         .route("/api/v1/orders/{id}/{action}", post(orders::act::<B>))
+        .route("/api/v1/waybills/{number}/label", get(labels::of_waybill::<B>))
         .route("/api/v1/waybills/{number}/void", post(orders::void::<B>))
         .route("/api/v1/labels/plan", post(plan::plan).layer(Extension(plan::OneAtATime::default())))
         .route("/api/v1/search", get(events::search::<B>))
