@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
+use crate::web::backend::LABEL_CODES;
 
 /// Every scan is checked, every waybill is bound.
 #[derive(Parser)]
@@ -87,6 +88,12 @@ enum Command {
         /// What was scanned; write ␝ or \u001d for the group separator.
         #[arg(required_unless_present = "jsonl")]
         text: Option<String>,
+    },
+    /// Read the codes of the label on standard input, within bounds; the service's own.
+    #[command(name = LABEL_CODES, hide = true)]
+    LabelCodes {
+        /// Its format.
+        format: String,
     },
     /// Read the codes in pictures: one JSON object a line for each code.
     Read {
@@ -286,6 +293,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Import { files, mapping, target, .. } => import::import(&files, mapping.as_deref(), &target),
         Command::Decode { jsonl: true, .. } => decode::lines(),
         Command::Decode { text, .. } => decode::one(&text.unwrap_or_default()),
+        Command::LabelCodes { format } => read::label_codes(&format),
         Command::Read { images } => read::read(&images),
         Command::Label { action } => label::label(&action),
         Command::Sheet { kind, output, language, target } => sheet::sheet(kind, &target, language, &output),

@@ -17,7 +17,7 @@ use crate::domain::verdict::Verdict;
 use crate::domain::view::View;
 use crate::domain::work::PinHash;
 use crate::message::Language;
-pub use crate::web::pictures::Pictures;
+pub use crate::web::pictures::{LABEL_CODES, Pictures};
 
 /// The ledger can't be written or read now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

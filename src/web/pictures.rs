@@ -1,26 +1,27 @@
 //! Pictures that are sent to be read: one at a time over the whole box, so that no scan waits behind them.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::codec::outside;
+use crate::codec::outside::{self, LABEL_BYTES_MAX, LabelReadError};
 use crate::codec::{self, Limits, ReadError, Symbol};
 use crate::domain::work::LabelFile;
 
 /// Pictures that may be sent or wait at once: 40 MiB at most, and the last waits for some two seconds.
 const PLACES: usize = 5;
 
-/// How long a label from outside may take to be drawn and read, and to wait for its turn. A PDF of a label takes some
-/// hundred milliseconds; its drawer has no bounds of its own.
-const LABEL_TIME: Duration = Duration::from_secs(15);
-/// Stack of the thread that draws a label, in bytes: a PDF's nested forms are drawn by calls within calls.
-const LABEL_STACK: usize = 64 * 1024 * 1024;
+/// The command that reads the label on its standard input, in a process of its own; it answers
+/// `{"Ok":[codes]}` or `{"Err":"why"}`.
+pub const LABEL_CODES: &str = "label-codes";
+/// How long a label waits for its turn behind others.
+const LABEL_WAIT: Duration = Duration::from_secs(15);
 
 /// Reads pictures.
 #[derive(Clone, Debug)]
@@ -53,25 +54,44 @@ impl Pictures {
 
     /// Reads the codes of a label from outside, one label at a time; else says why that can't be done.
     pub(super) async fn label(&self, mut label: LabelFile) -> Result<LabelFile, String> {
-        const BUSY: &str = "other labels are being read; send it again in some seconds";
-        let turn = timeout(LABEL_TIME, self.labels.clone().acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else { return Err(BUSY.into()) };
-        let (answer, answered) = oneshot::channel();
-        let (format, bytes) = (label.format.clone(), label.bytes.clone());
-        let read = move || {
-            // nobody waits any more where this took too long
-            drop(answer.send(outside::codes(&format, &bytes)));
-            drop(turn);
+        let turn = timeout(LABEL_WAIT, self.labels.clone().acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else {
+            return Err("other labels are being read; send it again in some seconds".into());
         };
-        let started = thread::Builder::new().name("label".into()).stack_size(LABEL_STACK).spawn(read);
-        started.map_err(|error| format!("it can't be read now: {error}"))?;
-        match timeout(LABEL_TIME, answered).await {
-            Ok(Ok(codes)) => label.codes = codes.map_err(|error| error.to_string())?,
-            Ok(Err(_)) => return Err("its reader gave up".into()),
-            Err(_) => return Err(format!("it took more than {} seconds to read", LABEL_TIME.as_secs())),
-        }
-        Ok(label)
+        let work = spawn_blocking(move || {
+            let read = match label.format.as_str() {
+                "pdf" => drawn_apart(&label.bytes),
+                format => outside::codes(format, &label.bytes).map_err(|error| error.to_string()),
+            };
+            drop(turn);
+            label.codes = read?;
+            Ok(label)
+        });
+        work.await.unwrap_or_else(|_| Err("its reader gave up".into()))
     }
+}
+
+/// Reads a PDF in a process of its own ([`LABEL_CODES`]): what draws it may run out of stack, which no thread survives.
+/// That process bounds its own time and memory.
+fn drawn_apart(bytes: &[u8]) -> Result<Vec<String>, String> {
+    let gave_up = || LabelReadError::Broken("its drawer gave up").to_string();
+    if bytes.len() > LABEL_BYTES_MAX {
+        return Err(LabelReadError::TooManyBytes.to_string());
+    }
+    let started = Command::new("/proc/self/exe")
+        .args([LABEL_CODES, "pdf"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut child = started.map_err(|error| format!("it can't be drawn now: {error}"))?;
+    if let Some(mut input) = child.stdin.take() {
+        // a process that ended early does not take all of it
+        drop(input.write_all(bytes));
+    }
+    let output = child.wait_with_output().map_err(|_| gave_up())?;
+    let answer: Result<Vec<String>, String> = serde_json::from_slice(&output.stdout).map_err(|_| gave_up())?;
+    answer
 }
 
 impl Place {

@@ -48,7 +48,8 @@ pub enum LabelReadError {
 
 /// The texts of the codes on a label; `format` is `pdf`, `png`, `zpl` or `tspl`. A code that can't be read is none.
 ///
-/// Memory is bounded whatever the label says; time too, but for a PDF, whose drawing the caller must be able to give up.
+/// Memory and time are bounded whatever the label says, but for a PDF: what draws it may take any time and stack, so that
+/// it belongs into a process of its own.
 ///
 /// # Errors
 /// The file is too long, damaged, or of another format.

@@ -41,13 +41,23 @@ struct Patch {
     across: Point,
 }
 
-/// Reads the codes of bars in a picture.
+/// Patches that are looked at in a picture made smaller: only wide bars are left to be found there.
+const COARSE_PATCHES_MAX: usize = 6;
+
+/// Reads the codes of bars in a picture, then in the same made smaller: a bar as wide as a block leaves it without edges.
 pub(super) fn read(picture: &Gray, times: f32, search: &mut Search) {
+    look(picture, times, PATCHES_MAX, search);
+    for coarser in [2, 4] {
+        look(&picture.shrunk(coarser), times * coarser as f32, COARSE_PATCHES_MAX, search);
+    }
+}
+
+fn look(picture: &Gray, times: f32, most: usize, search: &mut Search) {
     if !search.spend(picture.pixels.len() as u64) {
         return;
     }
     let mut bars = Bars::new();
-    for patch in patches(picture, times, search) {
+    for patch in patches(picture, times, search).into_iter().take(most) {
         if !search.spend(ROW_WORK * ROWS as u64) {
             return;
         }
