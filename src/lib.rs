@@ -60,5 +60,7 @@ pub mod docs {
         pub mod d0009 {}
         #[doc = include_str!("docs/decisions/0010-sources.md")]
         pub mod d0010 {}
+        #[doc = include_str!("docs/decisions/0011-pictures-and-labels-from-outside.md")]
+        pub mod d0011 {}
     }
 }

@@ -156,6 +156,7 @@ fn each_heavy_thing_has_one_room() {
         ("allsorts::", &["codec"]),
         ("ab_glyph::", &["codec"]),
         ("fast_qr::", &["codec"]),
+        ("image::", &["codec"]),
         ("rqrr::", &["codec"]),
         ("rxing::", &["codec"]),
     ];

@@ -11,6 +11,7 @@ mod label;
 mod ledger;
 mod printers;
 mod probe;
+mod read;
 mod replay;
 mod selftest;
 mod serve;
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Scope};
+use crate::web::backend::LABEL_CODES;
 
 /// Every scan is checked, every waybill is bound.
 #[derive(Parser)]
@@ -106,6 +108,18 @@ enum Command {
         /// What was scanned; write ␝ or \u001d for the group separator.
         #[arg(required_unless_present = "jsonl")]
         text: Option<String>,
+    },
+    /// Read the codes of the label on standard input, within bounds; the service's own.
+    #[command(name = LABEL_CODES, hide = true)]
+    LabelCodes {
+        /// Its format.
+        format: String,
+    },
+    /// Read the codes in pictures: one JSON object a line for each code.
+    Read {
+        /// PNG, JPEG, WebP or BMP.
+        #[arg(required = true)]
+        images: Vec<PathBuf>,
     },
     /// Templates and labels.
     Label {
@@ -331,6 +345,8 @@ fn execute(command: Command) -> Result<(), Failure> {
         }),
         Command::Decode { jsonl: true, .. } => decode::lines(),
         Command::Decode { text, .. } => decode::one(&text.unwrap_or_default()),
+        Command::LabelCodes { format } => read::label_codes(&format),
+        Command::Read { images } => read::read(&images),
         Command::Label { action } => label::label(&action),
         Command::Sheet { kind, output, language, target } => sheet::sheet(kind, &target, language, &output),
         Command::Ledger { action, data, json } => ledger::ledger(&action, &load(None, data.as_deref())?, json),

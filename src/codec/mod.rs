@@ -1,5 +1,5 @@
-//! Bytes in, bytes out: workbooks and text tables, fonts and codes as dots, labels as PDF, PNG, ZPL and TSPL. One heavy crate
-//! each.
+//! Bytes in, bytes out: workbooks and text tables, fonts and codes as dots, labels as PDF, PNG, ZPL and TSPL, codes in
+//! pictures. One heavy crate each.
 //!
 //! Only a label whose codes were read back from its own dots ([`Proved`]) can be written, and what a printer gets are
 //! those dots.
@@ -9,11 +9,13 @@ pub mod code128;
 pub mod code39;
 pub mod font;
 mod json;
+pub mod outside;
 pub mod pdf;
 pub mod png;
 pub mod proof;
 pub mod qr;
 pub mod raster;
+pub mod read;
 pub mod shape;
 pub mod sheet;
 pub mod tspl;
@@ -25,6 +27,7 @@ pub use self::json::json;
 pub use self::pdf::{PdfError, Subsets, pdf};
 pub use self::png::png;
 pub use self::proof::{Proved, Unproved, prove};
+pub use self::read::{Limits, ReadError, Symbol, read};
 pub use self::tspl::{TsplSettings, tspl};
 pub use self::zpl::{Compression, ZplSettings, zpl};
 

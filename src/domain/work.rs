@@ -1,6 +1,9 @@
 //! Work lists and boxes: pick lists, parcels, waybills, places and operators.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::clock::Moment;
 use super::ids::{CarrierCode, OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
@@ -152,13 +155,63 @@ impl Waybill {
     }
 }
 
-/// A label from outside (电子面单).
+/// A label from outside (电子面单). Its file lies beside the documents, under its hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaybillLabel {
     /// `pdf`, `png`, `zpl` or `tspl`.
     pub format: String,
-    /// The file, base64.
-    pub data_base64: String,
+    /// The file's SHA-256, hexadecimal. Ledgers from before files lay beside the documents have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The file's length in bytes; 0 in those ledgers.
+    #[serde(default)]
+    pub length: u64,
+    /// The file itself in base64, in those ledgers only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_base64: Option<String>,
+}
+
+/// The file of a label from outside, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelFile {
+    /// `pdf`, `png`, `zpl` or `tspl`.
+    pub format: String,
+    /// The file.
+    pub bytes: Arc<[u8]>,
+    /// What the codes on it say, as they were read back.
+    pub codes: Vec<String>,
+}
+
+impl LabelFile {
+    /// What a waybill keeps of it.
+    #[must_use]
+    pub fn label(&self) -> WaybillLabel {
+        WaybillLabel {
+            format: self.format.clone(),
+            sha256: Some(sha256(&self.bytes)),
+            length: self.bytes.len() as u64,
+            data_base64: None,
+        }
+    }
+
+    /// Whether a code on it shows a number: alone, or as a part between other signs, like in an address (`?no=…`).
+    #[must_use]
+    pub fn shows(&self, number: &str) -> bool {
+        let bare = |text: &str| text.replace(' ', "").to_ascii_uppercase();
+        let number = bare(number);
+        self.codes.iter().any(|code| {
+            let code = bare(code);
+            let inside = |other: char| other.is_alphanumeric();
+            code.match_indices(&number)
+                .any(|(at, _)| !code[..at].ends_with(inside) && !code[at + number.len()..].starts_with(inside))
+        })
+    }
+}
+
+/// The hash under which a file is kept, hexadecimal.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Why a waybill number no longer holds.

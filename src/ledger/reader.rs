@@ -123,6 +123,18 @@ impl Reader {
         })
     }
 
+    /// The file with a hash, if it is kept.
+    ///
+    /// # Errors
+    /// The table can't be read.
+    pub fn file(&self, sha256: &str) -> Result<Option<Vec<u8>>, LedgerError> {
+        self.with(|conn| {
+            conn.query_row("SELECT bytes FROM files WHERE sha256 = ?1", [sha256], |row| row.get(0))
+                .optional()
+                .map_err(LedgerError::sqlite("can't read the files"))
+        })
+    }
+
     /// The record of a scan, if there is one.
     ///
     /// # Errors

@@ -135,6 +135,16 @@ impl<'c> WriteTransaction<'c> {
         }
     }
 
+    /// Keeps a file under its hash, with this transaction; one that is there already stays.
+    pub fn keep_file(&mut self, sha256: &str, bytes: &[u8]) {
+        let kept =
+            self.tables.conn.prepare_cached("INSERT INTO files (sha256, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
+        let kept = kept.and_then(|mut statement| statement.execute(params![sha256, bytes]));
+        if let Err(source) = kept {
+            self.tables.fail(LedgerError::Sqlite { what: "can't keep a file", source });
+        }
+    }
+
     /// After a panic in the middle of something: nothing of it may be kept.
     pub(super) fn spoil(&self) {
         self.tables.fail(LedgerError::Panicked);

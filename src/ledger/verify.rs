@@ -1,6 +1,6 @@
 //! Proving a ledger: the chain, its anchor, its facts folded from the start against the tables, the invariants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -11,8 +11,10 @@ use super::cache::Document;
 use super::record::{Cause, Record};
 use super::writer::{compare, read_head};
 use super::{Folder, LedgerError, schema};
+use crate::domain::event::Event;
 use crate::domain::memory::Memory;
 use crate::domain::verdict::Code;
+use crate::domain::work::sha256;
 use crate::domain::{apply, invariants};
 
 /// What the verifier found.
@@ -78,7 +80,7 @@ pub fn verify(folder: &Folder) -> Result<Report, LedgerError> {
 pub(super) fn prove(conn: &Connection) -> Result<(Report, Head), LedgerError> {
     let mut report = Report::default();
     integrity(conn, &mut report)?;
-    let mut fold = Fold { state: Memory::default(), scans: BTreeMap::new(), outbox: 0 };
+    let mut fold = Fold { state: Memory::default(), files: BTreeSet::new(), scans: BTreeMap::new(), outbox: 0 };
     let head = walk(conn, &mut report, &mut fold)?;
     report.head = data_encoding::HEXLOWER.encode(&head.hash);
     for violation in invariants::check(&fold.state) {
@@ -108,6 +110,8 @@ fn integrity(conn: &Connection, report: &mut Report) -> Result<(), LedgerError> 
 
 struct Fold {
     state: Memory,
+    /// Hashes of the files that facts name.
+    files: BTreeSet<String>,
     scans: BTreeMap<String, u64>,
     outbox: u64,
 }
@@ -153,6 +157,9 @@ fn take(record: &Record, seq: u64, report: &mut Report, fold: &mut Fold) {
     }
     for event in &record.events {
         report.facts += 1;
+        if let Event::WaybillPut { waybill } = event {
+            fold.files.extend(waybill.label.as_ref().and_then(|label| label.sha256.clone()));
+        }
         if let Err(error) = apply(event, &mut fold.state) {
             report.add(Some(seq), error.to_string());
         }
@@ -175,6 +182,9 @@ fn compare_tables(conn: &Connection, fold: &Fold, report: &mut Report) -> Result
     if schema::is_current(conn)? || !state.print_jobs.is_empty() {
         documents(conn, &state.print_jobs, "print job", report)?;
     }
+    if schema::is_current(conn)? || !fold.files.is_empty() {
+        files(conn, &fold.files, report)?;
+    }
     documents(conn, &state.operators, "operator", report)?;
     documents(conn, &state.stations, "station", report)?;
     let sqlite = || LedgerError::sqlite("can't compare the tables");
@@ -192,6 +202,28 @@ fn compare_tables(conn: &Connection, fold: &Fold, report: &mut Report) -> Result
     let serials: i64 = conn.query_row("SELECT count(*) FROM serials", [], |row| row.get(0)).map_err(sqlite())?;
     if serials.cast_unsigned() != fold.state.serials.len() as u64 {
         report.add(None, format!("{serials} serials are in use, the ledger says {}", fold.state.serials.len()));
+    }
+    Ok(())
+}
+
+/// Every file that a fact names is kept, and each that is kept is still what its hash says.
+fn files(conn: &Connection, named: &BTreeSet<String>, report: &mut Report) -> Result<(), LedgerError> {
+    let sqlite = || LedgerError::sqlite("can't compare the files");
+    let mut statement = conn.prepare("SELECT sha256, bytes FROM files").map_err(sqlite())?;
+    let mut rows = statement.query([]).map_err(sqlite())?;
+    let mut missing = named.clone();
+    while let Some(row) = rows.next().map_err(sqlite())? {
+        let name: String = row.get(0).map_err(sqlite())?;
+        let bytes: Vec<u8> = row.get(1).map_err(sqlite())?;
+        if sha256(&bytes) != name {
+            report.add(None, format!("the file {name} was changed"));
+        }
+        if !missing.remove(&name) && !named.contains(&name) {
+            report.add(None, format!("no fact names the file {name}"));
+        }
+    }
+    for name in missing {
+        report.add(None, format!("the file {name} is missing"));
     }
     Ok(())
 }

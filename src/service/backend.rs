@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use data_encoding::BASE64;
 use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::task::spawn_blocking;
@@ -25,13 +26,13 @@ use crate::domain::upstream::{
 };
 use crate::domain::verdict::Verdict;
 use crate::domain::view::View;
-use crate::domain::work::{PinHash, Waybill};
+use crate::domain::work::{PinHash, Waybill, WaybillLabel, sha256};
 use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, WriteTransaction};
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, PluggedView, PrinterView, Secrets, Shown,
-    SourceView, TargetView, Unavailable,
+    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, Pictures, PluggedView, PrinterView,
+    Secrets, Shown, SourceView, TargetView, Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
@@ -54,6 +55,16 @@ fn record(transaction: &mut WriteTransaction<'_>, site: &Site, caller: &Caller, 
     record_as(transaction, site, cause, outcome, now);
 }
 
+/// Judges a thing that upstream describes, and keeps the file that comes with it.
+pub(super) fn take_in(transaction: &mut WriteTransaction<'_>, terms: &Terms, thing: Thing) -> Outcome {
+    let file = thing.file();
+    let outcome = intake(transaction.view(), terms, thing);
+    if let Some(file) = file.filter(|_| !outcome.events().is_empty()) {
+        transaction.keep_file(&sha256(&file.bytes), &file.bytes);
+    }
+    outcome
+}
+
 /// Records what was judged, and what is printed after it.
 pub(super) fn record_as(
     transaction: &mut WriteTransaction<'_>,
@@ -68,6 +79,14 @@ pub(super) fn record_as(
     let mut events = outcome.events().to_vec();
     events.extend(follow(transaction.view(), site, &events, now.at));
     transaction.append(now.at, cause, None, events);
+}
+
+/// The file of a label from outside.
+pub(super) fn file_of(reader: &Reader, label: &WaybillLabel) -> Result<Option<Vec<u8>>, LedgerError> {
+    match &label.sha256 {
+        Some(sha256) => reader.file(sha256),
+        None => Ok(label.data_base64.as_ref().and_then(|text| BASE64.decode(text.as_bytes()).ok())),
+    }
 }
 
 impl Core {
@@ -133,8 +152,8 @@ impl Backend for Core {
             let chunk: Vec<Thing> = things.by_ref().take(INTAKE_CHUNK).collect();
             let (caller, site) = (caller.clone(), self.parts.site.clone());
             let done = self.parts.writer.submit(move |transaction| {
-                let judge = |thing| {
-                    let outcome = intake(transaction.view(), &terms, thing);
+                let judge = |thing: Thing| {
+                    let outcome = take_in(transaction, &terms, thing);
                     record(transaction, &site, &caller, &outcome, now);
                     outcome
                 };
@@ -206,6 +225,15 @@ impl Backend for Core {
         work: impl FnOnce(&dyn View) -> T + Send + 'static,
     ) -> Result<T, Unavailable> {
         self.read(move |reader| reader.look(|transaction| work(transaction.view()))).await
+    }
+
+    async fn label_file(&self, waybill: WaybillNo) -> Result<Option<(String, Vec<u8>)>, Unavailable> {
+        self.read(move |reader| {
+            let known = reader.look(|transaction| transaction.view().waybill(waybill.as_str()))?;
+            let Some(label) = known.as_ref().and_then(|waybill| waybill.label.as_ref()) else { return Ok(None) };
+            Ok(file_of(reader, label)?.map(|bytes| (label.format.clone(), bytes)))
+        })
+        .await
     }
 
     async fn events(&self, after: u64, limit: usize) -> Result<Vec<FeedItem>, Unavailable> {
@@ -387,6 +415,10 @@ impl Backend for Core {
 
     fn now(&self) -> Timestamp {
         self.parts.clock.now().at.wall
+    }
+
+    fn pictures(&self) -> &Pictures {
+        &self.parts.pictures
     }
 
     fn scopes(&self, sha256: &str) -> Option<&[Scope]> {

@@ -36,7 +36,7 @@ use crate::message::Language;
 use crate::print::Board;
 use crate::telemetry::Metrics;
 use crate::upstream::{Outlet, Source};
-use crate::web::backend::Shown;
+use crate::web::backend::{Pictures, Shown};
 
 pub use self::devices::{DeviceError, scanners};
 pub use self::plugged::unread;
@@ -87,6 +87,8 @@ struct Parts {
     sender: Sender,
     /// Changes when something is to be printed.
     prints: watch::Sender<u64>,
+    /// Reads pictures.
+    pictures: Pictures,
     updates: broadcast::Sender<StationId>,
     feed: watch::Sender<u64>,
     stop: watch::Sender<bool>,
@@ -147,6 +149,7 @@ impl Core {
             press: PressRoom::new(config),
             sender: config.sender.clone(),
             prints: watch::Sender::new(0),
+            pictures: Pictures::default(),
             updates: broadcast::Sender::new(UPDATES_MAX),
             feed: watch::Sender::new(feed),
             stop: watch::Sender::new(false),

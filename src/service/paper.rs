@@ -1,7 +1,6 @@
 //! What stands on paper: for each kind of thing that is printed, the record that fills its template, gathered from the
 //! state at the moment when it is printed.
 
-use data_encoding::BASE64;
 use jiff::Timestamp;
 
 use crate::barcode::codes::{CodeKind, SiteKey};
@@ -11,7 +10,7 @@ use crate::domain::manifest::{Manifest, tally};
 use crate::domain::order::Order;
 use crate::domain::printing::{PrintJob, PrintTrouble, Printable};
 use crate::domain::view::View;
-use crate::domain::work::{Parcel, Waybill};
+use crate::domain::work::{Parcel, Waybill, WaybillLabel};
 use crate::label::Value;
 use crate::print::Printer;
 
@@ -22,8 +21,8 @@ const GOODS_MAX: usize = 24;
 pub(super) enum Paper {
     /// A record for the job's template.
     Record(Value),
-    /// A carrier's or platform's own label: its format and bytes.
-    Own(String, Vec<u8>),
+    /// A carrier's or platform's own label.
+    Own(WaybillLabel),
 }
 
 /// What records are made with.
@@ -73,9 +72,7 @@ impl Desk<'_> {
             return Err(PrintTrouble::Void);
         }
         if let Some(label) = &waybill.label {
-            let bytes = BASE64.decode(label.data_base64.as_bytes());
-            let bytes = bytes.map_err(|error| PrintTrouble::Label(format!("the carrier's label: {error}")))?;
-            return Ok(Paper::Own(label.format.clone(), bytes));
+            return Ok(Paper::Own(label.clone()));
         }
         let parcel = parcel.and_then(|id| view.parcel(id.as_str()));
         let order = parcel.as_ref().map(|parcel| parcel.order.clone()).or_else(|| waybill.orders.first().cloned());

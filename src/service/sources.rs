@@ -7,13 +7,13 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::Core;
-use super::backend::record_as;
+use super::backend::{record_as, take_in};
 use crate::config::Config;
 use crate::domain::clock::Now;
 use crate::domain::decide::Site;
 use crate::domain::ids::OrderId;
 use crate::domain::order::HoldReason;
-use crate::domain::upstream::{OrderAction, Outcome, Refusal, Terms, Thing, intake, order_action};
+use crate::domain::upstream::{OrderAction, Outcome, Refusal, Terms, Thing, order_action};
 use crate::intake::Kind;
 use crate::ledger::{Cause, WriteTransaction};
 use crate::upstream::{Arrived, Feed, Inbox, OpenError, Reference, Source, SourceWorker, Taken, Unreadable};
@@ -95,7 +95,7 @@ fn judge(transaction: &mut WriteTransaction<'_>, desk: &Desk, read: Read) -> Tak
         }
         _ => (None, false),
     };
-    let outcome = intake(transaction.view(), &desk.terms, read.thing);
+    let outcome = take_in(transaction, &desk.terms, read.thing);
     desk.record(transaction, &outcome);
     let mut taken = taken(outcome);
     let Some(order) = order.filter(|_| is_news) else { return taken };

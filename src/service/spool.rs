@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 
+use super::backend::file_of;
 use super::paper::{Desk, Paper};
 use super::press::{Format, Press, PressError};
 use super::{Core, unreadable};
@@ -215,11 +216,15 @@ impl Core {
         let paper = looked.map_err(|error| PrintTrouble::Label(unreadable(error).0))??;
         let language = printer.profile.language.as_str();
         match paper {
-            Paper::Own(format, bytes) if format == language => Ok(bytes),
-            Paper::Own(format, _) => Err(PrintTrouble::Label(format!(
-                "the carrier's label is {format}, and {} takes {language}",
-                printer.id
-            ))),
+            Paper::Own(label) if label.format == language => {
+                let file =
+                    file_of(&self.parts.reader, &label).map_err(|error| PrintTrouble::Label(unreadable(error).0))?;
+                file.ok_or_else(|| PrintTrouble::Label("the carrier's label is not kept here".into()))
+            }
+            Paper::Own(label) => {
+                let why = format!("the carrier's label is {}, and {} takes {language}", label.format, printer.id);
+                Err(PrintTrouble::Label(why))
+            }
             Paper::Record(record) => {
                 let press = &self.parts.press;
                 let proved = press.prove(&job.template, &record, &self.label_settings(), printer.profile.dpi);

@@ -21,6 +21,7 @@ use crate::domain::verdict::Verdict;
 use crate::domain::view::View;
 use crate::domain::work::{PinHash, Waybill};
 use crate::message::Language;
+pub use crate::web::pictures::{LABEL_CODES, Pictures};
 
 /// The ledger can't be written or read now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -371,6 +372,11 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
         &self,
         work: impl FnOnce(&dyn View) -> T + Send + 'static,
     ) -> impl Future<Output = Result<T, Unavailable>> + Send;
+    /// A waybill's own label as it came: its format and its bytes; none where it has none.
+    fn label_file(
+        &self,
+        waybill: WaybillNo,
+    ) -> impl Future<Output = Result<Option<(String, Vec<u8>)>, Unavailable>> + Send;
     /// Facts after a cursor.
     fn events(&self, after: u64, limit: usize) -> impl Future<Output = Result<Vec<FeedItem>, Unavailable>> + Send;
     /// An order's story.
@@ -450,6 +456,8 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
         &self,
         id: String,
     ) -> impl Future<Output = Result<Option<Result<Vec<u8>, String>>, Unavailable>> + Send;
+    /// Reads pictures.
+    fn pictures(&self) -> &Pictures;
     /// Who is told what happened, and how that goes.
     fn targets(&self) -> impl Future<Output = Result<Vec<TargetView>, Unavailable>> + Send;
     /// Wants a target's dead letters sent again, all or those with these ids, and answers how many; none if there is no

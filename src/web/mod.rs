@@ -9,6 +9,7 @@ pub mod backend;
 mod body;
 mod guard;
 mod pages;
+mod pictures;
 mod problem;
 mod server;
 mod spoken;

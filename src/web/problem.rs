@@ -16,6 +16,8 @@ pub struct Problem {
     detail: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     hint: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    candidates: Vec<serde_json::Value>,
 }
 
 impl Problem {
@@ -29,6 +31,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             hint: String::new(),
+            candidates: Vec::new(),
         }
     }
 
@@ -36,6 +39,13 @@ impl Problem {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
+        self
+    }
+
+    /// What the caller may choose from.
+    #[must_use]
+    pub fn candidates(mut self, candidates: Vec<serde_json::Value>) -> Self {
+        self.candidates = candidates;
         self
     }
 

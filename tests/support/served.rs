@@ -128,12 +128,16 @@ impl Client {
     }
 
     pub fn try_text(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Option<(u16, String)> {
+        self.try_bytes(method, path, headers, body.as_bytes())
+    }
+
+    pub fn try_bytes(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> Option<(u16, String)> {
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{headers}{}content-length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{headers}{}content-length: {}\r\n\r\n",
             self.token,
             body.len()
         );
-        self.stream.get_mut().write_all(request.as_bytes()).ok()?;
+        self.stream.get_mut().write_all(&[request.as_bytes(), body].concat()).ok()?;
         let mut line = String::new();
         self.stream.read_line(&mut line).ok()?;
         let status = line.split(' ').nth(1)?.parse().ok()?;

@@ -14,7 +14,9 @@ use crate::domain::order::{
 };
 use crate::domain::product::{Product, barcode_key};
 use crate::domain::view::{Numbered, View};
-use crate::domain::work::{ListState, Operator, ParcelState, PickLine, PickList, VoidReason, Waybill, WrongPins};
+use crate::domain::work::{
+    LabelFile, ListState, Operator, ParcelState, PickLine, PickList, VoidReason, Waybill, WrongPins,
+};
 
 /// Judges a thing that upstream describes. Every object may carry a version; one that is not newer changes nothing.
 #[must_use]
@@ -352,7 +354,7 @@ fn waybill(view: &dyn View, spec: WaybillSpec) -> Result<Outcome, Refusal> {
         loading: None,
         given_back: false,
         parcels: Vec::new(),
-        label,
+        label: label.as_ref().map(LabelFile::label),
     };
     if let Some(known) = &known {
         (waybill.loaded, waybill.parcels) = (known.loaded, known.parcels.clone());
@@ -370,6 +372,9 @@ fn waybill(view: &dyn View, spec: WaybillSpec) -> Result<Outcome, Refusal> {
         }
     }
     check_orders(view, &waybill)?;
+    if let Some(label) = &label {
+        check_label(view, &waybill, label)?;
+    }
     let mut events = Vec::new();
     if let Some(old) =
         waybill.replaces.as_ref().and_then(|old| view.waybill(old.as_str())).filter(|old| old.void.is_none())
@@ -407,6 +412,26 @@ fn check_orders(view: &dyn View, waybill: &Waybill) -> Result<(), Refusal> {
         seen.push(order);
     }
     if seen.is_empty() { Err(Refusal::NoOrders) } else { Ok(()) }
+}
+
+/// A label from outside shows its waybill's number, and no other waybill's but the shipment's main one.
+fn check_label(view: &dyn View, waybill: &Waybill, label: &LabelFile) -> Result<(), Refusal> {
+    /// Characters of the codes that a refusal tells.
+    const TOLD_MAX: usize = 200;
+    if label.codes.is_empty() {
+        return Err(Refusal::LabelUnread(waybill.number.clone()));
+    }
+    if !label.shows(waybill.number.as_str()) {
+        let read = label.codes.join(", ").chars().take(TOLD_MAX).collect();
+        return Err(Refusal::LabelOfAnother { number: waybill.number.clone(), read });
+    }
+    let others = label.codes.iter().filter_map(|code| view.waybill(code));
+    let mut foreign =
+        others.filter(|other| other.number != waybill.number && Some(&other.number) != waybill.parent.as_ref());
+    match foreign.next() {
+        Some(other) => Err(Refusal::LabelOfTwo(waybill.number.clone(), other.number.clone())),
+        None => Ok(()),
+    }
 }
 
 /// Sealed parcels that take their order's waybill as soon as there is one.

@@ -13,7 +13,7 @@ use super::ids::{CarrierCode, ManifestId, OperatorId, OrderId, PickListId, Sku, 
 use super::manifest::Expects;
 use super::order::{Consignee, HoldReason, OrderSpec, ShortDecision, Stage};
 use super::product::{Barcode, RevisionPattern, Tracking};
-use super::work::{PinHash, Role, WaybillLabel};
+use super::work::{LabelFile, PinHash, Role};
 
 pub use self::action::{give_back_waybill, order_action, void_waybill};
 pub use self::intake::intake;
@@ -64,6 +64,17 @@ pub struct StopListSpec {
     pub reason: Option<String>,
     /// Whether it holds; false lifts it.
     pub active: bool,
+}
+
+impl Thing {
+    /// The file that is kept beside it, if it has one.
+    #[must_use]
+    pub fn file(&self) -> Option<LabelFile> {
+        match self {
+            Thing::Waybill(spec) => spec.label.clone(),
+            _ => None,
+        }
+    }
 }
 
 /// A product as upstream describes it.
@@ -138,7 +149,7 @@ pub struct WaybillSpec {
     /// The number that it stands in for.
     pub replaces: Option<WaybillNo>,
     /// The carrier's or platform's own label.
-    pub label: Option<WaybillLabel>,
+    pub label: Option<LabelFile>,
 }
 
 /// A manifest as upstream describes it.
@@ -334,6 +345,20 @@ pub enum Refusal {
     /// Parcels are bound to it.
     #[error("parcels are bound to waybill {0}; its orders can't be changed")]
     Bound(WaybillNo),
+    /// A label on which no code can be read.
+    #[error("no code can be read on the label of waybill {0}")]
+    LabelUnread(WaybillNo),
+    /// A label without the waybill's number.
+    #[error("the label does not show {number}; its codes say {read}")]
+    LabelOfAnother {
+        /// The waybill.
+        number: WaybillNo,
+        /// What was read instead.
+        read: String,
+    },
+    /// A label that shows another waybill's number beside its own.
+    #[error("the label of waybill {0} shows the number of waybill {1}, too")]
+    LabelOfTwo(WaybillNo, WaybillNo),
     /// It is on the truck.
     #[error("waybill {0} is loaded; unload it first")]
     Loaded(WaybillNo),

@@ -2,6 +2,8 @@
 
 mod events;
 mod exceptions;
+mod images;
+mod labels;
 mod manifests;
 mod orders;
 mod pin;
@@ -40,9 +42,11 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/manifests/{id}", get(manifests::manifest::<B>))
         .route("/api/v1/operators", post(things::operators::<B>))
         .route("/api/v1/scans", post(scans::scan::<B>))
+        .route("/api/v1/scans/image", post(images::scan::<B>))
         .route("/api/v1/orders/{id}", get(orders::order::<B>))
         .route("/api/v1/orders/{id}/timeline", get(orders::timeline::<B>))
         .route("/api/v1/orders/{id}/{action}", post(orders::act::<B>))
+        .route("/api/v1/waybills/{number}/label", get(labels::of_waybill::<B>))
         .route("/api/v1/waybills/{number}/void", post(orders::void::<B>))
         .route("/api/v1/waybills/{number}/returned", post(returns::given_back::<B>))
         .route("/api/v1/stop-lists", post(things::stop_lists::<B>).get(stop_lists::list::<B>))

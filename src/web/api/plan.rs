@@ -17,7 +17,7 @@ use super::things::Checker;
 use crate::domain::consolidate::{self, Candidate, Group, PARCELS_DEFAULT, PARCELS_MAX, Rules};
 use crate::domain::ids::{CarrierCode, OrderId};
 use crate::message::{Language, group_text, parcel_text};
-use crate::web::body::{Body, BodyLimit};
+use crate::web::body::{BODY_TIME, Body, BodyLimit};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 
@@ -25,7 +25,8 @@ use crate::web::spoken::Spoken;
 const PLANNED_MAX: usize = 100_000;
 
 /// So many parcels with all their fields, indented, at some 330 bytes each.
-const LIMIT: BodyLimit = BodyLimit { bytes: 32 * 1024 * 1024, hint: "send up to 100,000 parcels a request" };
+const LIMIT: BodyLimit =
+    BodyLimit { bytes: 32 * 1024 * 1024, time: BODY_TIME, hint: "send up to 100,000 parcels a request" };
 
 /// Longest ship time that a message repeats, in characters: RFC 3339 needs 35.
 const ECHO_MAX: usize = 40;

@@ -20,7 +20,7 @@ use crate::web::spoken::Spoken;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ScanBody {
+pub(super) struct ScanBody {
     id: String,
     station: String,
     data: Option<String>,
@@ -30,7 +30,12 @@ struct ScanBody {
 }
 
 impl ScanBody {
-    fn scan(self) -> Result<Scan, Problem> {
+    /// A scan whose data is not known yet.
+    pub(super) fn of(id: String, station: String, operator: Option<String>, device: Option<String>) -> Self {
+        ScanBody { id, station, data: Some(String::new()), data_base64: None, operator, device }
+    }
+
+    pub(super) fn scan(self) -> Result<Scan, Problem> {
         let named = |field: &'static str| move |error: IdError| Problem::malformed(format!("{field} {error}"));
         let data = match (self.data, self.data_base64) {
             (Some(data), None) => data.into_bytes(),
@@ -144,13 +149,20 @@ pub(super) async fn scan<B: Backend>(
     body: Body,
 ) -> Result<Response, Problem> {
     let scan = body.json::<ScanBody>()?.scan()?;
-    let verdict = backend.scan(scan, peer.to_string()).await.map_err(|unknown| {
-        Problem::new(StatusCode::NOT_FOUND, "not_found", unknown.to_string())
-            .hint("GET / lists the stations; add it to the configuration")
-    })?;
+    let verdict = backend.scan(scan, peer.to_string()).await.map_err(|unknown| no_station(&unknown.0))?;
+    let (status, body) = answer(&verdict, language);
+    Ok((status, Json(body)).into_response())
+}
+
+pub(super) fn no_station(id: &StationId) -> Problem {
+    Problem::missing("station", id.as_str()).hint("GET / lists the stations; add it to the configuration")
+}
+
+/// How a verdict is answered.
+pub(super) fn answer(verdict: &Verdict, language: Language) -> (StatusCode, Value) {
     let status = match verdict.code {
         Code::NotConfirmed | Code::NotRecorded => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
     };
-    Ok((status, Json(VerdictBody::new(&verdict, language))).into_response())
+    (status, verdict_json(verdict, language))
 }

@@ -23,7 +23,7 @@ use crate::domain::upstream::{
     ListContent, ListLineSpec, ListSpec, ManifestSpec, OperatorSpec, Outcome, ProductSpec, Thing, WaybillSpec,
 };
 use crate::domain::view::View;
-use crate::domain::work::{Role, WaybillLabel};
+use crate::domain::work::{LabelFile, Role};
 use crate::web::backend::{Backend, Caller, Secrets, Unavailable};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
@@ -468,14 +468,7 @@ fn waybill(body: WaybillBody) -> Parsed {
     let orders: Vec<OrderId> = body.orders.iter().filter_map(|order| check.id("order", order, OrderId::new)).collect();
     let parent = body.parent.and_then(|parent| check.id("parent", &parent, WaybillNo::new));
     let replaces = body.replaces.and_then(|replaces| check.id("replaces", &replaces, WaybillNo::new));
-    let label = body.label.map(|label| WaybillLabel { format: label.format, data_base64: label.data_base64 });
-    if let Some(label) = &label {
-        if !matches!(label.format.as_str(), "pdf" | "png" | "zpl" | "tspl") {
-            check.fault(format!("label.format is \"{}\"; it must be pdf, png, zpl or tspl", label.format));
-        } else if data_encoding::BASE64.decode(label.data_base64.as_bytes()).is_err() {
-            check.fault("label.data_base64 is no base64".into());
-        }
-    }
+    let label = body.label.and_then(|label| label_file(label, &mut check));
     let spec = number.zip(carrier).map(|(number, carrier)| WaybillSpec {
         number,
         version: body.version,
@@ -486,6 +479,21 @@ fn waybill(body: WaybillBody) -> Parsed {
         label,
     });
     check.finish(spec.map(Thing::Waybill))
+}
+
+/// A label's file; its codes are read later, since that takes long.
+fn label_file(body: LabelBody, check: &mut Checker) -> Option<LabelFile> {
+    if !matches!(body.format.as_str(), "pdf" | "png" | "zpl" | "tspl") {
+        check.fault(format!("label.format is \"{}\"; it must be pdf, png, zpl or tspl", body.format));
+        return None;
+    }
+    match data_encoding::BASE64.decode(body.data_base64.as_bytes()) {
+        Ok(bytes) => Some(LabelFile { format: body.format, bytes: bytes.into(), codes: Vec::new() }),
+        Err(_) => {
+            check.fault("label.data_base64 is no base64".into());
+            None
+        }
+    }
 }
 
 fn manifest(body: ManifestBody) -> Parsed {
@@ -590,6 +598,10 @@ async fn upsert<B: Backend>(
     let mut places = Vec::with_capacity(parsed.len());
     for (index, parsed) in parsed.into_iter().enumerate() {
         results.push(Value::Null);
+        let parsed = match parsed {
+            Ok(Thing::Waybill(spec)) => read_label(&backend, spec).await,
+            other => other,
+        };
         match parsed {
             Ok(thing) => {
                 places.push((index, id_of(&thing)));
@@ -623,6 +635,15 @@ async fn upsert<B: Backend>(
         problem_members(&mut answer, status, "refused", &reason);
     }
     Ok(answered(status, answer.to_string()))
+}
+
+/// Reads the codes of a waybill's own label, if it has one.
+async fn read_label<B: Backend>(backend: &B, mut spec: WaybillSpec) -> Parsed {
+    if let Some(label) = spec.label.take() {
+        let read = backend.pictures().label(label).await;
+        spec.label = Some(read.map_err(|why| (spec.number.to_string(), format!("label: {why}")))?);
+    }
+    Ok(Thing::Waybill(spec))
 }
 
 macro_rules! upserts {
