@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use super::file::{Reader, Tables, section};
 use super::{Config, Library, MODE_DEFAULT, TokenSettings};
+use crate::domain::bag::BagRules;
 use crate::domain::ids::{DeviceId, StationId};
 use crate::domain::station::{Bind, Mode, Seal, SignIn, StationRules};
 use crate::protocol::{Flow, Input, Match, Parity};
@@ -124,6 +125,7 @@ impl StationSettings {
             confirm_slot: self.confirm_slot,
             item_first: self.item_first,
             sign_out_after: self.sign_out_after,
+            bag: BagRules::default(),
         })
     }
 }

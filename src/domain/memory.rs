@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::bag::{Bag, UNSETTLED_MAX};
 use super::ids::{
-    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo,
+    BagId, CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo,
 };
 use super::manifest::{LISTED_MAX, Manifest};
 use super::order::{HoldReason, Order, Stage};
@@ -28,6 +29,8 @@ pub struct Memory {
     pub waybills: BTreeMap<WaybillNo, Arc<Waybill>>,
     /// Manifests.
     pub manifests: BTreeMap<ManifestId, Arc<Manifest>>,
+    /// Bags.
+    pub bags: BTreeMap<BagId, Arc<Bag>>,
     /// Operators.
     pub operators: BTreeMap<OperatorId, Arc<Operator>>,
     /// Stations.
@@ -112,6 +115,16 @@ impl View for Memory {
         self.waybills.values().filter(waits).take(LISTED_MAX).map(|waybill| waybill.number.clone()).collect()
     }
 
+    fn bag(&self, id: &str) -> Option<Arc<Bag>> {
+        self.bags.get(id).cloned()
+    }
+
+    fn unsettled_bags(&self) -> Vec<BagId> {
+        let mut bags: Vec<&Arc<Bag>> = self.bags.values().filter(|bag| bag.is_unsettled()).collect();
+        bags.sort_by_key(|bag| bag.number);
+        bags.into_iter().take(UNSETTLED_MAX).map(|bag| bag.id.clone()).collect()
+    }
+
     fn operator(&self, id: &str) -> Option<Arc<Operator>> {
         self.operators.get(id).cloned()
     }
@@ -155,6 +168,7 @@ impl View for Memory {
                 .values()
                 .find(|manifest| manifest.number == number)
                 .map(|manifest| manifest.id.to_string()),
+            Numbered::Bag => self.bags.values().find(|bag| bag.number == number).map(|bag| bag.id.to_string()),
         }
     }
 
@@ -165,6 +179,7 @@ impl View for Memory {
             Numbered::Parcel => self.parcels.values().map(|parcel| parcel.number).max(),
             Numbered::Product => self.products.values().map(|product| product.number).max(),
             Numbered::Manifest => self.manifests.values().map(|manifest| manifest.number).max(),
+            Numbered::Bag => self.bags.values().map(|bag| bag.number).max(),
         };
         highest.unwrap_or(0) + 1
     }
@@ -199,6 +214,10 @@ impl State for Memory {
         self.manifests.insert(manifest.id.clone(), manifest.into());
     }
 
+    fn put_bag(&mut self, bag: Bag) {
+        self.bags.insert(bag.id.clone(), bag.into());
+    }
+
     fn put_operator(&mut self, operator: Operator) {
         self.operators.insert(operator.id.clone(), operator.into());
     }
@@ -221,6 +240,10 @@ impl State for Memory {
 
     fn manifest_mut(&mut self, id: &ManifestId) -> Option<&mut Manifest> {
         self.manifests.get_mut(id).map(Arc::make_mut)
+    }
+
+    fn bag_mut(&mut self, id: &BagId) -> Option<&mut Bag> {
+        self.bags.get_mut(id).map(Arc::make_mut)
     }
 
     fn operator_mut(&mut self, id: &OperatorId) -> Option<&mut Operator> {

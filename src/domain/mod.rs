@@ -2,10 +2,11 @@
 //!
 //! Pure: no clock, no IO, no randomness. [`decide::decide`] judges a scan, [`upstream::intake`] and
 //! [`upstream::order_action`] judge what the systems above say, both answer facts ([`event::Event`]), and [`apply()`]
-//! folds facts into the state. [`invariants`] are what must hold after each of them. [`consolidate`] groups packed
-//! parcels into bags.
+//! folds facts into the state. [`invariants`] are what must hold after each of them. [`consolidate`] says which packed
+//! parcels may share a bag, [`bag`] what becomes of bags and their labels.
 
 mod apply;
+pub mod bag;
 pub mod clock;
 pub mod consolidate;
 pub mod decide;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bag::BagRules;
 use super::clock::Moment;
 use super::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo};
 use super::order::Identity;
@@ -81,6 +82,8 @@ pub struct StationRules {
     pub item_first: bool,
     /// Seconds without a scan after which the operator is signed out; 0: never.
     pub sign_out_after: u64,
+    /// How it fills bags.
+    pub bag: BagRules,
 }
 
 impl StationRules {
@@ -98,6 +101,7 @@ impl StationRules {
             confirm_slot: false,
             item_first: false,
             sign_out_after: 0,
+            bag: BagRules::default(),
         }
     }
 }
@@ -139,6 +143,9 @@ pub struct Station {
     pub counts: Vec<Count>,
     /// Sealed parcels that wait for their waybill, oldest first.
     pub unbound: Vec<ParcelId>,
+    /// Bound parcels that wait for their bag, oldest first, at most [`super::bag::WAITING_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unbagged: Vec<ParcelId>,
     /// The last refusal, for an override.
     pub refusal: Option<Refusal>,
     /// The order whose cancellation was shown here last.
@@ -164,6 +171,7 @@ impl Station {
             location: None,
             counts: Vec::new(),
             unbound: Vec::new(),
+            unbagged: Vec::new(),
             refusal: None,
             told_cancelled: None,
             take_over: None,
@@ -205,6 +213,12 @@ pub enum Awaited {
     Short(crate::barcode::codes::ShortReason),
     /// The waybill that comes off the truck.
     Unload,
+    /// The bag that a parcel goes into.
+    Bag(ParcelId),
+    /// The parcel that comes out of its bag.
+    Unbag,
+    /// The bag that is closed.
+    SealBag,
     /// What is put back.
     PutBack,
     /// A lead's word that a manifest leaves without what is missing.

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use super::bag::Bag;
 use super::ids::{
-    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo,
+    BagId, CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo,
 };
 use super::manifest::Manifest;
 use super::order::Order;
@@ -28,6 +29,8 @@ pub enum Numbered {
     Product,
     /// Manifests.
     Manifest,
+    /// Bags and their labels.
+    Bag,
 }
 
 /// A scan that was recorded.
@@ -70,6 +73,10 @@ pub trait View {
     /// Waybills of a carrier that hold, have parcels and are not on a truck; by number, at most
     /// [`super::manifest::LISTED_MAX`].
     fn waybills_waiting(&self, carrier: &CarrierCode) -> Vec<WaybillNo>;
+    /// A bag.
+    fn bag(&self, id: &str) -> Option<Arc<Bag>>;
+    /// Bags that are open or wait for a new label, by number, at most [`super::bag::UNSETTLED_MAX`].
+    fn unsettled_bags(&self) -> Vec<BagId>;
     /// An operator.
     fn operator(&self, id: &str) -> Option<Arc<Operator>>;
     /// An operator by the secret on the badge.
@@ -102,6 +109,8 @@ pub trait State {
     fn put_waybill(&mut self, waybill: Waybill);
     /// Stores a manifest.
     fn put_manifest(&mut self, manifest: Manifest);
+    /// Stores a bag.
+    fn put_bag(&mut self, bag: Bag);
     /// Stores an operator.
     fn put_operator(&mut self, operator: Operator);
     /// An order, to change in place.
@@ -114,6 +123,8 @@ pub trait State {
     fn waybill_mut(&mut self, number: &WaybillNo) -> Option<&mut Waybill>;
     /// A manifest, to change in place.
     fn manifest_mut(&mut self, id: &ManifestId) -> Option<&mut Manifest>;
+    /// A bag, to change in place.
+    fn bag_mut(&mut self, id: &BagId) -> Option<&mut Bag>;
     /// An operator, to change in place.
     fn operator_mut(&mut self, id: &OperatorId) -> Option<&mut Operator>;
     /// What a station remembers, to change in place.

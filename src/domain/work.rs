@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
-use super::ids::{CarrierCode, OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
+use super::ids::{BagId, CarrierCode, OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
 use super::manifest::Loading;
 
 /// Where a pick list stands.
@@ -94,6 +94,15 @@ pub struct Parcel {
     pub seal_auto: bool,
     /// Whether it takes its order's waybill without a scan as soon as there is one.
     pub bind_assigned: bool,
+    /// Whether it is scanned into a bag once it has its waybill.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub to_bag: bool,
+    /// When it was closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Moment>,
+    /// The bag that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bag: Option<BagId>,
 }
 
 /// Goods of one order line in a parcel.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::domain::bag::Bag;
 use crate::domain::manifest::Manifest;
 use crate::domain::order::Order;
 use crate::domain::product::Product;
@@ -39,6 +40,7 @@ documents! {
     Parcel, "parcels", parcel => parcel.id.as_str();
     Waybill, "waybills", waybill => waybill.number.as_str();
     Manifest, "manifests", manifest => manifest.id.as_str();
+    Bag, "bags", bag => bag.id.as_str();
     Operator, "operators", operator => operator.id.as_str();
     Station, "stations", station => station.id.as_str();
 }
@@ -115,6 +117,7 @@ pub(super) struct Cache {
     pub parcels: Shelf<Parcel>,
     pub waybills: Shelf<Waybill>,
     pub manifests: Shelf<Manifest>,
+    pub bags: Shelf<Bag>,
     pub operators: Shelf<Operator>,
     pub stations: Shelf<Station>,
     pub barcodes: Barcodes,
@@ -128,6 +131,7 @@ impl Cache {
         self.parcels.trim();
         self.waybills.trim();
         self.manifests.trim();
+        self.bags.trim();
         self.operators.trim();
         self.stations.trim();
         if self.barcodes.len() > KEPT_MAX {

@@ -9,7 +9,8 @@ use super::LedgerError;
 use super::cache::{Cache, Document, Shelf};
 use super::record::{Cause, Record};
 use super::transaction::{Found, write_changed};
-use crate::domain::ids::{CarrierCode, ManifestId, OrderId, PickListId, ScanId, Sku, StationId, WaybillNo};
+use crate::domain::bag::{Bag, UNSETTLED_MAX};
+use crate::domain::ids::{BagId, CarrierCode, ManifestId, OrderId, PickListId, ScanId, Sku, StationId, WaybillNo};
 use crate::domain::manifest::{LISTED_MAX, Manifest};
 use crate::domain::order::Order;
 use crate::domain::product::Product;
@@ -23,7 +24,7 @@ pub(super) struct Tables<'c> {
     pub cache: RefCell<Cache>,
     failure: RefCell<Option<LedgerError>>,
     /// Numbers given out in this transaction before their things were written.
-    numbers: [Cell<u32>; 5],
+    numbers: [Cell<u32>; 6],
 }
 
 impl<'c> Tables<'c> {
@@ -146,6 +147,7 @@ fn number_slot(kind: Numbered) -> usize {
         Numbered::Parcel => 2,
         Numbered::Product => 3,
         Numbered::Manifest => 4,
+        Numbered::Bag => 5,
     }
 }
 
@@ -220,6 +222,16 @@ impl View for Tables<'_> {
         self.many(sql, (carrier.as_str(), LISTED_MAX as i64), |row| id_of(row, 0, WaybillNo::new))
     }
 
+    fn bag(&self, id: &str) -> Option<Arc<Bag>> {
+        self.document(id, |cache| &mut cache.bags)
+    }
+
+    fn unsettled_bags(&self) -> Vec<BagId> {
+        self.flush();
+        let sql = "SELECT id FROM bags WHERE unsettled = 1 ORDER BY number LIMIT ?1";
+        self.many(sql, [UNSETTLED_MAX as i64], |row| id_of(row, 0, BagId::new))
+    }
+
     fn operator(&self, id: &str) -> Option<Arc<Operator>> {
         self.document(id, |cache| &mut cache.operators)
     }
@@ -249,6 +261,7 @@ impl View for Tables<'_> {
             Numbered::Parcel => "SELECT id FROM parcels WHERE number = ?1",
             Numbered::Product => "SELECT id FROM products WHERE number = ?1",
             Numbered::Manifest => "SELECT id FROM manifests WHERE number = ?1",
+            Numbered::Bag => "SELECT id FROM bags WHERE number = ?1",
         };
         self.one(sql, [number], |row| row.get(0))
     }
@@ -262,6 +275,7 @@ impl View for Tables<'_> {
                 Numbered::Parcel => "SELECT max(number) FROM parcels",
                 Numbered::Product => "SELECT max(number) FROM products",
                 Numbered::Manifest => "SELECT max(number) FROM manifests",
+                Numbered::Bag => "SELECT max(number) FROM bags",
             };
             slot.set(self.one(sql, [], |row| row.get::<_, Option<u32>>(0)).flatten().unwrap_or(0));
         }

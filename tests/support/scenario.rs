@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use waybind::barcode::codes::{CodeKind, SiteKey};
-use waybind::domain::ids::{CarrierCode, ManifestId, OperatorId, OrderId, PickListId, Sku, StationId, WaybillNo};
+use waybind::domain::bag::Bagging;
+use waybind::domain::ids::{CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo};
 use waybind::domain::manifest::Expects;
 use waybind::domain::memory::Memory;
 use waybind::domain::order::{
@@ -13,7 +14,7 @@ use waybind::domain::order::{
 use waybind::domain::product::{Barcode, RevisionPattern, Tracking};
 use waybind::domain::station::{Bind, Mode, Seal, SignIn, StationRules};
 use waybind::domain::upstream::{
-    ListContent, ListLineSpec, ListSpec, ManifestSpec, OperatorSpec, OrderAction, ProductSpec, Thing, WaybillSpec,
+    LabelSpec, ListContent, ListLineSpec, ListSpec, ManifestSpec, OperatorSpec, OrderAction, ProductSpec, Thing, WaybillSpec,
 };
 use waybind::domain::verdict::Verdict;
 use waybind::domain::work::{PinHash, Role};
@@ -28,6 +29,12 @@ pub enum Action {
     Say(Box<Thing>, Option<String>),
     Act(String, OrderAction, Option<String>),
     Void(String),
+    /// A label for these orders and parcels, at most so many; what becomes of it.
+    Label(LabelSpec, usize, Option<String>),
+    /// The word that a label no longer holds.
+    VoidLabel(String, Option<String>),
+    /// The timer looks at the bags.
+    Tick,
     Wait(u64),
     /// Station, whether the PIN that is typed is right, what comes of it.
     Pin(String, bool, Option<String>),
@@ -85,8 +92,13 @@ pub fn parse_line(line: &str) -> Option<Action> {
         Some((line, outcome)) => (line, Some(outcome.trim().to_owned())),
         None => (line, None),
     };
+    if line == "tick" {
+        return Some(Action::Tick);
+    }
     let (word, rest) = line.split_once(' ')?;
     Some(match word {
+        "label" => label(rest, refused)?,
+        "void-label" => Action::VoidLabel(rest.to_owned(), refused),
         "station" => Action::Station(station(rest)?),
         "product" => Action::Say(Box::new(Thing::Product(product(rest)?)), refused),
         "order" => Action::Say(Box::new(Thing::Order(Box::new(order(rest)?))), refused),
@@ -137,10 +149,31 @@ fn station(text: &str) -> Option<StationRules> {
             "assigned" => rules.bind = Bind::Assigned,
             "confirm-slot" => rules.confirm_slot = true,
             "item-first" => rules.item_first = true,
+            "bag" => rules.bag.bagging = Bagging::Scan,
+            "bag-tag" => rules.bag.bagging = Bagging::Tag,
+            "bag-across" => rules.bag.across_stations = true,
+            _ if word.starts_with("max=") => rules.bag.max = word[4..].parse().ok()?,
+            _ if word.starts_with("timeout=") => rules.bag.timeout_s = word[8..].parse().ok()?,
+            _ if word.starts_with("tags=") => rules.bag.tags.push(word[5..].to_owned()),
             other => rules.sign_out_after = other.strip_prefix("sign-out=")?.parse().ok()?,
         }
     }
     Some(rules)
+}
+
+/// Names that begin with B are parcels.
+fn label(text: &str, outcome: Option<String>) -> Option<Action> {
+    let mut spec = LabelSpec { orders: Vec::new(), parcels: Vec::new(), template: None, station: None };
+    let mut max = 3;
+    for word in text.split_whitespace() {
+        match word.split_once('=') {
+            Some(("max", number)) => max = number.parse().ok()?,
+            Some(("station", id)) => spec.station = StationId::new(id).ok(),
+            _ if word.starts_with('B') => spec.parcels.push(ParcelId::new(word).ok()?),
+            _ => spec.orders.push(OrderId::new(word).ok()?),
+        }
+    }
+    Some(Action::Label(spec, max, outcome))
 }
 
 fn product(text: &str) -> Option<ProductSpec> {
@@ -189,8 +222,8 @@ fn order(text: &str) -> Option<OrderSpec> {
         channel: None,
         priority: 0,
         carrier: CarrierCode::new(value(&fields, "carrier").as_deref().unwrap_or("ZTO")).ok()?,
-        courier: None,
-        region: None,
+        courier: value(&fields, "courier"),
+        region: value(&fields, "region"),
         sort_code: None,
         ship_at: None,
         ship_policy: if value(&fields, "policy").is_some() { ShipPolicy::MaySplit } else { ShipPolicy::Complete },
@@ -375,6 +408,7 @@ pub fn expand(data: &str, key: &SiteKey, state: &Memory) -> String {
         "parcel" => key.code(CodeKind::Parcel, &state.parcels[id].number.to_string()),
         "product" => key.code(CodeKind::Product, &state.products[id].number.to_string()),
         "manifest" => key.code(CodeKind::Manifest, &state.manifests[id].number.to_string()),
+        "label" => key.code(CodeKind::LabelMember, id.trim_start_matches('L')),
         "tote" => key.code(CodeKind::Place, id),
         "badge" => key.code(CodeKind::Badge, &badge(id)),
         _ => panic!("{data}: no such code"),
@@ -413,6 +447,12 @@ pub fn field(verdict: &Verdict, name: &str) -> String {
             .map(|missing| serde_json::to_value(missing.why).unwrap().as_str().unwrap().replace('_', "-"))
             .collect::<Vec<_>>()
             .join(","),
+        "bag" => text(verdict.bag.as_ref().map(|bag| match (&bag.tag, &bag.id) {
+            (Some(tag), _) => tag.clone(),
+            (None, Some(id)) => id.to_string(),
+            (None, None) => "new".into(),
+        })),
+        "in-bag" => text(verdict.bag.as_ref().map(|bag| bag.members.len().to_string())),
         "candidates" => verdict.candidates.join(","),
         _ => match name.split_once('.') {
             Some(("expected", name)) => facts(name, &verdict.expected),

@@ -4,14 +4,17 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use waybind::barcode::codes::SiteKey;
+use waybind::domain::bag::{self, BagRules};
 use waybind::domain::clock::{Moment, Now};
 use waybind::domain::decide::{Decision, OVERRIDABLE, PinAnswer, Site, answer_pin, decide, fingerprint, pin_question};
 use waybind::domain::event::Event;
-use waybind::domain::ids::{OrderId, ScanId, StationId};
+use waybind::domain::ids::{BagId, OrderId, ScanId, StationId};
 use waybind::domain::memory::Memory;
 use waybind::domain::scan::Scan;
 use waybind::domain::station::StationRules;
-use waybind::domain::upstream::{OrderAction, Outcome, Thing, intake, order_action, void_waybill};
+use waybind::domain::upstream::{
+    LabelSpec, OrderAction, Outcome, Thing, intake, make_label, order_action, void_label, void_waybill,
+};
 use waybind::domain::verdict::{Code, Verdict};
 use waybind::domain::view::Recorded;
 use waybind::domain::{apply, invariants};
@@ -119,6 +122,25 @@ impl Warehouse {
         let outcome = void_waybill(&self.state, &waybind::domain::ids::WaybillNo::new(number).unwrap());
         self.record(outcome.events());
         outcome
+    }
+
+    pub fn label(&mut self, spec: &LabelSpec, max: usize) -> Outcome {
+        let rules = |_: &StationId| BagRules { max, ..BagRules::default() };
+        let outcome = make_label(&self.state, spec, rules, self.now());
+        self.record(outcome.events());
+        outcome
+    }
+
+    pub fn void_label(&mut self, label: &str) -> Outcome {
+        let outcome = void_label(&self.state, &BagId::new(label).unwrap());
+        self.record(outcome.events());
+        outcome
+    }
+
+    /// What time and releases bring about.
+    pub fn tick(&mut self) {
+        let events = bag::due(&self.state, self.now());
+        self.record(&events);
     }
 
     /// Folding the facts from the start gives the same state.

@@ -3,7 +3,7 @@
 use crate::domain::event::{Event, Memory};
 use crate::domain::ids::{OrderId, PickListId, ScanId, StationId};
 use crate::domain::order::{Order, OrderLine};
-use crate::domain::verdict::{Code, Counts, Facts, Missing, Verdict, Why};
+use crate::domain::verdict::{BagNote, Code, Counts, Facts, Missing, Verdict, Why};
 
 /// Longest scanned text that a verdict repeats, in characters.
 const TEXT_MAX: usize = 200;
@@ -19,6 +19,7 @@ pub(super) struct Draft {
     line: Option<u32>,
     slot: Option<String>,
     counts: Option<Counts>,
+    bag: Option<Box<BagNote>>,
     missing: Vec<Missing>,
     candidates: Vec<String>,
     events: Vec<Event>,
@@ -36,6 +37,7 @@ impl Draft {
             line: None,
             slot: None,
             counts: None,
+            bag: None,
             missing: Vec::new(),
             candidates: Vec::new(),
             events: Vec::new(),
@@ -80,6 +82,21 @@ impl Draft {
     pub(super) fn pick_list(mut self, list: Option<&PickListId>) -> Self {
         self.pick_list = list.cloned();
         self
+    }
+
+    /// The order that was scanned, unless another one is to blame.
+    pub(super) fn own_order(mut self, order: &OrderId) -> Self {
+        self.order.get_or_insert_with(|| order.clone());
+        self
+    }
+
+    pub(super) fn bag(mut self, bag: BagNote) -> Self {
+        self.bag = Some(Box::new(bag));
+        self
+    }
+
+    pub(super) fn into_events(self) -> Vec<Event> {
+        self.events
     }
 
     pub(super) fn slot(mut self, slot: Option<&str>) -> Self {
@@ -143,6 +160,7 @@ impl Draft {
             line: self.line,
             slot: self.slot,
             counts: self.counts,
+            bag: self.bag,
             missing: self.missing,
             candidates: self.candidates,
             ..Verdict::new(scan_id, self.code)

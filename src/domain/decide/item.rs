@@ -408,7 +408,7 @@ impl Desk<'_> {
         after.count(&count, crate::domain::progress::Sign::Minus);
         events.push(Event::PutBack { count });
         if let Some(parcel) = parcel.filter(|parcel| !after.cancelled && parcel.seal_auto) {
-            events.extend(crate::domain::gate::seal_if_packed(self.view, &after, &parcel));
+            events.extend(crate::domain::gate::seal_if_packed(self.view, &after, &parcel, Some(self.now.at)));
         }
         let changed = after.line(line.spec.line).unwrap_or(line);
         Draft::new(Code::PutBack).line(&after, changed).got(self.item_facts(item)).events(events)

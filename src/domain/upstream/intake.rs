@@ -23,7 +23,7 @@ pub fn intake(view: &dyn View, thing: Thing) -> Outcome {
         Thing::Manifest(spec) => super::manifest::manifest(view, spec),
         Thing::Operator(spec) => Ok(operator(view, spec)),
     };
-    judged.unwrap_or_else(Outcome::Refused)
+    judged.unwrap_or_else(Outcome::Refused).with_bags(view)
 }
 
 pub(super) fn is_old(known: Option<i64>, new: Option<i64>) -> bool {
