@@ -368,6 +368,9 @@ impl Desk<'_> {
         let Some(bag) = self.view.bag(member.bag.as_str()) else { return Draft::new(Code::UnknownCode) };
         let known = bag.versions.iter().find(|version| version.version == member.version);
         let scanned = known.and_then(|version| version.members.iter().find(|known| known.number == member.number));
+        if known.is_some() && scanned.is_none() {
+            return Draft::new(Code::UnknownCode);
+        }
         let draft = Draft::new(Code::Info).got(Facts { bag: Some(member.to_string()), ..Facts::default() });
         let draft = match scanned {
             Some(scanned) => draft.order(&scanned.order),
