@@ -1,4 +1,4 @@
-//! The hand-over scenario on a real ledger, all of it in one transaction: what a look-up by a column finds must be what
+//! The scenarios of hand-over and bags on a real ledger, each in one transaction: what a look-up by a column finds must be what
 //! the same transaction changed just before. The warehouse in memory says what is right.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
@@ -8,11 +8,12 @@ mod support;
 use support::scenario::{Action, expand, files, parse};
 use support::served::assert_clean;
 use support::warehouse::Warehouse;
+use waybind::domain::bag::{BagRules, due};
 use waybind::domain::clock::Now;
 use waybind::domain::decide::{Decision, Site, decide, fingerprint};
-use waybind::domain::ids::{OperatorId, OrderId, ScanId, StationId};
+use waybind::domain::ids::{BagId, OperatorId, OrderId, ScanId, StationId, WaybillNo};
 use waybind::domain::scan::Scan;
-use waybind::domain::upstream::{Outcome, intake, order_action};
+use waybind::domain::upstream::{Outcome, intake, make_label, order_action, void_label, void_waybill};
 use waybind::domain::verdict::Verdict;
 use waybind::ledger::{Cause, Folder, WriteTransaction, Writer};
 
@@ -43,10 +44,10 @@ fn judge(transaction: &mut WriteTransaction<'_>, site: &Site, scan: &Scan, now: 
 }
 
 /// Plays the scenario on both; answers how many scans were compared.
-fn play(transaction: &mut WriteTransaction<'_>) -> usize {
+fn play(transaction: &mut WriteTransaction<'_>, name: &str) -> usize {
     let mut warehouse = Warehouse::default();
     let mut scans = 0;
-    let file = files().into_iter().find(|file| file.ends_with("handover.scn")).unwrap();
+    let file = files().into_iter().find(|file| file.ends_with(name)).unwrap();
     for step in parse(&file) {
         let now = warehouse.now();
         match step.action {
@@ -60,6 +61,30 @@ fn play(transaction: &mut WriteTransaction<'_>) -> usize {
                 let outcome = order_action(transaction.view(), &OrderId::new(&order).unwrap(), action.clone());
                 say(transaction, &outcome, now);
                 assert_eq!(outcome, warehouse.act(&order, action), "{}", step.place);
+            }
+            Action::Void(number) => {
+                let outcome = void_waybill(transaction.view(), &WaybillNo::new(&number).unwrap());
+                say(transaction, &outcome, now);
+                assert_eq!(outcome, warehouse.void(&number), "{}", step.place);
+            }
+            Action::Label(spec, max, _) => {
+                let rules = |_: &StationId| BagRules { max, ..BagRules::default() };
+                let outcome = make_label(transaction.view(), &spec, rules, now);
+                say(transaction, &outcome, now);
+                assert_eq!(outcome, warehouse.label(&spec, max), "{}", step.place);
+            }
+            Action::VoidLabel(label, _) => {
+                let outcome = void_label(transaction.view(), &BagId::new(&label).unwrap());
+                say(transaction, &outcome, now);
+                assert_eq!(outcome, warehouse.void_label(&label), "{}", step.place);
+            }
+            Action::Tick => {
+                let events = due(transaction.view(), now);
+                assert_eq!(events, due(&warehouse.state, now), "{}", step.place);
+                if !events.is_empty() {
+                    transaction.append(now.at, Cause::Local { what: "test".into() }, None, events);
+                }
+                warehouse.tick();
             }
             Action::Wait(span) => warehouse.clock_ms += span,
             Action::Scan { station, data, twist, .. } => {
@@ -83,7 +108,7 @@ fn play(transaction: &mut WriteTransaction<'_>) -> usize {
                 let verdict = judge(transaction, &warehouse.site.clone(), &scan, warehouse.now());
                 assert_eq!(Verdict { seq: None, ..verdict }, right, "{}", step.place);
             }
-            Action::Void(_) | Action::Pin(..) => unreachable!("{}", step.place),
+            Action::Pin(..) => unreachable!("{}", step.place),
         }
     }
     scans
@@ -91,10 +116,12 @@ fn play(transaction: &mut WriteTransaction<'_>) -> usize {
 
 #[tokio::test]
 async fn one_transaction_sees_what_it_changed() {
-    let folder = tempfile::tempdir().unwrap();
-    let writer = Writer::start(&Folder::new(folder.path())).unwrap();
-    let scans = writer.submit(play).await.unwrap();
-    assert!(scans > 80, "only {scans} scans were played");
-    drop(writer);
-    assert_clean(folder.path());
+    for (name, least) in [("handover.scn", 80), ("bags.scn", 100), ("bag_tags.scn", 50)] {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = Writer::start(&Folder::new(folder.path())).unwrap();
+        let scans = writer.submit(move |transaction| play(transaction, name)).await.unwrap();
+        assert!(scans > least, "only {scans} scans of {name} were played");
+        drop(writer);
+        assert_clean(folder.path());
+    }
 }

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use support::scenario::{Action, parse_line};
 use support::warehouse::{StationByName, Warehouse};
+use waybind::barcode::codes::CodeKind;
 use waybind::domain::ids::OperatorId;
 use waybind::domain::order::HoldReason;
 use waybind::domain::scan::Scan;
@@ -50,6 +51,10 @@ enum Command {
     LoadAt { dock: usize, order: usize },
     Ship { dock: usize, order: usize },
     Retry { back: usize },
+    Unbag { order: usize },
+    CloseBag,
+    Tick { late: bool },
+    LoadLabel { label: u32, version: u32, member: u32 },
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -78,6 +83,10 @@ fn command() -> impl Strategy<Value = Command> {
         3 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::LoadAt { dock, order }),
         2 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::Ship { dock, order }),
         2 => (0..5_usize).prop_map(|back| Command::Retry { back }),
+        2 => (0..ORDERS).prop_map(|order| Command::Unbag { order }),
+        2 => Just(Command::CloseBag),
+        3 => any::<bool>().prop_map(|late| Command::Tick { late }),
+        2 => (1..4_u32, 1..4_u32, 1..4_u32).prop_map(|(label, version, member)| Command::LoadLabel { label, version, member }),
     ]
 }
 
@@ -104,16 +113,16 @@ impl World {
         let setup = [
             "station pick pick",
             "station pack pack",
-            "station bench bench",
+            "station bench bench bag max=2",
             "station dock load",
             "station dock2 load",
             "operator lead lead",
             "product A barcode=6901234567892",
             "product B",
             "product C track=lot",
-            "order SO-0 to=Li : A*3; B*2",
+            "order SO-0 to=Li region=330106 : A*3; B*2",
             "order SO-1 to=Wang : A*1; C*2 lot=L1",
-            "order SO-2 to=Li : B*1; A*2 sub=C",
+            "order SO-2 to=Li region=330106 : B*1; A*2 sub=C",
             "waybill W0 : SO-0",
             "waybill W1 : SO-1",
             "waybill W2 : SO-2",
@@ -161,8 +170,17 @@ impl World {
                 let packed = self.model.packed.entry(key).or_default();
                 *packed = (*packed).min(picked);
             }
-            Code::WaybillLoaded => drop(self.model.loaded.insert(verdict.got.waybill.unwrap().to_string(), true)),
-            Code::Unloaded => drop(self.model.loaded.insert(verdict.got.waybill.unwrap().to_string(), false)),
+            Code::WaybillLoaded => {
+                // a label's code names its members, a waybill's itself
+                let members =
+                    verdict.bag.iter().flat_map(|bag| &bag.members).filter_map(|member| member.waybill.clone());
+                for waybill in members.chain(verdict.got.waybill) {
+                    self.model.loaded.insert(waybill.to_string(), true);
+                }
+            }
+            Code::Unloaded if station == "dock" || station == "dock2" => {
+                self.model.loaded.insert(verdict.got.waybill.unwrap().to_string(), false);
+            }
             _ => {}
         }
         verdict.code
@@ -250,6 +268,23 @@ impl World {
             Command::LoadAt { dock, order } => drop(self.scan(DOCKS[*dock], &order_id(order))),
             Command::Ship { dock, order } => self.ship(DOCKS[*dock], &order_id(order)),
             Command::Retry { back } => self.retry(*back),
+            Command::Unbag { order } => {
+                self.scan("bench", "WB:C:UNLOAD");
+                self.scan("bench", &order_id(order));
+            }
+            Command::CloseBag => {
+                self.scan("bench", "WB:C:PAUSE");
+                self.scan("bench", "WB:C:SEAL");
+            }
+            Command::Tick { late } => {
+                self.warehouse.clock_ms += if *late { 900_000 } else { 0 };
+                self.warehouse.tick();
+            }
+            Command::LoadLabel { label, version, member } => {
+                let code = format!("{label}.{version}.{member}");
+                let code = self.warehouse.site.key.code(CodeKind::LabelMember, &code);
+                self.scan("dock", &code);
+            }
         }
     }
 
@@ -267,6 +302,7 @@ impl World {
             self.item("bench", sku);
         }
         for waybill in self.warehouse.state.order(order).unwrap().waybills.clone() {
+            self.scan("bench", waybill.as_str());
             self.scan("bench", waybill.as_str());
             self.scan(dock, waybill.as_str());
         }

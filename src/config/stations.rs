@@ -7,8 +7,8 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 use super::file::{Reader, Tables, section};
-use super::{Config, Library, MODE_DEFAULT, TokenSettings};
-use crate::domain::bag::BagRules;
+use super::{Config, LabelSettings, Library, MODE_DEFAULT, TokenSettings};
+use crate::domain::bag::{BagRules, Bagging};
 use crate::domain::ids::{DeviceId, StationId};
 use crate::domain::station::{Bind, Mode, Seal, SignIn, StationRules};
 use crate::protocol::{Flow, Input, Match, Parity};
@@ -36,6 +36,8 @@ section! {
         item_first: bool = false;
         /// Seconds without a scan after which the operator is signed out; 0: never.
         sign_out_after: u64 = 0;
+        /// Whether parcels are scanned into bags, and by what: `off`, `scan` (the waybill once more) or `tag`.
+        bag: Bagging = Bagging::Off;
     }
 }
 
@@ -113,7 +115,7 @@ tables!(StationSettings, DeviceSettings, TokenSettings);
 impl StationSettings {
     /// The rules for the domain; none if the id is no id.
     #[must_use]
-    pub fn rules(&self) -> Option<StationRules> {
+    pub fn rules(&self, labels: &LabelSettings) -> Option<StationRules> {
         Some(StationRules {
             id: StationId::new(&self.id).ok()?,
             mode: self.mode,
@@ -125,7 +127,14 @@ impl StationSettings {
             confirm_slot: self.confirm_slot,
             item_first: self.item_first,
             sign_out_after: self.sign_out_after,
-            bag: BagRules::default(),
+            bag: BagRules {
+                bagging: self.bag,
+                tags: labels.tags.clone(),
+                across_stations: labels.across_stations,
+                max: labels.max,
+                timeout_s: labels.timeout,
+                template: labels.template.clone(),
+            },
         })
     }
 }

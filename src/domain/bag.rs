@@ -291,7 +291,13 @@ pub fn candidate(order: &Order, parcel: &Parcel, now: Now) -> Candidate {
 
 /// A new bag for its first parcel; none if the parcel lacks what decides who may join it.
 #[must_use]
-pub fn opened(view: &dyn View, candidate: &Candidate, rules: &BagRules, station: &StationId, at: Moment) -> Option<Bag> {
+pub fn opened(
+    view: &dyn View,
+    candidate: &Candidate,
+    rules: &BagRules,
+    station: &StationId,
+    at: Moment,
+) -> Option<Bag> {
     let number = view.next_number(Numbered::Bag);
     Some(Bag {
         id: BagId::new(&format!("L{number}")).expect("a letter and digits are an id"),
@@ -383,8 +389,7 @@ fn voided(bag: &Bag, why: VoidWhy, order: Option<OrderId>) -> Event {
 /// The next version for what stays after parcels were taken out, if all of that may leave.
 #[must_use]
 pub fn corrected(view: &dyn View, bag: &Bag, without: &[ParcelId], at: Moment) -> Option<Event> {
-    let left: Vec<Member> =
-        bag.members.iter().filter(|member| !without.contains(&member.parcel)).cloned().collect();
+    let left: Vec<Member> = bag.members.iter().filter(|member| !without.contains(&member.parcel)).cloned().collect();
     let fine = left.iter().all(|member| objection(view, bag, member).is_none() && !is_loaded(view, member));
     (!bag.is_open && !left.is_empty() && fine).then(|| bag.made(Made::Corrected, left, at))
 }

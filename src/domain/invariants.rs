@@ -101,9 +101,9 @@ fn bags(state: &Memory, broken: &mut Vec<Violation>) {
     let mut tags: Vec<&str> = Vec::new();
     for bag in state.bags.values() {
         for member in &bag.members {
-            let there = state.parcel(member.parcel.as_str()).is_some_and(|parcel| {
-                parcel.bag.as_ref() == Some(&bag.id) && parcel.order == member.order
-            });
+            let there = state
+                .parcel(member.parcel.as_str())
+                .is_some_and(|parcel| parcel.bag.as_ref() == Some(&bag.id) && parcel.order == member.order);
             if !there {
                 broken.push(format!("bag {} has parcel {}, which is elsewhere", bag.id, member.parcel));
             }
@@ -123,7 +123,8 @@ fn label(state: &Memory, bag: &Bag, broken: &mut Vec<Violation>) {
         broken.push(format!("bag {} holds {} of {}", bag.id, bag.members.len(), bag.max));
     }
     let earlier = bag.versions.iter().rev().skip(1);
-    if bag.is_open != bag.versions.is_empty() && !(bag.members.is_empty() && !bag.is_open)
+    let is_dissolved = !bag.is_open && bag.members.is_empty();
+    if (bag.is_open != bag.versions.is_empty() && !is_dissolved)
         || earlier.into_iter().any(|version| version.void.is_none())
     {
         broken.push(format!("the versions of label {} don't follow each other", bag.id));

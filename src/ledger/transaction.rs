@@ -11,7 +11,9 @@ use crate::domain::apply;
 use crate::domain::bag::Bag;
 use crate::domain::clock::Moment;
 use crate::domain::event::Event;
-use crate::domain::ids::{BagId, ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo};
+use crate::domain::ids::{
+    BagId, ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo,
+};
 use crate::domain::manifest::Manifest;
 use crate::domain::order::{HoldReason, Order, Stage};
 use crate::domain::product::{Product, barcode_key, part_number_key};
@@ -199,7 +201,12 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
         }
         for bag in cache.bags.take_changed() {
             let sql = "INSERT INTO bags (number, id, unsettled, doc) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (number) DO UPDATE SET unsettled = ?3, doc = ?4";
-            conn.prepare_cached(sql)?.execute(params![bag.number, bag.id.as_str(), bag.is_unsettled(), json(&*bag)?])?;
+            conn.prepare_cached(sql)?.execute(params![
+                bag.number,
+                bag.id.as_str(),
+                bag.is_unsettled(),
+                json(&*bag)?
+            ])?;
         }
         for operator in cache.operators.take_changed() {
             let sql = "INSERT INTO operators (id, badge, doc) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET badge = ?2, doc = ?3";

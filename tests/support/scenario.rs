@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 use waybind::barcode::codes::{CodeKind, SiteKey};
 use waybind::domain::bag::Bagging;
-use waybind::domain::ids::{CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo};
+use waybind::domain::ids::{
+    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo,
+};
 use waybind::domain::manifest::Expects;
 use waybind::domain::memory::Memory;
 use waybind::domain::order::{
@@ -14,7 +16,8 @@ use waybind::domain::order::{
 use waybind::domain::product::{Barcode, RevisionPattern, Tracking};
 use waybind::domain::station::{Bind, Mode, Seal, SignIn, StationRules};
 use waybind::domain::upstream::{
-    LabelSpec, ListContent, ListLineSpec, ListSpec, ManifestSpec, OperatorSpec, OrderAction, ProductSpec, Thing, WaybillSpec,
+    LabelSpec, ListContent, ListLineSpec, ListSpec, ManifestSpec, OperatorSpec, OrderAction, ProductSpec, Thing,
+    WaybillSpec,
 };
 use waybind::domain::verdict::Verdict;
 use waybind::domain::work::{PinHash, Role};

@@ -10,7 +10,7 @@ impl Fold<'_> {
     pub(super) fn bags(&mut self) -> Done {
         match self.event {
             Event::BagOpened { bag } => self.state.put_bag((**bag).clone()),
-            Event::Bagged { bag, member, .. } => self.into_bag(bag, member)?,
+            Event::Bagged { bag, member, .. } => self.bagged(bag, member)?,
             Event::Unbagged { bag, parcel, .. } => {
                 self.out_of_bag(bag, parcel)?;
                 self.wait_for_bag(parcel);
@@ -44,7 +44,7 @@ impl Fold<'_> {
         Ok(())
     }
 
-    fn into_bag(&mut self, bag: &BagId, member: &Member) -> Done {
+    fn bagged(&mut self, bag: &BagId, member: &Member) -> Done {
         let lost = self.lost("parcel", &member.parcel);
         self.state.parcel_mut(&member.parcel).ok_or(lost)?.bag = Some(bag.clone());
         self.forget_unbagged(&member.parcel);

@@ -82,7 +82,12 @@ impl Desk<'_> {
     }
 
     /// What a scan says about bags, if it is about one: `in_hand` is the parcel that was bound or chosen just now.
-    pub(super) fn into_bag(&self, in_hand: Option<&ParcelId>, reading: &Reading, meaning: &Meaning) -> Option<Draft> {
+    pub(super) fn scan_of_bag(
+        &self,
+        in_hand: Option<&ParcelId>,
+        reading: &Reading,
+        meaning: &Meaning,
+    ) -> Option<Draft> {
         if self.bagging() == Bagging::Off {
             return None;
         }
@@ -115,9 +120,7 @@ impl Desk<'_> {
             }
         }
         let here = |parcel: &&Arc<Parcel>| {
-            parcel.to_bag
-                && parcel.bag.is_none()
-                && (parcel.station == self.rules.id || self.rules.bag.across_stations)
+            parcel.to_bag && parcel.bag.is_none() && (parcel.station == self.rules.id || self.rules.bag.across_stations)
         };
         named.iter().find(here).map(|parcel| self.put_in(parcel, &By::Itself))
     }
@@ -142,7 +145,8 @@ impl Desk<'_> {
             (Some(bag), By::Tag(tag)) if bag.tag.as_ref() == Some(tag) => self.bagged(draft, &bag, parcel, &candidate),
             (Some(bag), By::Neighbour(other)) if bag.id == other.id => self.bagged(draft, &bag, parcel, &candidate),
             (target, By::Itself) => {
-                let others = self.open_bags().iter().any(|bag| target.as_ref().is_none_or(|target| bag.id != target.id));
+                let others =
+                    self.open_bags().iter().any(|bag| target.as_ref().is_none_or(|target| bag.id != target.id));
                 let sure = self.bagging() == Bagging::Scan && (target.is_none() || !others);
                 if !sure {
                     return self.ask_bag(draft.with_code(Code::Info), parcel, target.as_deref());

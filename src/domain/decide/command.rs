@@ -60,7 +60,9 @@ impl Desk<'_> {
         let mut after = (**order).clone();
         after.notes_confirmed = true;
         let parcel = self.open_box(order).filter(|parcel| parcel.seal_auto);
-        let seals = parcel.map(|parcel| gate::seal_if_packed(self.view, &after, &parcel, Some(self.now.at))).unwrap_or_default();
+        let seals = parcel
+            .map(|parcel| gate::seal_if_packed(self.view, &after, &parcel, Some(self.now.at)))
+            .unwrap_or_default();
         let confirmed = Event::NotesConfirmed { order: order.id().clone() };
         Draft::new(Code::NoteConfirmed).order(order.id()).event(confirmed).events(seals)
     }

@@ -238,7 +238,7 @@ impl<'a> Desk<'a> {
             return draft;
         }
         let meaning = self.meaning(reading);
-        if let Some(draft) = self.into_bag(None, reading, &meaning) {
+        if let Some(draft) = self.scan_of_bag(None, reading, &meaning) {
             return draft;
         }
         if let Some(member) = meaning.member.as_ref().filter(|_| self.rules.mode != Mode::Load) {

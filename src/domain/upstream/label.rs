@@ -140,9 +140,10 @@ fn together(candidates: &[Candidate], rules: &BagRules) -> Result<(), Refusal> {
 #[must_use]
 pub fn void_label(view: &dyn View, id: &BagId) -> Outcome {
     let Some(bag) = view.bag(id.as_str()) else { return Outcome::Refused(Refusal::UnknownLabel(id.clone())) };
-    let loaded = bag.members.iter().find(|member| {
-        view.parcel(member.parcel.as_str()).is_some_and(|parcel| parcel.state == ParcelState::Loaded)
-    });
+    let loaded = bag
+        .members
+        .iter()
+        .find(|member| view.parcel(member.parcel.as_str()).is_some_and(|parcel| parcel.state == ParcelState::Loaded));
     if let Some(member) = loaded {
         return Outcome::Refused(Refusal::ParcelLoaded(member.parcel.clone()));
     }

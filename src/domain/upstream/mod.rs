@@ -365,7 +365,10 @@ pub enum Refusal {
     #[error("order {0} has no receiving region: it shares no bag")]
     Lacking(OrderId),
     /// Two parcels may not share a bag.
-    #[error("orders {first} and {other} can't share a bag: {}", crate::message::reason_text(reason, crate::message::Language::English))]
+    #[error(
+        "orders {first} and {other} can't share a bag: {}",
+        crate::message::reason_text(reason, crate::message::Language::English)
+    )]
     NotTogether {
         /// The first one.
         first: OrderId,
