@@ -52,6 +52,7 @@ enum Command {
     Ship { dock: usize, order: usize },
     Retry { back: usize },
     Unbag { order: usize },
+    BagUp { order: usize, seal: bool },
     CloseBag,
     Tick { late: bool },
     LoadLabel { label: u32, version: u32, member: u32 },
@@ -84,6 +85,7 @@ fn command() -> impl Strategy<Value = Command> {
         2 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::Ship { dock, order }),
         2 => (0..5_usize).prop_map(|back| Command::Retry { back }),
         2 => (0..ORDERS).prop_map(|order| Command::Unbag { order }),
+        5 => (prop_oneof![Just(0_usize), Just(2)], any::<bool>()).prop_map(|(order, seal)| Command::BagUp { order, seal }),
         2 => Just(Command::CloseBag),
         3 => any::<bool>().prop_map(|late| Command::Tick { late }),
         2 => (1..4_u32, 1..4_u32, 1..4_u32).prop_map(|(label, version, member)| Command::LoadLabel { label, version, member }),
@@ -266,11 +268,17 @@ impl World {
             }
             Command::PutAside { dock } => drop(self.scan(DOCKS[*dock], "WB:C:PAUSE")),
             Command::LoadAt { dock, order } => drop(self.scan(DOCKS[*dock], &order_id(order))),
-            Command::Ship { dock, order } => self.ship(DOCKS[*dock], &order_id(order)),
+            Command::Ship { dock, order } => self.pack(&order_id(order), Some(DOCKS[*dock])),
             Command::Retry { back } => self.retry(*back),
             Command::Unbag { order } => {
                 self.scan("bench", "WB:C:UNLOAD");
                 self.scan("bench", &order_id(order));
+            }
+            Command::BagUp { order, seal } => {
+                self.pack(&order_id(order), None);
+                if *seal {
+                    self.scan("bench", "WB:C:SEAL");
+                }
             }
             Command::CloseBag => {
                 self.scan("bench", "WB:C:PAUSE");
@@ -294,8 +302,8 @@ impl World {
         }
     }
 
-    /// All of an order at once, so that something reaches the truck: packed, bound, and loaded where it may be.
-    fn ship(&mut self, dock: &str, order: &str) {
+    /// All of an order at once, so that something gets far: packed, bound, in its bag, and loaded where it may be.
+    fn pack(&mut self, order: &str, dock: Option<&str>) {
         self.scan("bench", "WB:C:PAUSE");
         self.scan("bench", order);
         for sku in SKUS.iter().flat_map(|sku| [sku; 3]) {
@@ -304,7 +312,9 @@ impl World {
         for waybill in self.warehouse.state.order(order).unwrap().waybills.clone() {
             self.scan("bench", waybill.as_str());
             self.scan("bench", waybill.as_str());
-            self.scan(dock, waybill.as_str());
+            if let Some(dock) = dock {
+                self.scan(dock, waybill.as_str());
+            }
         }
     }
 
