@@ -62,5 +62,7 @@ pub mod docs {
         pub mod d0010 {}
         #[doc = include_str!("docs/decisions/0011-pictures-and-labels-from-outside.md")]
         pub mod d0011 {}
+        #[doc = include_str!("docs/decisions/0012-bags-and-labels.md")]
+        pub mod d0012 {}
     }
 }

@@ -8,12 +8,15 @@ mod support;
 use support::scenario::{Action, expand, files, parse};
 use support::served::assert_clean;
 use support::warehouse::Warehouse;
+use waybind::domain::bag::{BagRules, due};
 use waybind::domain::clock::Now;
 use waybind::domain::decide::{Decision, Site, answer_pin, decide, fingerprint, pin_question};
-use waybind::domain::ids::{OperatorId, OrderId, ScanId, StationId, WaybillNo};
+use waybind::domain::ids::{BagId, OperatorId, OrderId, ScanId, StationId, WaybillNo};
 use waybind::domain::rules::Rules;
 use waybind::domain::scan::Scan;
-use waybind::domain::upstream::{Outcome, give_back_waybill, intake, order_action, void_waybill};
+use waybind::domain::upstream::{
+    Outcome, give_back_waybill, intake, make_label, order_action, void_label, void_waybill,
+};
 use waybind::domain::verdict::Verdict;
 use waybind::ledger::{Cause, Folder, WriteTransaction, Writer};
 
@@ -62,6 +65,30 @@ fn play(name: &str, transaction: &mut WriteTransaction<'_>) -> usize {
                 say(transaction, &outcome, now);
                 assert_eq!(outcome, warehouse.act(&order, action), "{}", step.place);
             }
+            Action::Void(number) => {
+                let outcome = void_waybill(transaction.view(), &WaybillNo::new(&number).unwrap());
+                say(transaction, &outcome, now);
+                assert_eq!(outcome, warehouse.void(&number), "{}", step.place);
+            }
+            Action::Label(spec, max, _) => {
+                let rules = |_: &StationId| BagRules { max, ..BagRules::default() };
+                let outcome = make_label(transaction.view(), &spec, rules, now);
+                say(transaction, &outcome, now);
+                assert_eq!(outcome, warehouse.label(&spec, max), "{}", step.place);
+            }
+            Action::VoidLabel(label, _) => {
+                let outcome = void_label(transaction.view(), &BagId::new(&label).unwrap());
+                say(transaction, &outcome, now);
+                assert_eq!(outcome, warehouse.void_label(&label), "{}", step.place);
+            }
+            Action::Tick => {
+                let events = due(transaction.view(), now);
+                assert_eq!(events, due(&warehouse.state, now), "{}", step.place);
+                if !events.is_empty() {
+                    transaction.append(now.at, Cause::Local { what: "test".into() }, None, events);
+                }
+                warehouse.tick();
+            }
             Action::Wait(span) => warehouse.clock_ms += span,
             Action::Scan { station, data, twist, .. } => {
                 scans += 1;
@@ -101,11 +128,6 @@ fn play(name: &str, transaction: &mut WriteTransaction<'_>) -> usize {
                 }
                 warehouse.pin(station.as_str(), is_right);
             }
-            Action::Void(number) => {
-                let outcome = void_waybill(transaction.view(), &WaybillNo::new(&number).unwrap());
-                say(transaction, &outcome, now);
-                assert_eq!(outcome, warehouse.void(&number), "{}", step.place);
-            }
             Action::Printer(_) | Action::Job(..) | Action::Spool(..) | Action::Resolve(..) => {
                 unreachable!("{}", step.place)
             }
@@ -116,9 +138,15 @@ fn play(name: &str, transaction: &mut WriteTransaction<'_>) -> usize {
 
 #[tokio::test]
 async fn one_transaction_sees_what_it_changed() {
-    for (name, least) in
-        [("handover.scn", 80), ("interceptions.scn", 150), ("teaching.scn", 40), ("rules.scn", 30), ("shadow.scn", 20)]
-    {
+    for (name, least) in [
+        ("handover.scn", 80),
+        ("interceptions.scn", 150),
+        ("teaching.scn", 40),
+        ("rules.scn", 30),
+        ("shadow.scn", 20),
+        ("bags.scn", 100),
+        ("bag_tags.scn", 50),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let writer = Writer::start(&Folder::new(folder.path())).unwrap();
         let scans = writer.submit(move |transaction| play(name, transaction)).await.unwrap();

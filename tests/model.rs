@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use support::scenario::{Action, expand, parse_line};
 use support::warehouse::{StationByName, Warehouse};
+use waybind::barcode::codes::CodeKind;
 use waybind::domain::event::Event;
 use waybind::domain::ids::{OperatorId, PrinterId};
 use waybind::domain::memory::Memory;
@@ -67,6 +68,11 @@ enum Command {
     Spool { pick: usize, step: usize },
     Resolve { pick: usize, how: usize },
     Reprint { station: usize },
+    Unbag { order: usize },
+    BagUp { order: usize, seal: bool },
+    CloseBag,
+    Tick { late: bool },
+    LoadLabel { label: u32, version: u32, member: u32 },
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -108,6 +114,11 @@ fn command() -> impl Strategy<Value = Command> {
         3 => (0..4_usize, 0..STEPS).prop_map(|(pick, step)| Command::Spool { pick, step }),
         1 => (0..4_usize, 0..3_usize).prop_map(|(pick, how)| Command::Resolve { pick, how }),
         1 => (0..STATIONS.len()).prop_map(|station| Command::Reprint { station }),
+        2 => (0..ORDERS).prop_map(|order| Command::Unbag { order }),
+        5 => (prop_oneof![Just(0_usize), Just(2)], any::<bool>()).prop_map(|(order, seal)| Command::BagUp { order, seal }),
+        2 => Just(Command::CloseBag),
+        3 => any::<bool>().prop_map(|late| Command::Tick { late }),
+        2 => (1..4_u32, 1..4_u32, 1..4_u32).prop_map(|(label, version, member)| Command::LoadLabel { label, version, member }),
     ]
 }
 
@@ -137,7 +148,7 @@ impl World {
             "station pick pick",
             "printer P1 takes=waybill-100x150,manifest-a4",
             "station pack pack assigned print-waybill",
-            "station bench bench print-waybill printer=P1",
+            "station bench bench print-waybill printer=P1 bag max=2",
             "station dock load",
             "station dock2 load",
             "operator lead lead",
@@ -145,9 +156,9 @@ impl World {
             "product A barcode=6901234567892",
             "product B",
             "product C track=lot",
-            "order SO-0 to=Li : A*3; B*2",
+            "order SO-0 to=Li region=330106 : A*3; B*2",
             "order SO-1 to=Wang : A*1; C*2 lot=L1",
-            "order SO-2 to=Li : B*1; A*2 sub=C",
+            "order SO-2 to=Li region=330106 : B*1; A*2 sub=C",
             "waybill W0 : SO-0",
             "waybill W1 : SO-1",
             "waybill W2 : SO-2",
@@ -199,8 +210,17 @@ impl World {
                 let packed = self.model.packed.entry(key).or_default();
                 *packed = (*packed).min(picked);
             }
-            Code::WaybillLoaded => drop(self.model.loaded.insert(verdict.got.waybill.unwrap().to_string(), true)),
-            Code::Unloaded => drop(self.model.loaded.insert(verdict.got.waybill.unwrap().to_string(), false)),
+            Code::WaybillLoaded => {
+                // a label's code names its members, a waybill's itself
+                let members =
+                    verdict.bag.iter().flat_map(|bag| &bag.members).filter_map(|member| member.waybill.clone());
+                for waybill in members.chain(verdict.got.waybill) {
+                    self.model.loaded.insert(waybill.to_string(), true);
+                }
+            }
+            Code::Unloaded if station == "dock" || station == "dock2" => {
+                self.model.loaded.insert(verdict.got.waybill.unwrap().to_string(), false);
+            }
             _ => {}
         }
         verdict.code
@@ -383,13 +403,36 @@ impl World {
             }
             Command::PutAside { dock } => drop(self.scan(DOCKS[*dock], "WB:C:PAUSE")),
             Command::LoadAt { dock, order } => drop(self.scan(DOCKS[*dock], &order_id(order))),
-            Command::Ship { dock, order } => self.ship(DOCKS[*dock], &order_id(order)),
+            Command::Ship { dock, order } => self.pack(&order_id(order), Some(DOCKS[*dock])),
             Command::Retry { back } => self.retry(*back),
             Command::Spool { pick, step } => self.spool(*pick, *step),
             Command::Resolve { pick, how } => self.resolve(*pick, *how),
             Command::Reprint { station } => {
                 self.scan(STATIONS[*station], "WB:C:REPRINT");
                 self.scan(STATIONS[*station], "torn off");
+            }
+            Command::Unbag { order } => {
+                self.scan("bench", "WB:C:UNLOAD");
+                self.scan("bench", &order_id(order));
+            }
+            Command::BagUp { order, seal } => {
+                self.pack(&order_id(order), None);
+                if *seal {
+                    self.scan("bench", "WB:C:SEAL");
+                }
+            }
+            Command::CloseBag => {
+                self.scan("bench", "WB:C:PAUSE");
+                self.scan("bench", "WB:C:SEAL");
+            }
+            Command::Tick { late } => {
+                self.warehouse.clock_ms += if *late { 900_000 } else { 0 };
+                self.warehouse.tick();
+            }
+            Command::LoadLabel { label, version, member } => {
+                let code = format!("{label}.{version}.{member}");
+                let code = self.warehouse.site.key.code(CodeKind::LabelMember, &code);
+                self.scan("dock", &code);
             }
         }
     }
@@ -407,8 +450,8 @@ impl World {
         }
     }
 
-    /// All of an order at once, so that something reaches the truck: packed, bound, and loaded where it may be.
-    fn ship(&mut self, dock: &str, order: &str) {
+    /// All of an order at once, so that something gets far: packed, bound, in its bag, and loaded where it may be.
+    fn pack(&mut self, order: &str, dock: Option<&str>) {
         self.scan("bench", "WB:C:PAUSE");
         self.scan("bench", order);
         for sku in SKUS.iter().flat_map(|sku| [sku; 3]) {
@@ -416,7 +459,10 @@ impl World {
         }
         for waybill in self.warehouse.state.order(order).unwrap().waybills.clone() {
             self.scan("bench", waybill.as_str());
-            self.scan(dock, waybill.as_str());
+            self.scan("bench", waybill.as_str());
+            if let Some(dock) = dock {
+                self.scan(dock, waybill.as_str());
+            }
         }
     }
 

@@ -58,6 +58,15 @@ fn every_scenario_plays_as_written() {
                         failures.push(format!("{}\n    {got:?}", step.place));
                     }
                 }
+                Action::Label(spec, max, expected) => {
+                    let outcome = warehouse.label(&spec, max);
+                    check(&step.place, &outcome, expected, &mut failures);
+                }
+                Action::VoidLabel(label, expected) => {
+                    let outcome = warehouse.void_label(&label);
+                    check(&step.place, &outcome, expected, &mut failures);
+                }
+                Action::Tick => warehouse.tick(),
                 Action::Wait(span) => warehouse.clock_ms += span,
                 Action::Scan { station, data, code, expect, twist } => {
                     scans += 1;

@@ -115,6 +115,12 @@ impl<'t> Reader<'t> {
         self.text.lines().position(stands).map(|index| index + 1)
     }
 
+    /// The line on which a root table begins.
+    pub(super) fn table_line(&self, name: &str) -> Option<usize> {
+        let begins = |line: &str| line.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) == Some(name);
+        self.text.lines().position(begins).map(|index| index + 1)
+    }
+
     pub(super) fn problem(&mut self, line: Option<usize>, message: impl Into<String>, hint: impl Into<String>) {
         self.problems.push(Problem { line, message: message.into(), hint: hint.into() });
     }

@@ -3,6 +3,7 @@
 mod file;
 mod fonts;
 mod headers;
+mod labels;
 mod printers;
 mod protocols;
 mod rules;
@@ -21,6 +22,7 @@ use jiff::tz::TimeZone;
 pub use self::file::{Problem, Secret};
 pub use self::fonts::find_fonts;
 pub use self::headers::{HeadersError, headers};
+pub use self::labels::LabelSettings;
 pub use self::printers::{Packing, PrinterLanguage, PrinterProfile, PrinterSettings, Profiles, StatusDialect};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::rules::RuleSettings;
@@ -64,6 +66,8 @@ section! {
         templates: Option<PathBuf> = None;
         /// Font files for labels, before the installed ones.
         fonts: Vec<PathBuf> = Vec::new();
+        /// Bags and their labels, where a station has bags.
+        labels: LabelSettings = LabelSettings::default();
         /// The stations; without any there are `http-pick`, `http-pack`, `http-bench`, `http-load` and `http-info`.
         station: Vec<StationSettings> = Vec::new(), tables;
         /// Who sends the parcels, for waybills that are printed here.
@@ -191,6 +195,7 @@ impl Config {
             let message = format!("there is no folder {}", folder.display());
             reader.problem(reader.line_of("templates"), message, "name the folder with your label templates");
         }
+        labels::check(self, reader);
         stations::check(self, library, reader);
         printers::check(self, reader);
         targets::check(&self.target, reader);
@@ -212,7 +217,7 @@ impl Config {
     /// How the stations are set.
     #[must_use]
     pub fn rules(&self) -> Vec<StationRules> {
-        self.station.iter().filter_map(StationSettings::rules).collect()
+        self.station.iter().filter_map(|station| station.rules(&self.labels)).collect()
     }
 }
 
@@ -233,6 +238,7 @@ pub(super) const MODE_DEFAULT: Mode = Mode::Bench;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::bag::Bagging;
 
     fn problems(text: &str) -> Vec<String> {
         let problems = Config::parse(text, &BTreeMap::new()).err().unwrap_or_default();
@@ -287,6 +293,18 @@ mod tests {
         assert!(told.iter().any(|line| line.contains("language")), "the nearest name is offered");
         assert!(told.iter().any(|line| line.contains("\"sign_in\" belongs to a [[station]]")), "{told:#?}");
         assert_eq!(told.len(), expected.len(), "{told:#?}");
+    }
+
+    #[test]
+    fn labels_are_set_for_all_stations_and_bags_for_each() {
+        let text = "[labels]\nmax = 2\ntimeout = 60\ntags = [\"BAG-*\"]\n[[station]]\nid = \"a\"\nbag = \"tag\"\n[[station]]\nid = \"b\"";
+        let rules = Config::parse(text, &BTreeMap::new()).expect("right").rules();
+        assert_eq!((rules[0].bag.bagging, rules[1].bag.bagging), (Bagging::Tag, Bagging::Off));
+        assert_eq!((rules[0].bag.max, rules[0].bag.timeout_s), (2, 60));
+        let told = problems("listen = \"127.0.0.1:80\"\n[labels]\nmax = 13\ntimeout = 0");
+        assert!(told[0].starts_with("line 2: labels: max is 13 (a label has room for 1 to 12)"), "{told:#?}");
+        assert!(told[1].starts_with("line 2: labels: timeout is 0"), "{told:#?}");
+        assert!(problems("[labels]\nmx = 1")[0].contains("mx"), "an unknown key is named");
     }
 
     #[test]

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 use super::file::{Reader, Tables, section};
-use super::{Config, Library, MODE_DEFAULT};
+use super::{Config, LabelSettings, Library, MODE_DEFAULT};
+use crate::domain::bag::{BagRules, Bagging};
 use crate::domain::ids::{DeviceId, PrinterId, StationId};
 use crate::domain::station::{Bind, Mode, Seal, SignIn, StationRules, WAYBILL_TEMPLATE};
 use crate::protocol::{Flow, Input, Match, Parity};
@@ -41,6 +42,8 @@ section! {
         print_waybill: bool = false;
         /// By which template.
         waybill_template: String = WAYBILL_TEMPLATE.to_owned();
+        /// Whether parcels are scanned into bags, and by what: `off`, `scan` (the waybill once more) or `tag`.
+        bag: Bagging = Bagging::Off;
     }
 }
 
@@ -118,7 +121,7 @@ tables!(StationSettings, DeviceSettings);
 impl StationSettings {
     /// The rules for the domain; none if the id is no id.
     #[must_use]
-    pub fn rules(&self) -> Option<StationRules> {
+    pub fn rules(&self, labels: &LabelSettings) -> Option<StationRules> {
         Some(StationRules {
             id: StationId::new(&self.id).ok()?,
             mode: self.mode,
@@ -133,6 +136,14 @@ impl StationSettings {
             printer: self.printer.as_deref().and_then(|name| PrinterId::new(name).ok()),
             print_waybill: self.print_waybill,
             waybill_template: self.waybill_template.clone(),
+            bag: BagRules {
+                bagging: self.bag,
+                tags: labels.tags.clone(),
+                across_stations: labels.across_stations,
+                max: labels.max,
+                timeout_s: labels.timeout,
+                template: labels.template.clone(),
+            },
         })
     }
 }

@@ -23,6 +23,14 @@ impl Moment {
         (self.boot == earlier.boot).then(|| self.boot_ms.saturating_sub(earlier.boot_ms))
     }
 
+    /// When it was, on the wall clock as it is now: steps of that clock since then don't count.
+    #[must_use]
+    pub fn on_line(&self, now: &Moment) -> Timestamp {
+        let passed = now.millis_since(self).and_then(|passed| i64::try_from(passed).ok());
+        let then = passed.and_then(|passed| now.wall.checked_sub(jiff::SignedDuration::from_millis(passed)).ok());
+        then.unwrap_or(self.wall)
+    }
+
     /// Whether more than a span has passed since an earlier moment; unknown, after a restart of the machine, is no.
     #[must_use]
     pub fn is_past(&self, earlier: &Moment, span_ms: u64) -> bool {

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bag::{Bag, LabelVersion, LabelVoid, Member};
 use super::clock::Moment;
 use super::ids::{
-    ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, PrinterId, Sku, StationId, WaybillNo,
+    BagId, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, PrinterId, Sku, StationId, WaybillNo,
 };
 use super::manifest::{Foreign, Loading, Manifest};
 use super::order::{Consignee, Difference, Hold, HoldReason, OrderSpec, Short, ShortDecision, Stage};
@@ -80,7 +81,13 @@ pub enum Event {
     /// A box was begun.
     ParcelOpened { parcel: Box<Parcel>, station: StationId },
     /// A box was closed.
-    ParcelSealed { parcel: ParcelId, order: OrderId, station: StationId },
+    ParcelSealed {
+        parcel: ParcelId,
+        order: OrderId,
+        station: StationId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Moment>,
+    },
     /// A box was opened again.
     ParcelReopened { parcel: ParcelId, order: OrderId, station: StationId },
     /// A box travels under a waybill.
@@ -99,6 +106,23 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         manifest: Option<ManifestId>,
     },
+    /// A bag was opened.
+    BagOpened { bag: Box<Bag> },
+    /// A box is in a bag.
+    Bagged { bag: BagId, order: OrderId, station: StationId, member: Box<Member> },
+    /// It is out of the bag again.
+    Unbagged { bag: BagId, parcel: ParcelId, order: OrderId, station: StationId },
+    /// A version of a bag's label is to be printed; the first one closes the bag.
+    LabelMade { bag: BagId, station: StationId, template: String, version: Box<LabelVersion> },
+    /// A version of a label no longer holds.
+    LabelVoided {
+        bag: BagId,
+        version: u32,
+        #[serde(flatten)]
+        void: LabelVoid,
+    },
+    /// Nothing is in a bag any more: it has no label.
+    BagDissolved { bag: BagId, station: StationId },
     /// Something was refused that is not on the open manifest.
     ManifestForeign { manifest: ManifestId, foreign: Box<Foreign> },
     /// A packer confirmed a customer's notes.
@@ -213,6 +237,12 @@ impl Event {
             Event::WaybillBound { .. } => "waybill_bound",
             Event::WaybillLoaded { .. } => "waybill_loaded",
             Event::WaybillUnloaded { .. } => "waybill_unloaded",
+            Event::BagOpened { .. } => "bag_opened",
+            Event::Bagged { .. } => "bagged",
+            Event::Unbagged { .. } => "unbagged",
+            Event::LabelMade { .. } => "label_made",
+            Event::LabelVoided { .. } => "label_voided",
+            Event::BagDissolved { .. } => "bag_dissolved",
             Event::ManifestForeign { .. } => "manifest_foreign",
             Event::NotesConfirmed { .. } => "notes_confirmed",
             Event::Overridden { .. } => "overridden",
@@ -272,6 +302,8 @@ impl Event {
             | Event::ParcelSealed { order, .. }
             | Event::ParcelReopened { order, .. }
             | Event::WaybillBound { order, .. }
+            | Event::Bagged { order, .. }
+            | Event::Unbagged { order, .. }
             | Event::NotesConfirmed { order }
             | Event::Overridden { order, .. } => Some(order),
             Event::Counted { count, .. } | Event::CountUndone { count, .. } | Event::PutBack { count } => {
@@ -280,6 +312,7 @@ impl Event {
             Event::ParcelOpened { parcel, .. } => Some(&parcel.order),
             Event::PrintRequested { job } => job.order.as_ref(),
             Event::PrintStep { order, .. } | Event::PrintResolved { order, .. } => order.as_ref(),
+            Event::LabelVoided { void, .. } => void.order.as_ref(),
             Event::WorkOpened { work: Work::Order(order), .. } => Some(order),
             _ => None,
         }

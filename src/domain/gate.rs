@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::bag::Bag;
+use super::clock::Moment;
 use super::event::Event;
-use super::ids::{OrderId, WaybillNo};
+use super::ids::{OrderId, ParcelId, WaybillNo};
 use super::order::{Order, OrderLine, ShipPolicy, Stage};
 use super::verdict::{Code, Missing, MissingWhy};
 use super::view::View;
@@ -59,6 +61,14 @@ pub fn stopped(view: &dyn View, waybill: &Waybill) -> Option<(Code, OrderId)> {
     stopped.min_by_key(|(code, _)| *code)
 }
 
+/// The first bag of these parcels whose label no longer holds: nothing in it leaves before it is put right.
+#[must_use]
+pub fn void_bag(view: &dyn View, parcels: &[ParcelId]) -> Option<Arc<Bag>> {
+    let parcels = parcels.iter().filter_map(|id| view.parcel(id.as_str()));
+    let mut bags = parcels.filter_map(|parcel| view.bag(parcel.bag.as_ref()?.as_str()));
+    bags.find(|bag| bag.is_void())
+}
+
 /// What keeps a waybill from leaving; empty if every order on it may go. An order that may be split asks only for
 /// the parcels under this waybill.
 #[must_use]
@@ -92,19 +102,19 @@ pub fn missing_on(view: &dyn View, waybill: &Waybill) -> Vec<Missing> {
 
 /// Seals an order's open parcel if everything is packed, nothing waits to be decided, put back or confirmed.
 #[must_use]
-pub fn seal_if_packed(view: &dyn View, order: &Order, parcel: &Parcel) -> Vec<Event> {
+pub fn seal_if_packed(view: &dyn View, order: &Order, parcel: &Parcel, at: Option<Moment>) -> Vec<Event> {
     let decided = order.lines.iter().all(|line| line.short.is_none());
     if !order.is_packed() || !decided || order.has_put_back() || order.awaits_confirmation() {
         return Vec::new();
     }
-    seal(view, order, parcel)
+    seal(view, order, parcel, at)
 }
 
-/// Seals a parcel; the stage `packed` and an assigned waybill follow by themselves.
+/// Seals a parcel, at a moment where a scan did it; the stage `packed` and an assigned waybill follow by themselves.
 #[must_use]
-pub fn seal(view: &dyn View, order: &Order, parcel: &Parcel) -> Vec<Event> {
+pub fn seal(view: &dyn View, order: &Order, parcel: &Parcel, at: Option<Moment>) -> Vec<Event> {
     let (id, station) = (parcel.id.clone(), parcel.station.clone());
-    let mut events = vec![Event::ParcelSealed { parcel: id.clone(), order: order.id().clone(), station }];
+    let mut events = vec![Event::ParcelSealed { parcel: id.clone(), order: order.id().clone(), station, at }];
     let others_sealed = order.parcels.iter().filter(|other| **other != id).all(|other| {
         view.parcel(other.as_str()).is_none_or(|other| other.state != ParcelState::Open || other.contents.is_empty())
     });

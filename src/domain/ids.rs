@@ -84,6 +84,8 @@ macro_rules! ids {
 }
 
 ids! {
+    /// A bag and its aggregated label; the box that runs waybind numbers them.
+    BagId
     /// A carrier's code, as upstream writes it.
     CarrierCode
     /// A scanner, by its name in the configuration or the sender's word.

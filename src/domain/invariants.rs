@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::bag::{Bag, objection};
+use super::consolidate::SPAN;
 use super::event::Event;
 use super::gate;
 use super::ids::OrderId;
@@ -27,6 +29,7 @@ pub fn check(state: &Memory) -> Vec<Violation> {
     manifests(state, &mut broken);
     stations(state, &mut broken);
     print_jobs(state, &mut broken);
+    bags(state, &mut broken);
     broken
 }
 
@@ -66,6 +69,11 @@ pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violati
             broken.push(format!("waybill {waybill} was loaded though it could not leave"));
         }
     }
+    if let Event::WaybillLoaded { parcels, .. } = event
+        && let Some(bag) = gate::void_bag(before, parcels)
+    {
+        broken.push(format!("a parcel of bag {} was loaded, whose label does not hold", bag.id));
+    }
     if let Event::WorkClosed { work: Work::Manifest(manifest), .. } = event {
         let stopped = before.manifest(manifest.as_str()).map(|manifest| tally(before, &manifest).stopped);
         for stopped in stopped.unwrap_or_default() {
@@ -85,6 +93,68 @@ pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violati
         broken.push(format!("stage of {id} went back from {:?} to {:?}", before.stage, after.stage));
     }
     broken
+}
+
+/// Parcels are where their bags say, and a label that holds names what may travel together.
+fn bags(state: &Memory, broken: &mut Vec<Violation>) {
+    for parcel in state.parcels.values() {
+        let bag = parcel.bag.as_ref().map(|id| (id, state.bag(id.as_str())));
+        let is_in = |bag: &Bag| bag.members.iter().filter(|member| member.parcel == parcel.id).count() == 1;
+        if let Some((id, bag)) = bag
+            && !bag.is_some_and(|bag| is_in(&bag))
+        {
+            broken.push(format!("parcel {} is said to be in bag {id} and is not", parcel.id));
+        }
+        if parcel.bag.is_some() && parcel.state == ParcelState::Open {
+            broken.push(format!("parcel {} is in a bag and not sealed", parcel.id));
+        }
+    }
+    let mut tags: Vec<&str> = Vec::new();
+    for bag in state.bags.values() {
+        for member in &bag.members {
+            let there = state
+                .parcel(member.parcel.as_str())
+                .is_some_and(|parcel| parcel.bag.as_ref() == Some(&bag.id) && parcel.order == member.order);
+            if !there {
+                broken.push(format!("bag {} has parcel {}, which is elsewhere", bag.id, member.parcel));
+            }
+        }
+        if let Some(tag) = bag.tag.as_deref().filter(|_| bag.is_open) {
+            if tags.contains(&tag) {
+                broken.push(format!("tag {tag} hangs on two open bags"));
+            }
+            tags.push(tag);
+        }
+        label(state, bag, broken);
+    }
+}
+
+fn label(state: &Memory, bag: &Bag, broken: &mut Vec<Violation>) {
+    if bag.members.len() > bag.max {
+        broken.push(format!("bag {} holds {} of {}", bag.id, bag.members.len(), bag.max));
+    }
+    let earlier = bag.versions.iter().rev().skip(1);
+    let is_dissolved = !bag.is_open && bag.members.is_empty();
+    if (bag.is_open != bag.versions.is_empty() && !is_dissolved)
+        || earlier.into_iter().any(|version| version.void.is_none())
+    {
+        broken.push(format!("the versions of label {} don't follow each other", bag.id));
+    }
+    let Some(current) = bag.current().filter(|current| current.void.is_none()) else { return };
+    if current.members != bag.members {
+        broken.push(format!("label {} names other parcels than are in its bag", bag.id));
+    }
+    for member in &bag.members {
+        if let Some(why) = objection(state, bag, member) {
+            broken.push(format!("label {} holds with {}: {why:?}", bag.id, member.order));
+        }
+    }
+    let packed = || bag.members.iter().map(|member| member.packed.boot_ms);
+    let spread = packed().max().unwrap_or(0) - packed().min().unwrap_or(0);
+    let same_boot = bag.members.windows(2).all(|pair| pair[0].packed.boot == pair[1].packed.boot);
+    if same_boot && u128::from(spread) >= SPAN.unsigned_abs().as_millis() {
+        broken.push(format!("label {}: its parcels were packed too far apart", bag.id));
+    }
 }
 
 fn counts(state: &Memory, broken: &mut Vec<Violation>) {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::bag::{Bag, UNSETTLED_MAX};
 use super::ids::{
-    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId, StopListId,
-    WaybillNo,
+    BagId, CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId,
+    StopListId, WaybillNo,
 };
 use super::manifest::{LISTED_MAX, Manifest};
 use super::order::{HoldReason, Order, Stage};
@@ -33,6 +34,8 @@ pub struct Memory {
     pub manifests: BTreeMap<ManifestId, Arc<Manifest>>,
     /// Print jobs.
     pub print_jobs: BTreeMap<PrintJobId, Arc<PrintJob>>,
+    /// Bags.
+    pub bags: BTreeMap<BagId, Arc<Bag>>,
     /// Operators.
     pub operators: BTreeMap<OperatorId, Arc<Operator>>,
     /// Stations.
@@ -129,6 +132,16 @@ impl View for Memory {
         jobs.into_iter().map(|job| job.id.clone()).collect()
     }
 
+    fn bag(&self, id: &str) -> Option<Arc<Bag>> {
+        self.bags.get(id).cloned()
+    }
+
+    fn unsettled_bags(&self) -> Vec<BagId> {
+        let mut bags: Vec<&Arc<Bag>> = self.bags.values().filter(|bag| bag.is_unsettled()).collect();
+        bags.sort_by_key(|bag| bag.number);
+        bags.into_iter().take(UNSETTLED_MAX).map(|bag| bag.id.clone()).collect()
+    }
+
     fn operator(&self, id: &str) -> Option<Arc<Operator>> {
         self.operators.get(id).cloned()
     }
@@ -183,6 +196,7 @@ impl View for Memory {
             Numbered::PrintJob => {
                 self.print_jobs.values().find(|job| job.number == number).map(|job| job.id.to_string())
             }
+            Numbered::Bag => self.bags.values().find(|bag| bag.number == number).map(|bag| bag.id.to_string()),
         }
     }
 
@@ -194,6 +208,7 @@ impl View for Memory {
             Numbered::Product => self.products.values().map(|product| product.number).max(),
             Numbered::Manifest => self.manifests.values().map(|manifest| manifest.number).max(),
             Numbered::PrintJob => self.print_jobs.values().map(|job| job.number).max(),
+            Numbered::Bag => self.bags.values().map(|bag| bag.number).max(),
         };
         highest.unwrap_or(0) + 1
     }
@@ -232,6 +247,10 @@ impl State for Memory {
         self.print_jobs.insert(job.id.clone(), job.into());
     }
 
+    fn put_bag(&mut self, bag: Bag) {
+        self.bags.insert(bag.id.clone(), bag.into());
+    }
+
     fn put_operator(&mut self, operator: Operator) {
         self.operators.insert(operator.id.clone(), operator.into());
     }
@@ -262,6 +281,10 @@ impl State for Memory {
 
     fn print_job_mut(&mut self, id: &PrintJobId) -> Option<&mut PrintJob> {
         self.print_jobs.get_mut(id).map(Arc::make_mut)
+    }
+
+    fn bag_mut(&mut self, id: &BagId) -> Option<&mut Bag> {
+        self.bags.get_mut(id).map(Arc::make_mut)
     }
 
     fn operator_mut(&mut self, id: &OperatorId) -> Option<&mut Operator> {

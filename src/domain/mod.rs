@@ -2,10 +2,12 @@
 //!
 //! Pure: no clock, no IO, no randomness. [`decide::decide`] judges a scan, [`upstream::intake`] and
 //! [`upstream::order_action`] judge what the systems above say, both answer facts ([`event::Event`]), and [`apply()`]
-//! folds facts into the state. [`invariants`] are what must hold after each of them. [`consolidate`] groups packed
-//! parcels into bags, [`rules`] are the interceptions that a configuration sets, [`printing`] says what is printed where.
+//! folds facts into the state. [`invariants`] are what must hold after each of them. [`consolidate`] says which packed
+//! parcels may share a bag, [`bag`] what becomes of bags and their labels, [`rules`] are the interceptions that a
+//! configuration sets, [`printing`] says what is printed where.
 
 mod apply;
+pub mod bag;
 pub mod clock;
 pub mod consolidate;
 pub mod decide;

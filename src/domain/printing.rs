@@ -365,7 +365,7 @@ pub fn follow(view: &dyn View, site: &Site, events: &[Event], at: Moment) -> Vec
     let mut wanted: Vec<Request> = Vec::new();
     for event in events {
         match event {
-            Event::ParcelSealed { parcel, order, station } => {
+            Event::ParcelSealed { parcel, order, station, .. } => {
                 let bound = view.parcel(parcel.as_str()).and_then(|parcel| parcel.waybill.clone());
                 let assigned = || gate::assigned_waybill(view, &*view.order(order.as_str())?);
                 if let Some(waybill) = bound.or_else(assigned) {

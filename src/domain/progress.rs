@@ -1,5 +1,6 @@
 //! How facts change an order and its boxes: counting, reversing a count, and taking a new word from upstream.
 
+use super::event::Event;
 use super::order::{Order, OrderLine, OrderSpec, ShortDecision, Unit};
 use super::station::{Count, PartCount};
 use super::work::{Content, Parcel, PickLine};
@@ -33,6 +34,25 @@ impl Order {
         if count.identity.is_captured() {
             line.count_unit(count, sign);
         }
+    }
+
+    /// Takes a word from upstream before it is recorded; whether it could stop the order's parcels.
+    pub(super) fn foresee(&mut self, event: &Event) -> bool {
+        match event {
+            Event::OrderHeld { hold, .. } => self.holds.push(hold.clone()),
+            Event::OrderCancelled { .. } => self.cancelled = true,
+            Event::LineCancelled { line, quantity, .. } => {
+                let Some(line) = self.line_mut(*line) else { return false };
+                line.cancelled = line.cancelled.saturating_add(*quantity).min(line.spec.quantity);
+            }
+            Event::ShortDecided { line, decision, .. } => {
+                let Some(line) = self.line_mut(*line) else { return false };
+                line.decide_short(decision);
+            }
+            Event::OrderPut { spec, .. } => *self = self.clone().merge((**spec).clone()),
+            _ => return false,
+        }
+        true
     }
 
     /// Whether a count is still there to be reversed: its parts, its units, and nothing packed that would not be picked.

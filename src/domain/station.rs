@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bag::BagRules;
 use super::clock::Moment;
 use super::ids::{
     ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, PrinterId, Sku, StationId, WaybillNo,
@@ -89,6 +90,8 @@ pub struct StationRules {
     pub print_waybill: bool,
     /// By which template.
     pub waybill_template: String,
+    /// How it fills bags.
+    pub bag: BagRules,
 }
 
 /// The template of a single waybill, where a station has no other.
@@ -112,6 +115,7 @@ impl StationRules {
             printer: None,
             print_waybill: false,
             waybill_template: WAYBILL_TEMPLATE.to_owned(),
+            bag: BagRules::default(),
         }
     }
 }
@@ -153,6 +157,9 @@ pub struct Station {
     pub counts: Vec<Count>,
     /// Sealed parcels that wait for their waybill, oldest first.
     pub unbound: Vec<ParcelId>,
+    /// Bound parcels that wait for their bag, oldest first, at most [`super::bag::WAITING_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unbagged: Vec<ParcelId>,
     /// The last refusal, for an override.
     pub refusal: Option<Refusal>,
     /// The order whose cancellation was shown here last.
@@ -184,6 +191,7 @@ impl Station {
             location: None,
             counts: Vec::new(),
             unbound: Vec::new(),
+            unbagged: Vec::new(),
             refusal: None,
             told_cancelled: None,
             take_over: None,
@@ -227,6 +235,12 @@ pub enum Awaited {
     Short(crate::barcode::codes::ShortReason),
     /// The waybill that comes off the truck.
     Unload,
+    /// The bag that a parcel goes into.
+    Bag(ParcelId),
+    /// The parcel that comes out of its bag.
+    Unbag,
+    /// The bag that is closed.
+    SealBag,
     /// What is put back.
     PutBack,
     /// A lead's word that a manifest leaves without what is missing.

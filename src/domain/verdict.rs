@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use jiff::civil::Date;
 
-use super::ids::{CarrierCode, OrderId, PickListId, ScanId, Sku, WaybillNo};
+use super::ids::{BagId, CarrierCode, OrderId, ParcelId, PickListId, ScanId, Sku, WaybillNo};
 use super::rules::Rule;
 
 /// How a verdict looks, sounds and whether it latches.
@@ -104,10 +104,14 @@ codes! {
     OverQuantity "over_quantity" Stop;
     /// This waybill is not the parcel's.
     WrongWaybill "wrong_waybill" Stop;
+    /// This bag is not the parcel's.
+    WrongBag "wrong_bag" Stop;
     /// The gift is not in the box.
     GiftMissing "gift_missing" Stop;
     /// A waybill number that no longer holds.
     WaybillVoid "waybill_void" Stop;
+    /// A label version that no longer holds.
+    LabelVoid "label_void" Stop;
     /// Not on the open manifest.
     WrongCarrier "wrong_carrier" Stop;
     /// Its parcels are on the truck.
@@ -148,6 +152,8 @@ codes! {
     ParcelSealed "parcel_sealed" Ok;
     /// The parcel travels under this waybill.
     WaybillBound "waybill_bound" Ok;
+    /// The parcel is in its bag.
+    Bagged "bagged" Ok;
     /// The waybill's parcels are on the truck.
     WaybillLoaded "waybill_loaded" Ok;
     /// The waybill's parcels are off the truck.
@@ -225,6 +231,9 @@ pub struct Facts {
     /// Waybill.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub waybill: Option<WaybillNo>,
+    /// Bag, by its tag or id, with the label's version where that matters.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bag: Option<String>,
     /// Carrier.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub carrier: Option<CarrierCode>,
@@ -316,6 +325,36 @@ pub enum Why {
     NotHere,
     /// The waybill is not on the truck.
     NotLoaded,
+    /// It goes into this bag.
+    BagWhat,
+    /// It goes into a new bag.
+    NewBag,
+    /// Several parcels wait for their bags.
+    ParcelFirst,
+    /// Its order has no receiving region: it shares no bag.
+    NoRegion,
+    /// Scan the parcel that comes out of its bag.
+    UnbagWhat,
+    /// It is in no bag.
+    NotInBag,
+    /// It is out of its bag.
+    OutOfBag,
+    /// It is out of its bag, and the bag gets a new label.
+    NewLabel,
+    /// A label's code does not say which parcel is in hand.
+    NotTheParcel,
+    /// Scan the bag that is to be closed.
+    SealBagWhat,
+    /// The bag is closed, and its label is printed.
+    BagClosed,
+    /// A parcel in the bag must come out first.
+    TakeOut,
+    /// A newer version of the label holds.
+    Superseded,
+    /// The label was voided as a whole.
+    LabelGone,
+    /// This is an aggregated label.
+    AboutLabel,
     /// Nothing of this is to be put back.
     NothingToPutBack,
     /// Nothing was printed here.
@@ -439,6 +478,9 @@ pub struct Verdict {
     /// The line after this scan.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub counts: Option<Counts>,
+    /// The bag, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bag: Option<Box<BagNote>>,
     /// What is still open.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub missing: Vec<Missing>,
@@ -459,6 +501,52 @@ pub struct Warning {
     pub code: Code,
     /// The order that it is about.
     pub order: OrderId,
+}
+
+/// A bag as a verdict tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BagNote {
+    /// The bag; none for one that is yet to be opened.
+    pub id: Option<BagId>,
+    /// What hangs on it.
+    pub tag: Option<String>,
+    /// The current version of its label.
+    pub version: Option<u32>,
+    /// Most parcels in it.
+    pub max: usize,
+    /// What is in it, or on the version that was scanned.
+    pub members: Vec<BagMemberNote>,
+}
+
+/// A parcel in a bag as a verdict tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BagMemberNote {
+    /// Its number in the bag.
+    pub number: u32,
+    /// The parcel.
+    pub parcel: ParcelId,
+    /// Its order.
+    pub order: OrderId,
+    /// Its waybill.
+    pub waybill: Option<WaybillNo>,
+    /// Why it may not travel in the bag.
+    pub stopped: Option<Code>,
+    /// What is in it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub lines: Vec<BagLineNote>,
+}
+
+/// Goods in a parcel as a verdict tells of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BagLineNote {
+    /// The order's line.
+    pub line: u32,
+    /// The product.
+    pub sku: Sku,
+    /// What people call it.
+    pub name: Option<String>,
+    /// Base units.
+    pub quantity: u32,
 }
 
 /// A line's progress in sets or base units.
@@ -490,6 +578,7 @@ impl Verdict {
             line: None,
             slot: None,
             counts: None,
+            bag: None,
             missing: Vec::new(),
             candidates: Vec::new(),
             warnings: Vec::new(),

@@ -5,8 +5,10 @@
 
 use std::sync::Arc;
 
+use super::bag::Bag;
 use super::ids::{
-    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId, WaybillNo,
+    BagId, CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId,
+    WaybillNo,
 };
 use super::manifest::Manifest;
 use super::order::Order;
@@ -32,6 +34,8 @@ pub enum Numbered {
     Manifest,
     /// Print jobs.
     PrintJob,
+    /// Bags and their labels.
+    Bag,
 }
 
 /// A scan that was recorded.
@@ -78,6 +82,10 @@ pub trait View {
     fn print_job(&self, id: &str) -> Option<Arc<PrintJob>>;
     /// The print jobs of a thing, oldest first.
     fn prints_of(&self, what: &Printable) -> Vec<PrintJobId>;
+    /// A bag.
+    fn bag(&self, id: &str) -> Option<Arc<Bag>>;
+    /// Bags that are open or wait for a new label, by number, at most [`super::bag::UNSETTLED_MAX`].
+    fn unsettled_bags(&self) -> Vec<BagId>;
     /// An operator.
     fn operator(&self, id: &str) -> Option<Arc<Operator>>;
     /// An operator by the secret on the badge.
@@ -116,6 +124,8 @@ pub trait State {
     fn put_manifest(&mut self, manifest: Manifest);
     /// Stores a print job.
     fn put_print_job(&mut self, job: PrintJob);
+    /// Stores a bag.
+    fn put_bag(&mut self, bag: Bag);
     /// Stores an operator.
     fn put_operator(&mut self, operator: Operator);
     /// Stores a stop-list.
@@ -132,6 +142,8 @@ pub trait State {
     fn manifest_mut(&mut self, id: &ManifestId) -> Option<&mut Manifest>;
     /// A print job, to change in place.
     fn print_job_mut(&mut self, id: &PrintJobId) -> Option<&mut PrintJob>;
+    /// A bag, to change in place.
+    fn bag_mut(&mut self, id: &BagId) -> Option<&mut Bag>;
     /// An operator, to change in place.
     fn operator_mut(&mut self, id: &OperatorId) -> Option<&mut Operator>;
     /// What a station remembers, to change in place.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::clock::Moment;
-use super::ids::{CarrierCode, OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
+use super::ids::{BagId, CarrierCode, OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
 use super::manifest::Loading;
 
 /// Where a pick list stands.
@@ -97,6 +97,15 @@ pub struct Parcel {
     pub seal_auto: bool,
     /// Whether it takes its order's waybill without a scan as soon as there is one.
     pub bind_assigned: bool,
+    /// Whether it is scanned into a bag once it has its waybill.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub to_bag: bool,
+    /// When it was closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Moment>,
+    /// The bag that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bag: Option<BagId>,
 }
 
 /// Goods of one order line in a parcel.

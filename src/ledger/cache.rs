@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::domain::bag::Bag;
 use crate::domain::manifest::Manifest;
 use crate::domain::order::Order;
 use crate::domain::printing::PrintJob;
@@ -42,6 +43,7 @@ documents! {
     Waybill, "waybills", waybill => waybill.number.as_str();
     Manifest, "manifests", manifest => manifest.id.as_str();
     PrintJob, "print_jobs", job => job.id.as_str();
+    Bag, "bags", bag => bag.id.as_str();
     Operator, "operators", operator => operator.id.as_str();
     StopList, "stop_lists", stop => stop.id.as_str();
     Station, "stations", station => station.id.as_str();
@@ -128,6 +130,7 @@ pub(super) struct Cache {
     pub waybills: Shelf<Waybill>,
     pub manifests: Shelf<Manifest>,
     pub print_jobs: Shelf<PrintJob>,
+    pub bags: Shelf<Bag>,
     pub operators: Shelf<Operator>,
     pub stations: Shelf<Station>,
     pub stop_lists: Shelf<StopList>,
@@ -144,6 +147,7 @@ impl Cache {
         self.waybills.trim();
         self.manifests.trim();
         self.print_jobs.trim();
+        self.bags.trim();
         self.operators.trim();
         self.stations.trim();
         self.stop_lists.trim();

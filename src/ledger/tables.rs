@@ -9,7 +9,10 @@ use super::LedgerError;
 use super::cache::{Cache, Document, Shelf};
 use super::record::{Cause, Record};
 use super::transaction::{Found, write_changed};
-use crate::domain::ids::{CarrierCode, ManifestId, OrderId, PickListId, PrintJobId, ScanId, Sku, StationId, WaybillNo};
+use crate::domain::bag::{Bag, UNSETTLED_MAX};
+use crate::domain::ids::{
+    BagId, CarrierCode, ManifestId, OrderId, PickListId, PrintJobId, ScanId, Sku, StationId, WaybillNo,
+};
 use crate::domain::manifest::{LISTED_MAX, Manifest};
 use crate::domain::order::Order;
 use crate::domain::printing::{PrintJob, Printable};
@@ -149,6 +152,7 @@ fn number_slot(kind: Numbered) -> usize {
         Numbered::Product => 3,
         Numbered::Manifest => 4,
         Numbered::PrintJob => 5,
+        Numbered::Bag => 5,
     }
 }
 
@@ -237,6 +241,16 @@ impl View for Tables<'_> {
         self.many(sql, [what.key()], |row| id_of(row, 0, PrintJobId::new))
     }
 
+    fn bag(&self, id: &str) -> Option<Arc<Bag>> {
+        self.document(id, |cache| &mut cache.bags)
+    }
+
+    fn unsettled_bags(&self) -> Vec<BagId> {
+        self.flush();
+        let sql = "SELECT id FROM bags WHERE unsettled = 1 ORDER BY number LIMIT ?1";
+        self.many(sql, [UNSETTLED_MAX as i64], |row| id_of(row, 0, BagId::new))
+    }
+
     fn operator(&self, id: &str) -> Option<Arc<Operator>> {
         self.document(id, |cache| &mut cache.operators)
     }
@@ -286,6 +300,7 @@ impl View for Tables<'_> {
             Numbered::Product => "SELECT id FROM products WHERE number = ?1",
             Numbered::Manifest => "SELECT id FROM manifests WHERE number = ?1",
             Numbered::PrintJob => "SELECT id FROM print_jobs WHERE number = ?1",
+            Numbered::Bag => "SELECT id FROM bags WHERE number = ?1",
         };
         self.one(sql, [number], |row| row.get(0))
     }
@@ -300,6 +315,7 @@ impl View for Tables<'_> {
                 Numbered::Product => "SELECT max(number) FROM products",
                 Numbered::Manifest => "SELECT max(number) FROM manifests",
                 Numbered::PrintJob => "SELECT max(number) FROM print_jobs",
+                Numbered::Bag => "SELECT max(number) FROM bags",
             };
             slot.set(self.one(sql, [], |row| row.get::<_, Option<u32>>(0)).flatten().unwrap_or(0));
         }

@@ -8,10 +8,11 @@ use super::cache::{Cache, Document, Shelf};
 use super::record::{Cause, Record};
 use super::tables::Tables;
 use crate::domain::apply;
+use crate::domain::bag::Bag;
 use crate::domain::clock::Moment;
 use crate::domain::event::Event;
 use crate::domain::ids::{
-    ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId, WaybillNo,
+    BagId, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId, WaybillNo,
 };
 use crate::domain::manifest::Manifest;
 use crate::domain::order::{Attention, HoldReason, Order, Stage};
@@ -214,6 +215,15 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
         for job in cache.print_jobs.take_changed() {
             write_print_job(conn, &job)?;
         }
+        for bag in cache.bags.take_changed() {
+            let sql = "INSERT INTO bags (number, id, unsettled, doc) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (number) DO UPDATE SET unsettled = ?3, doc = ?4";
+            conn.prepare_cached(sql)?.execute(params![
+                bag.number,
+                bag.id.as_str(),
+                bag.is_unsettled(),
+                json(&*bag)?
+            ])?;
+        }
         for operator in cache.operators.take_changed() {
             let sql = "INSERT INTO operators (id, badge, doc) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET badge = ?2, doc = ?3";
             conn.prepare_cached(sql)?.execute(params![operator.id.as_str(), operator.badge, json(&*operator)?])?;
@@ -375,6 +385,11 @@ impl State for WriteTransaction<'_> {
         self.tables.cache.get_mut().print_jobs.put(job);
     }
 
+    fn put_bag(&mut self, bag: Bag) {
+        self.tables.used_number(Numbered::Bag, bag.number);
+        self.tables.cache.get_mut().bags.put(bag);
+    }
+
     fn put_operator(&mut self, operator: Operator) {
         self.tables.cache.get_mut().operators.put(operator);
     }
@@ -407,6 +422,10 @@ impl State for WriteTransaction<'_> {
 
     fn print_job_mut(&mut self, id: &PrintJobId) -> Option<&mut PrintJob> {
         self.change(id.as_str(), |cache| &mut cache.print_jobs)
+    }
+
+    fn bag_mut(&mut self, id: &BagId) -> Option<&mut Bag> {
+        self.change(id.as_str(), |cache| &mut cache.bags)
     }
 
     fn operator_mut(&mut self, id: &OperatorId) -> Option<&mut Operator> {

@@ -185,6 +185,9 @@ fn compare_tables(conn: &Connection, fold: &Fold, report: &mut Report) -> Result
     if schema::is_current(conn)? || !fold.files.is_empty() {
         files(conn, &fold.files, report)?;
     }
+    if schema::is_current(conn)? || !state.bags.is_empty() {
+        documents(conn, &state.bags, "bag", report)?;
+    }
     documents(conn, &state.operators, "operator", report)?;
     documents(conn, &state.stations, "station", report)?;
     let sqlite = || LedgerError::sqlite("can't compare the tables");

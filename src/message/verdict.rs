@@ -4,7 +4,7 @@ use super::Language;
 use super::rule::rule_name;
 use super::why::why_text;
 use crate::domain::order::Stage;
-use crate::domain::verdict::{Code, Facts, MissingWhy, Verdict, Warning};
+use crate::domain::verdict::{BagMemberNote, BagNote, Code, Facts, MissingWhy, Verdict, Warning};
 
 /// A verdict in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +78,8 @@ fn refusal_words(code: Code) -> Option<Words> {
         Code::Expired => words(("已过期或效期不足", "Expired or too old"), ("取效期足够的商品", "Take one with enough shelf life")),
         Code::OverQuantity => words(("数量超出", "Too many"), ("多出的放回", "Put the surplus back")),
         Code::WrongWaybill => words(("面单不符", "Wrong waybill"), ("撕下面单，贴到对应的箱子", "Take the label off; it belongs on another box")),
+        Code::WrongBag => words(("集包袋不符", "Wrong bag"), ("放入提示的集包袋，再扫袋", "Put it into the bag shown, and scan that bag")),
+        Code::LabelVoid => words(("聚合面单已作废", "Label void"), ("不要装车；取出被拦截的包裹，换新面单", "Do not load it; take the stopped parcel out and use the new label")),
         Code::GiftMissing => words(("赠品未放", "Gift missing"), ("放入赠品后再封箱", "Put the gift in before sealing")),
         Code::WaybillVoid => words(("面单已作废", "Waybill void"), ("打印新面单", "Print the new waybill")),
         Code::WrongCarrier => words(("承运商不符", "Wrong carrier"), ("不要装此车；放到该承运商的区域", "Do not load it; put it with its own carrier's parcels")),
@@ -112,6 +114,7 @@ fn done_words(code: Code) -> Words {
         Code::ListComplete => words(("拣货单完成", "List complete"), ("扫 DONE 关闭", "Scan DONE to close it")),
         Code::ParcelSealed => words(("已封箱", "Parcel sealed"), ("贴面单并扫描", "Stick the waybill on and scan it")),
         Code::WaybillBound => words(("面单已绑定", "Waybill bound"), NO_HINT),
+        Code::Bagged => words(("已入袋", "In its bag"), NO_HINT),
         Code::WaybillLoaded => words(("已装车", "Loaded"), NO_HINT),
         Code::Unloaded => words(("已卸下", "Unloaded"), NO_HINT),
         Code::PutBack => words(("已放回", "Put back"), NO_HINT),
@@ -153,6 +156,9 @@ fn detail(verdict: &Verdict, language: Language) -> String {
         let quantity = missing.quantity.map(|quantity| format!(" × {quantity}")).unwrap_or_default();
         parts.push(format!("{}{line}{quantity} {}", missing.order, missing_why(missing.why, language)));
     }
+    if let Some(bag) = &verdict.bag {
+        parts.push(bag_text(bag, language));
+    }
     if !verdict.candidates.is_empty() {
         parts.push(verdict.candidates.join(language.pick("、", ", ")));
     }
@@ -178,6 +184,7 @@ fn facts_text(facts: &Facts, language: Language) -> String {
     add("播种格", "slot", facts.slot.clone());
     add("承运商", "carrier", facts.carrier.as_ref().map(ToString::to_string));
     add("面单", "waybill", facts.waybill.as_ref().map(ToString::to_string));
+    add("集包袋", "bag", facts.bag.clone());
     add("", "", facts.text.clone());
     parts.join(" ")
 }
@@ -187,6 +194,24 @@ fn facts_text(facts: &Facts, language: Language) -> String {
 pub fn warning_text(warning: &Warning, language: Language) -> String {
     let (title, rule) = (code_title(warning.code, language), rule_name(warning.rule, language));
     format!("{} {title} · {rule}", warning.order)
+}
+
+/// A bag in words: what it is called, how full it is, and each parcel where there is something to say about it.
+fn bag_text(bag: &BagNote, language: Language) -> String {
+    let name = match (&bag.tag, &bag.id) {
+        (Some(tag), _) => tag.clone(),
+        (None, Some(id)) => id.to_string(),
+        (None, None) => language.pick("新袋", "a new bag").to_owned(),
+    };
+    let full = format!("{}{name} {} / {}", language.pick("集包袋 ", "bag "), bag.members.len(), bag.max);
+    let told = bag.members.iter().filter(|member| member.stopped.is_some() || !member.lines.is_empty());
+    let member = |member: &BagMemberNote| {
+        let stopped = member.stopped.map(|code| format!(" {}", code_title(code, language))).unwrap_or_default();
+        let lines: Vec<String> = member.lines.iter().map(|line| format!("{} × {}", line.sku, line.quantity)).collect();
+        format!("{} {}{stopped} {}", member.number, member.order, lines.join(language.pick("、", ", ")))
+    };
+    let members: Vec<String> = told.map(|told| member(told).trim_end().to_owned()).collect();
+    std::iter::once(full).chain(members).collect::<Vec<_>>().join(language.pick("；", "; "))
 }
 
 /// A code's title.

@@ -1,6 +1,7 @@
 //! Wiring: builds every part, owns what runs between them, and is the service behind the web and the scanners.
 
 mod backend;
+mod bags;
 mod devices;
 mod paper;
 mod pin;

@@ -6,6 +6,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
+use super::bags::look_after_bags;
 use super::{Core, DeviceError, scanners};
 use crate::config::Config;
 use crate::device::supervise;
@@ -74,6 +75,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeError> {
     tasks.spawn(serve_tcp(listener, pages, Limits::default(), core.stopped()));
     tasks.spawn(serve_unix(control, router(core.clone(), Trust::Control, Vec::new()), core.stopped()));
     tasks.spawn(watch_ledger(core.clone()));
+    tasks.spawn(look_after_bags(core.clone()));
     let mut devices = JoinSet::new();
     for scanner in scanners {
         devices.spawn(supervise(scanner, core.clone()));

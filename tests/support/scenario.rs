@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use waybind::barcode::codes::{CodeKind, SiteKey};
+use waybind::domain::bag::Bagging;
 use waybind::domain::ids::{
-    CarrierCode, ManifestId, OperatorId, OrderId, PickListId, PrinterId, Sku, StationId, StopListId, WaybillNo,
+    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrinterId, Sku, StationId, StopListId,
+    WaybillNo,
 };
 use waybind::domain::manifest::Expects;
 use waybind::domain::memory::Memory;
@@ -17,8 +19,8 @@ use waybind::domain::product::{Barcode, RevisionPattern, Tracking};
 use waybind::domain::rules::{RuleSetting, Step as RuleStep};
 use waybind::domain::station::{Bind, Mode, Seal, SignIn, StationRules};
 use waybind::domain::upstream::{
-    ListContent, ListLineSpec, ListSpec, ManifestSpec, OperatorSpec, OrderAction, ProductSpec, StopListSpec, Thing,
-    WaybillSpec,
+    LabelSpec, ListContent, ListLineSpec, ListSpec, ManifestSpec, OperatorSpec, OrderAction, ProductSpec, StopListSpec,
+    Thing, WaybillSpec,
 };
 use waybind::domain::verdict::Verdict;
 use waybind::domain::work::{PinHash, Role};
@@ -35,6 +37,12 @@ pub enum Action {
     Void(String),
     GiveBack(String, Option<String>),
     Rule(RuleSetting),
+    /// A label for these orders and parcels, at most so many; what becomes of it.
+    Label(LabelSpec, usize, Option<String>),
+    /// The word that a label no longer holds.
+    VoidLabel(String, Option<String>),
+    /// The timer looks at the bags.
+    Tick,
     Wait(u64),
     /// Station, whether the PIN that is typed is right, what comes of it.
     Pin(String, bool, Option<String>),
@@ -100,8 +108,13 @@ pub fn parse_line(line: &str) -> Option<Action> {
         Some((line, outcome)) => (line, Some(outcome.trim().to_owned())),
         None => (line, None),
     };
+    if line == "tick" {
+        return Some(Action::Tick);
+    }
     let (word, rest) = line.split_once(' ')?;
     Some(match word {
+        "label" => label(rest, refused)?,
+        "void-label" => Action::VoidLabel(rest.to_owned(), refused),
         "station" => Action::Station(station(rest)?),
         "product" => Action::Say(Box::new(Thing::Product(product(rest)?)), refused),
         "order" => Action::Say(Box::new(Thing::Order(Box::new(order(rest)?))), refused),
@@ -175,6 +188,12 @@ fn station(text: &str) -> Option<StationRules> {
             "item-first" => rules.item_first = true,
             "print-waybill" => rules.print_waybill = true,
             other if other.starts_with("printer=") => rules.printer = PrinterId::new(&other[8..]).ok(),
+            "bag" => rules.bag.bagging = Bagging::Scan,
+            "bag-tag" => rules.bag.bagging = Bagging::Tag,
+            "bag-across" => rules.bag.across_stations = true,
+            _ if word.starts_with("max=") => rules.bag.max = word[4..].parse().ok()?,
+            _ if word.starts_with("timeout=") => rules.bag.timeout_s = word[8..].parse().ok()?,
+            _ if word.starts_with("tags=") => rules.bag.tags.push(word[5..].to_owned()),
             other => rules.sign_out_after = other.strip_prefix("sign-out=")?.parse().ok()?,
         }
     }
@@ -201,6 +220,21 @@ fn print_step(text: &str) -> Option<PrintStep> {
         "unknown" => PrintStep::Unknown(PrintTrouble::Interrupted),
         _ => return None,
     })
+}
+
+/// Names that begin with B are parcels.
+fn label(text: &str, outcome: Option<String>) -> Option<Action> {
+    let mut spec = LabelSpec { orders: Vec::new(), parcels: Vec::new(), template: None, station: None };
+    let mut max = 3;
+    for word in text.split_whitespace() {
+        match word.split_once('=') {
+            Some(("max", number)) => max = number.parse().ok()?,
+            Some(("station", id)) => spec.station = StationId::new(id).ok(),
+            _ if word.starts_with('B') => spec.parcels.push(ParcelId::new(word).ok()?),
+            _ => spec.orders.push(OrderId::new(word).ok()?),
+        }
+    }
+    Some(Action::Label(spec, max, outcome))
 }
 
 fn product(text: &str) -> Option<ProductSpec> {
@@ -249,8 +283,8 @@ fn order(text: &str) -> Option<OrderSpec> {
         channel: None,
         priority: 0,
         carrier: CarrierCode::new(value(&fields, "carrier").as_deref().unwrap_or("ZTO")).ok()?,
-        courier: None,
-        region: None,
+        courier: value(&fields, "courier"),
+        region: value(&fields, "region"),
         sort_code: None,
         ship_at: None,
         ship_policy: if value(&fields, "policy").is_some() { ShipPolicy::MaySplit } else { ShipPolicy::Complete },
@@ -462,6 +496,7 @@ pub fn expand(data: &str, key: &SiteKey, state: &Memory) -> String {
         "parcel" => key.code(CodeKind::Parcel, &state.parcels[id].number.to_string()),
         "product" => key.code(CodeKind::Product, &state.products[id].number.to_string()),
         "manifest" => key.code(CodeKind::Manifest, &state.manifests[id].number.to_string()),
+        "label" => key.code(CodeKind::LabelMember, id.trim_start_matches('L')),
         "tote" => key.code(CodeKind::Place, id),
         "badge" => key.code(CodeKind::Badge, &badge(id)),
         _ => panic!("{data}: no such code"),
@@ -506,6 +541,12 @@ pub fn field(verdict: &Verdict, name: &str) -> String {
             .map(|warning| serde_json::to_value(warning.rule).unwrap().as_str().unwrap().replace('_', "-"))
             .collect::<Vec<_>>()
             .join(","),
+        "bag" => text(verdict.bag.as_ref().map(|bag| match (&bag.tag, &bag.id) {
+            (Some(tag), _) => tag.clone(),
+            (None, Some(id)) => id.to_string(),
+            (None, None) => "new".into(),
+        })),
+        "in-bag" => text(verdict.bag.as_ref().map(|bag| bag.members.len().to_string())),
         "candidates" => verdict.candidates.join(","),
         _ => match name.split_once('.') {
             Some(("expected", name)) => facts(name, &verdict.expected),

@@ -4,17 +4,19 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use waybind::barcode::codes::SiteKey;
+use waybind::domain::bag::{self, BagRules};
 use waybind::domain::clock::{Moment, Now};
 use waybind::domain::decide::{Decision, OVERRIDABLE, PinAnswer, Site, answer_pin, decide, fingerprint, pin_question};
 use waybind::domain::event::Event;
-use waybind::domain::ids::{OrderId, PrintJobId, ScanId, StationId};
+use waybind::domain::ids::{BagId, OrderId, PrintJobId, ScanId, StationId};
 use waybind::domain::memory::Memory;
 use waybind::domain::printing::{Resolution, Step, Unresolved, advance, follow, resolve};
 use waybind::domain::rules::Rules;
 use waybind::domain::scan::Scan;
 use waybind::domain::station::StationRules;
 use waybind::domain::upstream::{
-    ADDRESS_WINDOW_MINUTES, OrderAction, Outcome, Terms, Thing, give_back_waybill, intake, order_action, void_waybill,
+    ADDRESS_WINDOW_MINUTES, LabelSpec, OrderAction, Outcome, Terms, Thing, give_back_waybill, intake, make_label,
+    order_action, void_label, void_waybill,
 };
 use waybind::domain::verdict::{Code, Verdict};
 use waybind::domain::view::Recorded;
@@ -159,6 +161,25 @@ impl Warehouse {
         let (_, event) = resolve(&self.state, number, how, None)?;
         self.record(&[event]);
         Ok(())
+    }
+
+    pub fn label(&mut self, spec: &LabelSpec, max: usize) -> Outcome {
+        let rules = |_: &StationId| BagRules { max, ..BagRules::default() };
+        let outcome = make_label(&self.state, spec, rules, self.now());
+        self.record(outcome.events());
+        outcome
+    }
+
+    pub fn void_label(&mut self, label: &str) -> Outcome {
+        let outcome = void_label(&self.state, &BagId::new(label).unwrap());
+        self.record(outcome.events());
+        outcome
+    }
+
+    /// What time and releases bring about.
+    pub fn tick(&mut self) {
+        let events = bag::due(&self.state, self.now());
+        self.record(&events);
     }
 
     /// Folding the facts from the start gives the same state.

@@ -37,7 +37,8 @@ impl Desk<'_> {
             return draft.with_code(Code::WaybillAlreadyLoaded);
         }
         let packed = order.lines.iter().all(OrderLine::is_satisfied);
-        draft.events(gate::bind(self.view, &order, &parcel, number, packed))
+        let draft = draft.events(gate::bind(self.view, &order, &parcel, number, packed));
+        self.tell_bag(draft, &order, &parcel)
     }
 
     /// The waybills that the oldest waiting parcel could take.

@@ -43,6 +43,7 @@ impl Desk<'_> {
             Command::Quantity(times) => Draft::new(Code::Info)
                 .why(Why::QuantitySet(times))
                 .remember(&self.rules.id, Memory::Quantity(Some(times))),
+            Command::Unload if self.rules.mode != Mode::Pick => self.ask(Why::UnbagWhat, Awaited::Unbag),
             Command::Unload | Command::Teach => Draft::new(Code::WrongStep).why(Why::NotHere),
         }
     }
@@ -61,7 +62,9 @@ impl Desk<'_> {
         let mut after = (**order).clone();
         after.notes_confirmed = true;
         let parcel = self.open_box(order).filter(|parcel| parcel.seal_auto);
-        let seals = parcel.map(|parcel| gate::seal_if_packed(self.view, &after, &parcel)).unwrap_or_default();
+        let seals = parcel
+            .map(|parcel| gate::seal_if_packed(self.view, &after, &parcel, Some(self.now.at)))
+            .unwrap_or_default();
         let confirmed = Event::NotesConfirmed { order: order.id().clone() };
         Draft::new(Code::NoteConfirmed).order(order.id()).event(confirmed).events(seals)
     }
@@ -136,7 +139,7 @@ impl Desk<'_> {
         }
     }
 
-    /// Seals the box that was filled last; what comes after goes into a further one.
+    /// Seals the box that was filled last, what comes after goes into a further one; or closes a bag, with no such box.
     fn seal(&self) -> Draft {
         if self.rules.mode == Mode::Pick {
             return Draft::new(Code::WrongStep).why(Why::NotHere);
@@ -145,6 +148,9 @@ impl Desk<'_> {
         let opened = self.station.work.iter().flat_map(|work: &Work| self.orders_of(work));
         let filled = last.chain(opened).find_map(|order| self.open_box(&order).map(|parcel| (order, parcel)));
         let Some((order, parcel)) = filled else {
+            if let Some(draft) = self.seal_bag() {
+                return draft;
+            }
             return Draft::new(Code::WrongStep).why(Why::NothingToSeal);
         };
         let draft = Draft::new(Code::ParcelSealed).order(order.id());
@@ -161,6 +167,6 @@ impl Desk<'_> {
         if order.awaits_confirmation() {
             return draft.with_code(Code::WrongStep).why(Why::NoteFirst);
         }
-        draft.events(gate::seal(self.view, &order, &parcel))
+        draft.events(gate::seal(self.view, &order, &parcel, Some(self.now.at)))
     }
 }

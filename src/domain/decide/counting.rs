@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Desk;
 use super::draft::Draft;
 use super::item::{Takes, waiting_units};
+use crate::domain::bag::Bagging;
 use crate::domain::event::Event;
 use crate::domain::gate;
 use crate::domain::ids::{OrderId, ParcelId, PickListId};
@@ -154,7 +155,7 @@ impl Desk<'_> {
         let code = self.reached(claim, &after, &count);
         events.push(Event::Counted { station: self.rules.id.clone(), count });
         if let Some(parcel) = parcel.filter(|parcel| parcel.seal_auto) {
-            events.extend(gate::seal_if_packed(self.view, &after, &parcel));
+            events.extend(gate::seal_if_packed(self.view, &after, &parcel, Some(self.now.at)));
         }
         let changed = after.line(claim.line).unwrap_or(line);
         let waived = item.waiver.as_ref().map(|waiver| Event::Overridden {
@@ -210,6 +211,9 @@ impl Desk<'_> {
             station: self.rules.id.clone(),
             seal_auto: self.rules.seal == Seal::Auto,
             bind_assigned: self.rules.bind == Bind::Assigned,
+            to_bag: self.bagging() != Bagging::Off,
+            sealed: None,
+            bag: None,
         };
         events.push(Event::ParcelOpened { parcel: Box::new(parcel.clone()), station: self.rules.id.clone() });
         parcel

@@ -4,7 +4,7 @@ use crate::domain::event::{Event, Memory};
 use crate::domain::ids::{OrderId, PickListId, ScanId, StationId};
 use crate::domain::order::{Order, OrderLine};
 use crate::domain::rules::recall::Recalled;
-use crate::domain::verdict::{Code, Counts, Facts, Missing, Verdict, Why};
+use crate::domain::verdict::{BagNote, Code, Counts, Facts, Missing, Verdict, Why};
 
 /// Longest scanned text that a verdict repeats, in characters.
 const TEXT_MAX: usize = 200;
@@ -20,6 +20,7 @@ pub(super) struct Draft {
     line: Option<u32>,
     slot: Option<String>,
     counts: Option<Counts>,
+    bag: Option<Box<BagNote>>,
     missing: Vec<Missing>,
     candidates: Vec<String>,
     events: Vec<Event>,
@@ -37,6 +38,7 @@ impl Draft {
             line: None,
             slot: None,
             counts: None,
+            bag: None,
             missing: Vec::new(),
             candidates: Vec::new(),
             events: Vec::new(),
@@ -102,6 +104,21 @@ impl Draft {
         self
     }
 
+    /// The order that was scanned, unless another one is to blame.
+    pub(super) fn own_order(mut self, order: &OrderId) -> Self {
+        self.order.get_or_insert_with(|| order.clone());
+        self
+    }
+
+    pub(super) fn bag(mut self, bag: BagNote) -> Self {
+        self.bag = Some(Box::new(bag));
+        self
+    }
+
+    pub(super) fn into_events(self) -> Vec<Event> {
+        self.events
+    }
+
     pub(super) fn slot(mut self, slot: Option<&str>) -> Self {
         self.slot = slot.map(str::to_owned);
         self
@@ -163,6 +180,7 @@ impl Draft {
             line: self.line,
             slot: self.slot,
             counts: self.counts,
+            bag: self.bag,
             missing: self.missing,
             candidates: self.candidates,
             ..Verdict::new(scan_id, self.code)

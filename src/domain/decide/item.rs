@@ -422,7 +422,7 @@ impl Desk<'_> {
         // what was still on the bench comes out of no box, and its order's box may have waited for just that
         let waiting = || self.open_box(order).map(Arc::new);
         if let Some(parcel) = parcel.or_else(waiting).filter(|parcel| !after.cancelled && parcel.seal_auto) {
-            events.extend(crate::domain::gate::seal_if_packed(self.view, &after, &parcel));
+            events.extend(crate::domain::gate::seal_if_packed(self.view, &after, &parcel, Some(self.now.at)));
         }
         let changed = after.line(line.spec.line).unwrap_or(line);
         Draft::new(Code::PutBack).line(&after, changed).got(self.item_facts(item)).events(events)

@@ -22,6 +22,9 @@ enum Cargo {
 
 impl Desk<'_> {
     pub(super) fn load(&self, meaning: &Meaning) -> Draft {
+        if let Some(member) = &meaning.member {
+            return self.load_bag(member);
+        }
         let cargo = self.cargo(meaning);
         if let Some(manifest) = &meaning.manifest {
             let also = match cargo {
@@ -67,7 +70,7 @@ impl Desk<'_> {
         }
     }
 
-    fn load_waybill(&self, number: &WaybillNo) -> Draft {
+    pub(super) fn load_waybill(&self, number: &WaybillNo) -> Draft {
         let got = Facts { waybill: Some(number.clone()), ..Facts::default() };
         let Some(waybill) = self.view.waybill(number.as_str()) else { return Draft::new(Code::UnknownCode).got(got) };
         let draft = match waybill.orders.as_slice() {
@@ -83,6 +86,9 @@ impl Desk<'_> {
         }
         if waybill.void.is_some() {
             return draft.with_code(Code::WaybillVoid).expected(replacement(&waybill));
+        }
+        if let Some(void) = self.in_void_bag(&waybill.parcels).filter(|_| !waybill.loaded) {
+            return void.got(Facts { waybill: Some(number.clone()), ..Facts::default() });
         }
         let manifest = self.manifest_here();
         if let Some(manifest) = manifest.as_ref().filter(|manifest| !manifest.takes(self.view, &waybill)) {
@@ -101,12 +107,18 @@ impl Desk<'_> {
 
     /// Takes a waybill off the truck again.
     pub(super) fn unload(&self, meaning: &Meaning) -> Draft {
-        let number = match self.cargo(meaning) {
-            Cargo::Waybill(number) => number,
-            Cargo::Several(numbers) => return Draft::new(Code::AmbiguousCode).candidates(numbers),
-            Cargo::Unbound(order) => return Draft::new(Code::WrongStep).why(Why::NotLoaded).order(&order),
-            Cargo::Other => return Draft::new(Code::WrongStep).why(Why::NotHere),
-        };
+        if let Some(member) = &meaning.member {
+            return self.unload_bag(member);
+        }
+        match self.cargo(meaning) {
+            Cargo::Waybill(number) => self.unload_waybill(number),
+            Cargo::Several(numbers) => Draft::new(Code::AmbiguousCode).candidates(numbers),
+            Cargo::Unbound(order) => Draft::new(Code::WrongStep).why(Why::NotLoaded).order(&order),
+            Cargo::Other => Draft::new(Code::WrongStep).why(Why::NotHere),
+        }
+    }
+
+    pub(super) fn unload_waybill(&self, number: WaybillNo) -> Draft {
         let got = Facts { waybill: Some(number.clone()), ..Facts::default() };
         match self.view.waybill(number.as_str()).filter(|waybill| waybill.loaded) {
             Some(waybill) => {

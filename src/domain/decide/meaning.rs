@@ -1,9 +1,10 @@
 //! What a reading means here: products, work that it opens, a waybill, a parcel, a place.
 
 use super::Desk;
+use super::bagging::LabelMember;
 use crate::barcode::codes::{CodeCheck, CodeKind, OwnCode};
 use crate::barcode::{Content, Elements, Reading, carrier};
-use crate::domain::ids::{ManifestId, OrderId, ParcelId, PickListId, Sku, WaybillNo};
+use crate::domain::ids::{BagId, ManifestId, OrderId, ParcelId, PickListId, Sku, WaybillNo};
 use crate::domain::order::Identity;
 use crate::domain::product::{barcode_key, part_number_key};
 use crate::domain::station::{Item, Mode, Work};
@@ -23,6 +24,8 @@ pub(super) struct Meaning {
     pub parcel: Option<ParcelId>,
     /// A manifest.
     pub manifest: Option<ManifestId>,
+    /// A member of an aggregated label.
+    pub member: Option<LabelMember>,
     /// A place, a station or a badge: known, but nothing to work on.
     pub other: bool,
 }
@@ -34,6 +37,7 @@ impl Meaning {
             || self.waybill.is_some()
             || self.parcel.is_some()
             || self.manifest.is_some()
+            || self.member.is_some()
             || self.other
     }
 
@@ -172,9 +176,19 @@ impl Desk<'_> {
             CodeKind::Manifest => {
                 meaning.manifest = self.by_number(Numbered::Manifest, id).and_then(|id| ManifestId::new(&id).ok());
             }
-            // products are found by `products`; labels are not made yet
-            CodeKind::Product | CodeKind::LabelMember => {}
+            CodeKind::LabelMember => meaning.member = self.label_member(id),
+            // products are found by `products`
+            CodeKind::Product => {}
         }
+    }
+
+    /// `<label>.<version>.<member>` of a label that was printed.
+    fn label_member(&self, id: &str) -> Option<LabelMember> {
+        let mut numbers = id.splitn(3, '.').map(|part| part.parse::<u32>().ok());
+        let (label, version, number) = (numbers.next()??, numbers.next()??, numbers.next()??);
+        let bag = self.view.by_number(Numbered::Bag, label).and_then(|id| BagId::new(&id).ok())?;
+        let printed = self.view.bag(bag.as_str())?.current().is_some_and(|current| version <= current.version);
+        (printed && version > 0).then_some(LabelMember { bag, version, number })
     }
 
     /// Things that bear a bare id.

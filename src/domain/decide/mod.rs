@@ -3,6 +3,7 @@
 //! [`decide`] is pure: it reads the warehouse through [`View`], and the caller records what it answers. The checks
 //! run in the order in which [`Code`] lists the refusals.
 
+mod bagging;
 mod bind;
 mod command;
 mod counting;
@@ -11,6 +12,7 @@ mod handover;
 mod intercept;
 mod item;
 mod load;
+mod load_bag;
 mod meaning;
 mod open;
 mod overrule;
@@ -28,6 +30,7 @@ use sha2::{Digest, Sha256};
 use self::draft::Draft;
 use self::meaning::Meaning;
 pub use self::pin::{PinAnswer, PinQuestion, answer_pin, forget_late_pin, pin_question};
+use super::bag;
 use super::clock::Now;
 use super::event::{Event, Memory};
 use super::ids::StationId;
@@ -244,6 +247,12 @@ impl<'a> Desk<'a> {
             return draft;
         }
         let meaning = self.meaning(reading);
+        if let Some(draft) = self.scan_of_bag(None, reading, &meaning) {
+            return draft;
+        }
+        if let Some(member) = meaning.member.as_ref().filter(|_| self.rules.mode != Mode::Load) {
+            return self.label_code(member);
+        }
         if !meaning.is_known()
             && let Some(draft) = self.place(&reading.text).or_else(|| self.choose_printer(&reading.text))
         {
@@ -305,7 +314,8 @@ impl<'a> Desk<'a> {
     /// Adds what every scan leaves behind, and raises the alarm.
     fn close(self, draft: Draft) -> (Verdict, Vec<Event>) {
         let (spoken, warnings) = self.intercepted(&draft);
-        let (mut verdict, mut events) = draft.finish(self.scan.id.clone());
+        let (mut verdict, events) = draft.finish(self.scan.id.clone());
+        let mut events = bag::before(self.view, events);
         verdict.warnings = warnings;
         let station = &self.rules.id;
         let remember = |memory| Event::Remembered { station: station.clone(), memory };

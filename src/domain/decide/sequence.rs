@@ -46,6 +46,9 @@ impl Desk<'_> {
                 self.short(&meaning.items, reason).or_else(|| self.short_line(&reading.text, reason))
             }
             Awaited::Unload => meaning.is_known().then(|| self.unload(&meaning)),
+            Awaited::Bag(parcel) => self.scan_of_bag(Some(&parcel), reading, &meaning),
+            Awaited::Unbag => meaning.is_known().then(|| self.unbag(&meaning)),
+            Awaited::SealBag => self.seal_bag_of(reading, &meaning),
             Awaited::PutBack => Some(self.put_back_of(&meaning)),
             Awaited::TeachCode => Some(self.teach_code(reading, &meaning)),
             Awaited::TeachItem(text) => Some(self.teach_item(text, &meaning)),

@@ -27,7 +27,7 @@ pub fn order_action(view: &dyn View, terms: &Terms, id: &OrderId, action: OrderA
         OrderAction::Return { exchange_order } => Ok(give_back(&order, exchange_order)),
         OrderAction::ShortDecision { line, decision } => decide_short(view, &order, line, decision),
     };
-    judged.unwrap_or_else(Outcome::Refused)
+    judged.unwrap_or_else(Outcome::Refused).with_bags(view)
 }
 
 fn hold(order: &Order, hold: Hold) -> Outcome {
@@ -107,7 +107,7 @@ fn sealed_by_itself(view: &dyn View, after: &Order) -> Vec<Event> {
         .iter()
         .filter_map(|id| view.parcel(id.as_str()))
         .find(|parcel| parcel.state == ParcelState::Open && parcel.seal_auto);
-    let sealed = open.map(|parcel| gate::seal_if_packed(view, after, &parcel)).unwrap_or_default();
+    let sealed = open.map(|parcel| gate::seal_if_packed(view, after, &parcel, None)).unwrap_or_default();
     if sealed.is_empty() { gate::stages(view, after) } else { sealed }
 }
 
@@ -161,7 +161,8 @@ pub fn void_waybill(view: &dyn View, number: &WaybillNo) -> Outcome {
         Some(waybill) if waybill.void.is_some() => Outcome::Unchanged,
         Some(waybill) if waybill.loaded => Outcome::Refused(Refusal::Loaded(number.clone())),
         Some(_) => {
-            Outcome::Updated(vec![Event::WaybillVoided { waybill: number.clone(), reason: VoidReason::Requested }])
+            let voided = Event::WaybillVoided { waybill: number.clone(), reason: VoidReason::Requested };
+            Outcome::Updated(vec![voided]).with_bags(view)
         }
     }
 }

@@ -30,7 +30,7 @@ pub fn intake(view: &dyn View, terms: &Terms, thing: Thing) -> Outcome {
         Thing::Operator(spec) => Ok(operator(view, spec)),
         Thing::StopList(spec) => super::stop_list::stop_list(view, spec),
     };
-    judged.unwrap_or_else(Outcome::Refused)
+    judged.unwrap_or_else(Outcome::Refused).with_bags(view)
 }
 
 pub(super) fn is_old(known: Option<i64>, new: Option<i64>) -> bool {

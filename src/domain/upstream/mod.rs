@@ -5,18 +5,25 @@
 mod action;
 mod address;
 mod intake;
+mod label;
 mod manifest;
 mod stop_list;
 
+use super::bag;
+use super::consolidate::Reason;
 use super::event::Event;
-use super::ids::{CarrierCode, ManifestId, OperatorId, OrderId, PickListId, Sku, StopListId, WaybillNo};
+use super::ids::{
+    BagId, CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, Sku, StopListId, WaybillNo,
+};
 use super::manifest::Expects;
 use super::order::{Consignee, HoldReason, OrderSpec, ShortDecision, Stage};
 use super::product::{Barcode, RevisionPattern, Tracking};
+use super::view::View;
 use super::work::{LabelFile, PinHash, Role};
 
 pub use self::action::{give_back_waybill, order_action, void_waybill};
 pub use self::intake::intake;
+pub use self::label::{LabelSpec, make_label, void_label};
 
 /// What upstream's words are judged by, besides the warehouse.
 #[derive(Clone, Copy, Debug)]
@@ -265,6 +272,15 @@ impl Outcome {
         }
     }
 
+    /// The outcome with what its facts do to bags.
+    fn with_bags(self, view: &dyn View) -> Self {
+        match self {
+            Outcome::Created(events) => Outcome::Created(bag::before(view, events)),
+            Outcome::Updated(events) => Outcome::Updated(bag::before(view, events)),
+            other => other,
+        }
+    }
+
     fn updated(events: Vec<Event>) -> Self {
         if events.is_empty() { Outcome::Unchanged } else { Outcome::Updated(events) }
     }
@@ -399,6 +415,46 @@ pub enum Refusal {
     /// The line is not short.
     #[error("line {0} is not short")]
     NotShort(u32),
+    /// No such parcel.
+    #[error("there is no parcel {0}")]
+    UnknownParcel(ParcelId),
+    /// No such label.
+    #[error("there is no label {0}")]
+    UnknownLabel(BagId),
+    /// A label of nothing.
+    #[error("a label needs at least one order or parcel")]
+    NothingToLabel,
+    /// Something of the order is not in a sealed box, or must be put back.
+    #[error("order {0} is not packed and sealed")]
+    NotPacked(OrderId),
+    /// The parcel has no waybill.
+    #[error("parcel {0} has no waybill; bind one first")]
+    NotBound(ParcelId),
+    /// The order is held.
+    #[error("order {0} is held")]
+    Held(OrderId),
+    /// The parcel is on the truck.
+    #[error("parcel {0} is loaded; unload it first")]
+    ParcelLoaded(ParcelId),
+    /// The parcel is in a bag already.
+    #[error("parcel {0} is in bag {1}; take it out, or void that label")]
+    InBag(ParcelId, BagId),
+    /// The order lacks what decides who may share a bag.
+    #[error("order {0} has no receiving region: it shares no bag")]
+    Lacking(OrderId),
+    /// Two parcels may not share a bag.
+    #[error(
+        "orders {first} and {other} can't share a bag: {}",
+        crate::message::reason_text(reason, crate::message::Language::English)
+    )]
+    NotTogether {
+        /// The first one.
+        first: OrderId,
+        /// The one that may not join it.
+        other: OrderId,
+        /// Why.
+        reason: Reason,
+    },
     /// A hold that a rule made.
     #[error(
         "waybind holds it by itself: for missing products until they come, for a new address until a supervisor confirms it"

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::barcode::SCAN_MAX;
 use crate::domain::ids::{DeviceId, IdError, OperatorId, OrderId, PickListId, ScanId, StationId};
 use crate::domain::scan::Scan;
-use crate::domain::verdict::{Code, Facts, Missing, Severity, Verdict, Warning};
+use crate::domain::verdict::{BagNote, Code, Facts, Missing, Severity, Verdict, Warning};
 use crate::message::{Language, verdict_text, warning_text};
 use crate::web::backend::Backend;
 use crate::web::body::Body;
@@ -88,6 +88,7 @@ struct VerdictBody<'v> {
     picked: Option<u32>,
     packed: Option<u32>,
     demanded: Option<u32>,
+    bag: Option<&'v BagNote>,
     missing: &'v [Missing],
     candidates: &'v [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -125,6 +126,7 @@ impl<'v> VerdictBody<'v> {
             picked: verdict.counts.map(|counts| counts.picked),
             packed: verdict.counts.map(|counts| counts.packed),
             demanded: verdict.counts.map(|counts| counts.demanded),
+            bag: verdict.bag.as_deref(),
             missing: &verdict.missing,
             candidates: &verdict.candidates,
             warnings: verdict

@@ -1,14 +1,16 @@
 //! Folding: what each fact does to the state. The only code that changes it.
 
-use super::event::{Event, Memory, list_orders};
-use super::ids::{ManifestId, OrderId, ParcelId, StationId, WaybillNo};
-use super::manifest::{FOREIGN_MAX, Foreign, Loading, ManifestState};
-use super::order::{Order, ShortDecision, Stage};
-use super::progress::Sign;
-use super::rules;
-use super::station::{Count, Session, UNDO_MAX, Work};
-use super::view::State;
-use super::work::{ListState, ParcelState, PickList, VoidReason, Waybill, WrongPins};
+mod bags;
+
+use crate::domain::event::{Event, Memory, list_orders};
+use crate::domain::ids::{ManifestId, OrderId, ParcelId, StationId, WaybillNo};
+use crate::domain::manifest::{FOREIGN_MAX, Foreign, Loading, ManifestState};
+use crate::domain::order::{Order, ShortDecision, Stage};
+use crate::domain::progress::Sign;
+use crate::domain::rules;
+use crate::domain::station::{Count, Session, UNDO_MAX, Work};
+use crate::domain::view::State;
+use crate::domain::work::{ListState, ParcelState, PickList, VoidReason, Waybill, WrongPins};
 
 /// A fact that names something that is not there: the ledger is damaged, or the program wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +54,12 @@ impl Fold<'_> {
             | Event::WaybillUnloaded { .. }
             | Event::ManifestForeign { .. }
             | Event::WaybillVoided { .. } => self.boxes(),
+            Event::BagOpened { .. }
+            | Event::Bagged { .. }
+            | Event::Unbagged { .. }
+            | Event::LabelMade { .. }
+            | Event::LabelVoided { .. }
+            | Event::BagDissolved { .. } => self.bags(),
             Event::WorkOpened { .. }
             | Event::WorkTakenOver { .. }
             | Event::WorkParked { .. }
@@ -226,6 +234,7 @@ impl Fold<'_> {
         if let Some(station) = self.state.view().parcel(parcel.as_str()).map(|parcel| parcel.station.clone()) {
             self.state.station_mut(&station).unbound.retain(|waiting| waiting != parcel);
         }
+        self.forget_unbagged(parcel);
     }
 
     fn counting(&mut self) -> Done {
@@ -289,11 +298,14 @@ impl Fold<'_> {
                 self.order_mut(&parcel.order)?.parcels.push(parcel.id.clone());
                 self.state.put_parcel((**parcel).clone());
             }
-            Event::ParcelSealed { parcel, station, .. } => {
+            Event::ParcelSealed { parcel, station, at, .. } => {
                 self.set_parcel(parcel, ParcelState::Sealed)?;
+                let lost = self.lost("parcel", parcel);
+                self.state.parcel_mut(parcel).ok_or(lost)?.sealed = *at;
                 let bound = self.state.view().parcel(parcel.as_str()).is_some_and(|parcel| parcel.waybill.is_some());
-                if !bound {
-                    self.state.station_mut(station).unbound.push(parcel.clone());
+                match bound {
+                    true => self.wait_for_bag(parcel),
+                    false => self.state.station_mut(station).unbound.push(parcel.clone()),
                 }
             }
             Event::ParcelReopened { parcel, .. } => {
@@ -328,6 +340,7 @@ impl Fold<'_> {
         let lost = self.lost("waybill", waybill);
         self.state.waybill_mut(waybill).ok_or(lost)?.parcels.push(parcel.clone());
         self.forget_unbound(parcel);
+        self.wait_for_bag(parcel);
         Ok(())
     }
 
@@ -335,7 +348,14 @@ impl Fold<'_> {
         let lost = self.lost("waybill", waybill);
         self.state.waybill_mut(waybill).ok_or(lost)?.loaded = loaded;
         let state = if loaded { ParcelState::Loaded } else { ParcelState::Sealed };
-        parcels.iter().try_for_each(|parcel| self.set_parcel(parcel, state))
+        for parcel in parcels {
+            self.set_parcel(parcel, state)?;
+            match loaded {
+                true => self.forget_unbagged(parcel),
+                false => self.wait_for_bag(parcel),
+            }
+        }
+        Ok(())
     }
 
     /// Says on which manifest a waybill is; what was refused there before is foreign no more.
@@ -375,8 +395,9 @@ impl Fold<'_> {
             let (sealed, station, order) =
                 (bound.state != ParcelState::Open, bound.station.clone(), bound.order.clone());
             if sealed && self.state.view().order(order.as_str()).is_some_and(|order| !order.cancelled) {
-                self.state.station_mut(&station).unbound.push(parcel);
+                self.state.station_mut(&station).unbound.push(parcel.clone());
             }
+            self.forget_unbagged(&parcel);
         }
         Ok(())
     }
