@@ -215,6 +215,11 @@ fn functions_fit_a_screen() {
             if !is_function {
                 continue;
             }
+            // a trait's method without a body ends before any brace opens
+            let ends = |line: &&&str| line.ends_with(';') || line.ends_with('{') || line.ends_with('}');
+            if lines[start..].iter().find(ends).is_some_and(|line| line.ends_with(';')) {
+                continue;
+            }
             let indent = line.len() - code.len();
             let closing = format!("{}}}", " ".repeat(indent));
             let Some(length) = lines[start..].iter().position(|line| *line == closing) else { continue };

@@ -197,16 +197,7 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
             conn.prepare_cached(sql)?.execute(params![parcel.number, parcel.id.as_str(), json(&*parcel)?])?;
         }
         for waybill in cache.waybills.take_changed() {
-            let sql = "INSERT INTO waybills (id, doc, waits_for, manifest, to_return) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET doc = ?2, waits_for = ?3, manifest = ?4, to_return = ?5";
-            let waits_for = waybill.waits_for_truck().then(|| waybill.carrier.as_str());
-            let manifest = waybill.loading.as_ref().map(|loading| loading.manifest.as_str());
-            conn.prepare_cached(sql)?.execute(params![
-                waybill.number.as_str(),
-                json(&*waybill)?,
-                waits_for,
-                manifest,
-                waybill.is_to_return().then_some(1)
-            ])?;
+            write_waybill(conn, &waybill)?;
         }
         for manifest in cache.manifests.take_changed() {
             let sql = "INSERT INTO manifests (number, id, doc) VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE SET doc = ?3";
@@ -216,13 +207,7 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
             write_print_job(conn, &job)?;
         }
         for bag in cache.bags.take_changed() {
-            let sql = "INSERT INTO bags (number, id, unsettled, doc) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (number) DO UPDATE SET unsettled = ?3, doc = ?4";
-            conn.prepare_cached(sql)?.execute(params![
-                bag.number,
-                bag.id.as_str(),
-                bag.is_unsettled(),
-                json(&*bag)?
-            ])?;
+            write_bag(conn, &bag)?;
         }
         for operator in cache.operators.take_changed() {
             let sql = "INSERT INTO operators (id, badge, doc) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET badge = ?2, doc = ?3";
@@ -234,15 +219,7 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
             conn.prepare_cached(sql)?.execute(params![stop.id.as_str(), stops, json(&*stop)?])?;
         }
         for station in cache.stations.take_changed() {
-            let doc = json(&*station)?;
-            if conn
-                .prepare_cached("UPDATE stations SET doc = ?2 WHERE id = ?1")?
-                .execute(params![station.id.as_str(), doc])?
-                == 0
-            {
-                conn.prepare_cached("INSERT INTO stations (id, doc) VALUES (?1, ?2)")?
-                    .execute(params![station.id.as_str(), doc])?;
-            }
+            write_station(conn, &station)?;
         }
         Ok(())
     };
@@ -250,6 +227,37 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
         WriteFault::Sqlite(source) => LedgerError::Sqlite { what: "can't write the state", source },
         WriteFault::Json(source) => LedgerError::Document { what: "a document can't be written".into(), source },
     })
+}
+
+fn write_waybill(conn: &Connection, waybill: &Waybill) -> Result<(), WriteFault> {
+    let sql = "INSERT INTO waybills (id, doc, waits_for, manifest, to_return) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET doc = ?2, waits_for = ?3, manifest = ?4, to_return = ?5";
+    let waits_for = waybill.waits_for_truck().then(|| waybill.carrier.as_str());
+    let manifest = waybill.loading.as_ref().map(|loading| loading.manifest.as_str());
+    conn.prepare_cached(sql)?.execute(params![
+        waybill.number.as_str(),
+        json(waybill)?,
+        waits_for,
+        manifest,
+        waybill.is_to_return().then_some(1)
+    ])?;
+    Ok(())
+}
+
+fn write_bag(conn: &Connection, bag: &Bag) -> Result<(), WriteFault> {
+    let sql = "INSERT INTO bags (number, id, unsettled, doc) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (number) DO UPDATE SET unsettled = ?3, doc = ?4";
+    conn.prepare_cached(sql)?.execute(params![bag.number, bag.id.as_str(), bag.is_unsettled(), json(bag)?])?;
+    Ok(())
+}
+
+fn write_station(conn: &Connection, station: &Station) -> Result<(), WriteFault> {
+    let doc = json(station)?;
+    if conn.prepare_cached("UPDATE stations SET doc = ?2 WHERE id = ?1")?.execute(params![station.id.as_str(), doc])?
+        == 0
+    {
+        conn.prepare_cached("INSERT INTO stations (id, doc) VALUES (?1, ?2)")?
+            .execute(params![station.id.as_str(), doc])?;
+    }
+    Ok(())
 }
 
 /// Whether the rows by which an order waits for a product may have changed: scans don't change them.

@@ -50,6 +50,29 @@ pub(super) fn why_text(why: &Why, language: Language) -> (String, String) {
 
 type Pair = (&'static str, &'static str);
 
+/// What is said about bags and their labels.
+#[rustfmt::skip]
+fn of_bags(why: &Why) -> (Pair, Pair) {
+    match why {
+        Why::BagWhat => (("放入所示集包袋", "it goes into the bag shown"), ("放入后扫袋标，或再扫一次面单", "Put it in and scan the bag's tag, or the waybill once more")),
+        Why::NewBag => (("放入新的集包袋", "it goes into a new bag"), ("取一个空袋，扫袋标，或再扫一次面单", "Take an empty bag and scan its tag, or the waybill once more")),
+        Why::ParcelFirst => (("有多个包裹待入袋", "several parcels wait for their bags"), ("先扫包裹的面单，再扫袋", "Scan the parcel's waybill first, then the bag")),
+        Why::NoRegion => (("订单没有收货区域，不集包", "the order has no receiving region: it shares no bag"), ("单独发运", "It travels by itself")),
+        Why::UnbagWhat => (("取出", "taking out"), ("扫描要取出的包裹的面单", "Scan the waybill of the parcel that comes out")),
+        Why::NotInBag => (("不在任何集包袋中", "it is in no bag"), ("", "")),
+        Why::OutOfBag => (("已从集包袋取出", "out of its bag"), ("", "")),
+        Why::NewLabel => (("已取出，正在打印新的聚合面单", "out of its bag; the bag gets a new label"), ("把新面单贴在旧面单上", "Stick the new label over the old one")),
+        Why::NotTheParcel => (("聚合面单的码不能说明是哪个包裹", "a label's code does not say which parcel is in hand"), ("扫描包裹自己的面单", "Scan the parcel's own waybill")),
+        Why::SealBagWhat => (("有多个打开的集包袋", "several bags are open"), ("扫描要封的袋标，或袋内任一包裹", "Scan the bag's tag, or any parcel in it")),
+        Why::BagClosed => (("集包袋已封，打印聚合面单", "the bag is closed; its label is printed"), ("贴上聚合面单", "Stick the label on the bag")),
+        Why::TakeOut => (("袋内有被拦截的包裹", "a parcel in the bag is stopped"), ("取出它：扫 UNLOAD 和它的面单", "Take it out: UNLOAD, then its waybill")),
+        Why::Superseded => (("已有新版面单", "a newer version of the label holds"), ("换上新面单", "Use the newer label")),
+        Why::LabelGone => (("此聚合面单已作废", "this label no longer holds"), ("撕下；贴上新面单，或重新集包", "Take it off; stick the new one on, or bag the parcels anew")),
+        Why::AboutLabel => (("聚合面单", "aggregated label"), ("", "")),
+        _ => (("", ""), ("", "")),
+    }
+}
+
 #[rustfmt::skip]
 fn fixed(why: &Why) -> (Pair, Pair) {
     match why {
@@ -97,21 +120,9 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::SlotFirst => (("没有商品等待放入播种格", "no item waits for a slot"), ("先扫商品", "Scan the item first")),
         Why::WasRecorded => (("上一次扫描已记录", "the last scan was recorded"), ("继续下一件", "Go on with the next one")),
         Why::WasNotRecorded => (("上一次扫描未记录", "the last scan was not recorded"), ("请重扫", "Scan it again")),
-        Why::BagWhat => (("放入所示集包袋", "it goes into the bag shown"), ("放入后扫袋标，或再扫一次面单", "Put it in and scan the bag's tag, or the waybill once more")),
-        Why::NewBag => (("放入新的集包袋", "it goes into a new bag"), ("取一个空袋，扫袋标，或再扫一次面单", "Take an empty bag and scan its tag, or the waybill once more")),
-        Why::ParcelFirst => (("有多个包裹待入袋", "several parcels wait for their bags"), ("先扫包裹的面单，再扫袋", "Scan the parcel's waybill first, then the bag")),
-        Why::NoRegion => (("订单没有收货区域，不集包", "the order has no receiving region: it shares no bag"), ("单独发运", "It travels by itself")),
-        Why::UnbagWhat => (("取出", "taking out"), ("扫描要取出的包裹的面单", "Scan the waybill of the parcel that comes out")),
-        Why::NotInBag => (("不在任何集包袋中", "it is in no bag"), ("", "")),
-        Why::OutOfBag => (("已从集包袋取出", "out of its bag"), ("", "")),
-        Why::NewLabel => (("已取出，正在打印新的聚合面单", "out of its bag; the bag gets a new label"), ("把新面单贴在旧面单上", "Stick the new label over the old one")),
-        Why::NotTheParcel => (("聚合面单的码不能说明是哪个包裹", "a label's code does not say which parcel is in hand"), ("扫描包裹自己的面单", "Scan the parcel's own waybill")),
-        Why::SealBagWhat => (("有多个打开的集包袋", "several bags are open"), ("扫描要封的袋标，或袋内任一包裹", "Scan the bag's tag, or any parcel in it")),
-        Why::BagClosed => (("集包袋已封，打印聚合面单", "the bag is closed; its label is printed"), ("贴上聚合面单", "Stick the label on the bag")),
-        Why::TakeOut => (("袋内有被拦截的包裹", "a parcel in the bag is stopped"), ("取出它：扫 UNLOAD 和它的面单", "Take it out: UNLOAD, then its waybill")),
-        Why::Superseded => (("已有新版面单", "a newer version of the label holds"), ("换上新面单", "Use the newer label")),
-        Why::LabelGone => (("此聚合面单已作废", "this label no longer holds"), ("撕下；贴上新面单，或重新集包", "Take it off; stick the new one on, or bag the parcels anew")),
-        Why::AboutLabel => (("聚合面单", "aggregated label"), ("", "")),
+        Why::BagWhat | Why::NewBag | Why::ParcelFirst | Why::NoRegion | Why::UnbagWhat | Why::NotInBag
+        | Why::OutOfBag | Why::NewLabel | Why::NotTheParcel | Why::SealBagWhat | Why::BagClosed
+        | Why::TakeOut | Why::Superseded | Why::LabelGone | Why::AboutLabel => of_bags(why),
         Why::AboutOrder => (("订单", "order"), ("", "")),
         Why::AboutList => (("拣货单", "pick list"), ("", "")),
         Why::AboutWaybill => (("面单", "waybill"), ("", "")),
