@@ -19,7 +19,7 @@ pub use self::fonts::find_fonts;
 pub use self::headers::{HeadersError, headers};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
-pub use self::targets::{RobotFormat, Secrets, TargetKind, TargetSettings};
+pub use self::targets::{Format, Secrets, TargetKind, TargetSettings};
 pub use self::templates::{TemplateError, TemplateFile, Templates, parse_template};
 
 use self::file::{Reader, section};

@@ -28,8 +28,16 @@ section! {
         secret: Secrets = Secrets::default();
         /// Which events: `*` stands for any characters, `?` for one. A robot gets only exceptions of these.
         events: Vec<Glob> = vec![Glob::new("*")];
-        /// For a robot: whose.
-        format: Option<RobotFormat> = None;
+        /// Only events of these stations, patterns as above; without any, all events, also those of no station.
+        stations: Vec<Glob> = Vec::new();
+        /// For a robot: whose. For a webhook or a file: `cloudevents` or `epcis`.
+        format: Option<Format> = None;
+        /// For EPCIS: where the site's own identifiers begin, an address that the site owns.
+        site: Option<String> = None;
+        /// For a file: megabytes after which it is put aside.
+        file_mb: u64 = 64;
+        /// For a file: days after which what was put aside is deleted; 0: never.
+        keep_days: u32 = 400;
     }
 }
 
@@ -57,16 +65,28 @@ impl TargetKind {
     }
 }
 
-/// Whose robot it is.
+/// The form in which a target is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum RobotFormat {
-    /// WeCom (企业微信).
+pub enum Format {
+    /// A message of WeCom's robots (企业微信).
     Wecom,
-    /// DingTalk (钉钉).
+    /// A message of DingTalk's robots (钉钉).
     Dingtalk,
-    /// Feishu (飞书).
+    /// A message of Feishu's robots (飞书).
     Feishu,
+    /// CloudEvents 1.0 with waybind's own data.
+    Cloudevents,
+    /// EPCIS 2.0 documents; what EPCIS has no word for is left out.
+    Epcis,
+}
+
+impl Format {
+    /// Whether a robot speaks it.
+    #[must_use]
+    pub fn is_robots(self) -> bool {
+        matches!(self, Format::Wecom | Format::Dingtalk | Format::Feishu)
+    }
 }
 
 /// One secret or several.
@@ -212,12 +232,42 @@ fn check_kind(target: &TargetSettings, reader: &mut Reader<'_>) {
     {
         problem(&format!("can't be reached: {wrong}"), "write url = \"https://erp.example/waybind\"");
     }
+    check_format(target, reader);
+}
+
+fn check_format(target: &TargetSettings, reader: &mut Reader<'_>) {
+    let name = &target.name;
+    let mut problem =
+        |message: &str, hint: &str| reader.problem(target.line, format!("target \"{name}\" {message}"), hint);
     match (target.kind, target.format) {
-        (Some(TargetKind::Robot), None) => {
+        (Some(TargetKind::Robot), format) if format.is_none_or(|format| !format.is_robots()) => {
             problem("does not say whose robot it is", "write format = \"wecom\", \"dingtalk\" or \"feishu\"");
         }
-        (Some(TargetKind::Webhook | TargetKind::File), Some(_)) => problem("has a format", "only a robot has one"),
+        (Some(TargetKind::Webhook | TargetKind::File), Some(format)) if format.is_robots() => {
+            problem("has a robot's format", "write format = \"cloudevents\" or \"epcis\", or leave it out");
+        }
         _ => {}
+    }
+    let is_site = |site: &str| {
+        let plain =
+            site.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'?' | b'#'));
+        plain
+            && site
+                .parse::<Uri>()
+                .is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
+    };
+    match (target.format, target.site.as_deref()) {
+        (Some(Format::Epcis), site) if !site.is_some_and(is_site) => {
+            problem(
+                "speaks EPCIS and has no site",
+                "write site = \"https://id.example.cn/wh-1\", an address that you own",
+            );
+        }
+        (format, Some(_)) if format != Some(Format::Epcis) => problem("has a site", "only EPCIS needs one"),
+        _ => {}
+    }
+    if target.file_mb == 0 {
+        problem("puts its file aside after 0 megabytes", "leave `file_mb` out, or write 1 or more");
     }
 }
 

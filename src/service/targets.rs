@@ -1,5 +1,7 @@
 //! The targets: started with the service, fed from the ledger, shown to people.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -31,6 +33,16 @@ impl Feed for Core {
             data: event.data,
         };
         Ok(events.into_iter().map(fact).collect())
+    }
+
+    async fn gtins(&self, skus: Vec<String>) -> Result<HashMap<String, String>, Unreadable> {
+        let read = self.read(move |reader| {
+            reader.look(|transaction| {
+                let gtin = |sku: &String| Some((sku.clone(), transaction.view().product(sku)?.gtin()?));
+                skus.iter().filter_map(gtin).collect()
+            })
+        });
+        read.await.map_err(|Unavailable(why)| Unreadable(why))
     }
 
     async fn last(&self) -> Result<u64, Unreadable> {

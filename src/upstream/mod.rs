@@ -9,9 +9,11 @@
 //! feed) with its SHA-256; the newer whole one holds. `targets/<name>/dead.jsonl`: a line for each dead letter, and one
 //! for each that was delivered after all; rewritten at the start.
 
+mod batch;
 mod cursor;
 mod dead;
 mod envelope;
+mod epcis;
 mod file;
 mod http;
 mod outlet;
@@ -21,6 +23,7 @@ mod signature;
 mod webhook;
 mod worker;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 
@@ -28,7 +31,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use self::cursor::carry_over;
-pub use self::dead::DeadLetter;
+pub use self::dead::{Correction, DeadLetter};
 pub use self::outlet::{Circuit, OpenError, Outlet, State};
 pub use self::worker::Worker;
 
@@ -71,6 +74,8 @@ pub trait Feed: Clone + Send + Sync + 'static {
         limit: usize,
         bytes: usize,
     ) -> impl Future<Output = Result<Vec<Fact>, Unreadable>> + Send;
+    /// The GTIN-14 of each of these SKUs that has one.
+    fn gtins(&self, skus: Vec<String>) -> impl Future<Output = Result<HashMap<String, String>, Unreadable>> + Send;
     /// The last place of the feed.
     fn last(&self) -> impl Future<Output = Result<u64, Unreadable>> + Send;
     /// Changes when there is more.

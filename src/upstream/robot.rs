@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::http::{PATIENCE, Poster};
 use super::signature::hmac;
 use super::{Delivery, Fact, Outcome, cut};
-use crate::config::RobotFormat;
+use crate::config::Format;
 use crate::domain::order::Hold;
 use crate::domain::verdict::{Severity, Verdict};
 use crate::message::{Language, Notice, notice_text};
@@ -27,7 +27,7 @@ const LINE_MAX: usize = 190;
 
 /// A robot.
 pub(super) struct Robot {
-    format: RobotFormat,
+    format: Format,
     secret: Option<String>,
     language: Language,
     poster: Poster,
@@ -35,7 +35,7 @@ pub(super) struct Robot {
 }
 
 impl Robot {
-    pub(super) fn new(uri: &Uri, format: RobotFormat, secret: Option<String>, language: Language) -> Robot {
+    pub(super) fn new(uri: &Uri, format: Format, secret: Option<String>, language: Language) -> Robot {
         Robot { format, secret, language, poster: Poster::new(uri, PATIENCE), ready: Instant::now() }
     }
 
@@ -101,12 +101,12 @@ fn exception(fact: &Fact, language: Language) -> Option<String> {
 }
 
 /// What is added to the address, and the body.
-fn message(format: RobotFormat, secret: Option<&str>, text: &str, now: Timestamp) -> (Option<String>, Value) {
+fn message(format: Format, secret: Option<&str>, text: &str, now: Timestamp) -> (Option<String>, Value) {
     let plain = json!({"msgtype": "text", "text": {"content": text}});
     match format {
-        // the key in the address is all that WeCom asks for
-        RobotFormat::Wecom => (None, plain),
-        RobotFormat::Dingtalk => {
+        // the key in the address is all that WeCom asks for; the configuration gives a robot no other form
+        Format::Wecom | Format::Cloudevents | Format::Epcis => (None, plain),
+        Format::Dingtalk => {
             let query = secret.map(|secret| {
                 let millis = now.as_millisecond();
                 let sign = hmac(secret.as_bytes(), &[format!("{millis}\n{secret}").as_bytes()]);
@@ -114,7 +114,7 @@ fn message(format: RobotFormat, secret: Option<&str>, text: &str, now: Timestamp
             });
             (query, plain)
         }
-        RobotFormat::Feishu => {
+        Format::Feishu => {
             let mut body = json!({"msg_type": "text", "content": {"text": text}});
             if let Some(secret) = secret {
                 let seconds = now.as_second();
@@ -144,12 +144,12 @@ mod tests {
     #[test]
     fn each_format_is_signed_its_own_way() {
         let now = Timestamp::from_second(1_600_000_000).expect("a time");
-        let (query, body) = message(RobotFormat::Wecom, Some("s"), "x", now);
+        let (query, body) = message(Format::Wecom, Some("s"), "x", now);
         assert_eq!((query, body), (None, json!({"msgtype": "text", "text": {"content": "x"}})));
-        let (query, _) = message(RobotFormat::Dingtalk, Some("s"), "x", now);
+        let (query, _) = message(Format::Dingtalk, Some("s"), "x", now);
         let query = query.expect("signed");
         assert!(query.starts_with("timestamp=1600000000000&sign=") && !query.contains(['+', '/']), "{query}");
-        let (_, body) = message(RobotFormat::Feishu, Some("s"), "x", now);
+        let (_, body) = message(Format::Feishu, Some("s"), "x", now);
         assert_eq!(body["timestamp"], "1600000000");
         assert_eq!(body["sign"].as_str().map(str::len), Some(44));
     }
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn many_exceptions_make_one_message() {
         let uri = Uri::from_static("http://127.0.0.1:1/");
-        let robot = Robot::new(&uri, RobotFormat::Wecom, None, Language::English);
+        let robot = Robot::new(&uri, Format::Wecom, None, Language::English);
         let fact = |seq: u64| Fact {
             by: "b".into(),
             seq,
