@@ -1,9 +1,11 @@
 //! The configuration: one TOML file, every key with a default, every mistake told at once with its line.
 
+mod couriers;
 mod file;
 mod fonts;
 mod headers;
 mod protocols;
+pub mod request;
 mod stations;
 mod targets;
 mod templates;
@@ -14,6 +16,7 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
+pub use self::couriers::{CarrierSettings, ChannelSettings};
 pub use self::file::{Problem, Secret};
 pub use self::fonts::find_fonts;
 pub use self::headers::{HeadersError, headers};
@@ -57,6 +60,10 @@ section! {
         device: Vec<DeviceSettings> = Vec::new(), tables;
         /// Who is told what happened.
         target: Vec<TargetSettings> = Vec::new(), tables;
+        /// Carriers whose waybill numbers are fetched.
+        carrier: Vec<CarrierSettings> = Vec::new(), tables;
+        /// The ways by which they come.
+        channel: Vec<ChannelSettings> = Vec::new(), tables;
         /// Tokens for the API; beyond loopback it asks for one.
         token: Vec<TokenSettings> = Vec::new(), tables;
     }
@@ -126,7 +133,8 @@ impl Config {
     fn override_with(&mut self, key: &str, value: &str, reader: &mut Reader<'_>) {
         let single = format!("{key} = {value}\n");
         let quoted = format!("{key} = {}\n", toml::Value::String(value.to_owned()));
-        if !Config::KEYS.contains(&key) || ["station", "device", "target", "token"].contains(&key) {
+        if !Config::KEYS.contains(&key) || ["station", "device", "target", "carrier", "channel", "token"].contains(&key)
+        {
             return;
         }
         let parsed = Config::parse_one(&single).or_else(|_| Config::parse_one(&quoted));
@@ -170,6 +178,7 @@ impl Config {
         }
         stations::check(self, library, reader);
         targets::check(&self.target, reader);
+        couriers::check(&self.carrier, &self.channel, reader);
         for token in &self.token {
             if token.sha256.len() != 64 || !token.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                 reader.problem(
@@ -203,6 +212,8 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("station", StationSettings::KEYS),
     ("device", DeviceSettings::KEYS),
     ("target", TargetSettings::KEYS),
+    ("carrier", CarrierSettings::KEYS),
+    ("channel", ChannelSettings::KEYS),
     ("token", TokenSettings::KEYS),
 ];
 

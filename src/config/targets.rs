@@ -115,22 +115,7 @@ impl Secrets {
             Secrets::Several(several) => several.as_slice(),
             Secrets::One(one) => std::slice::from_ref(one),
         };
-        let mut texts = Vec::new();
-        for secret in secrets {
-            let text = match secret {
-                Secret::None => continue,
-                Secret::Text(text) => text.clone(),
-                Secret::File { file } => std::fs::read_to_string(file)
-                    .map_err(|error| format!("the secret's file {} can't be read: {error}", file.display()))?
-                    .trim()
-                    .to_owned(),
-            };
-            if text.is_empty() {
-                return Err("a secret is empty".into());
-            }
-            texts.push(text);
-        }
-        Ok(texts)
+        secrets.iter().filter_map(|secret| secret.text().transpose()).collect()
     }
 
     /// The keys that webhooks are signed with: what follows `whsec_` is base64, anything else is taken as it stands.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
-use super::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
+use super::courier::{Conflict, Pending};
+use super::ids::{CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
 use super::manifest::{Foreign, Loading, Manifest};
 use super::order::{Consignee, Hold, HoldReason, OrderSpec, Short, ShortDecision, Stage};
 use super::product::Product;
@@ -30,6 +31,20 @@ pub enum Event {
     OperatorPut { operator: Box<Operator> },
     /// A waybill number no longer holds.
     WaybillVoided { waybill: WaybillNo, reason: VoidReason },
+    /// A channel of a courier, or the store that was filled from it, gave an order its number.
+    NumberAssigned { order: OrderId, waybill: WaybillNo, channel: String, pooled: bool },
+    /// No channel gave an order a number.
+    NumberPending { order: OrderId, pending: Box<Pending> },
+    /// A person entered an order's number.
+    NumberEntered { order: OrderId, waybill: WaybillNo, by: String },
+    /// A number came for an order that has one; it counts for nothing.
+    NumberConflict { order: OrderId, conflict: Conflict },
+    /// Numbers were fetched ahead.
+    NumbersPooled { channel: String, carrier: CarrierCode, numbers: Vec<WaybillNo> },
+    /// A person corrected what a target is sent for an event that it refused; `data` is JSON.
+    LetterCorrected { target: String, letter: String, data: String, by: String },
+    /// A person takes care of an alert, by the id of the event that raised it.
+    AlertTaken { alert: String, by: String },
     /// An order is stopped.
     OrderHeld { order: OrderId, hold: Hold },
     /// Reasons to stop an order are gone.
@@ -146,6 +161,13 @@ impl Event {
             Event::ManifestPut { .. } => "manifest_put",
             Event::OperatorPut { .. } => "operator_put",
             Event::WaybillVoided { .. } => "waybill_voided",
+            Event::NumberAssigned { .. } => "waybill_assigned",
+            Event::NumberPending { .. } => "waybill_pending",
+            Event::NumberEntered { .. } => "waybill_entered",
+            Event::NumberConflict { .. } => "waybill_conflict",
+            Event::NumbersPooled { .. } => "waybills_pooled",
+            Event::LetterCorrected { .. } => "letter_corrected",
+            Event::AlertTaken { .. } => "alert_taken",
             Event::OrderHeld { .. } => "order_held",
             Event::OrderReleased { .. } => "order_released",
             Event::OrderCancelled { .. } => "order_cancelled",
@@ -184,7 +206,7 @@ impl Event {
     /// Whether the world outside is told; what a station or a manifest only remembers is not.
     #[must_use]
     pub fn is_public(&self) -> bool {
-        !matches!(self, Event::Remembered { .. } | Event::ManifestForeign { .. })
+        !matches!(self, Event::Remembered { .. } | Event::ManifestForeign { .. } | Event::NumbersPooled { .. })
     }
 
     /// The order that it is about, if it is about one.
@@ -193,6 +215,10 @@ impl Event {
         match self {
             Event::OrderPut { spec, .. } => Some(&spec.id),
             Event::OrderHeld { order, .. }
+            | Event::NumberAssigned { order, .. }
+            | Event::NumberPending { order, .. }
+            | Event::NumberEntered { order, .. }
+            | Event::NumberConflict { order, .. }
             | Event::OrderReleased { order, .. }
             | Event::OrderCancelled { order }
             | Event::LineCancelled { order, .. }

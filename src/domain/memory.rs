@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::courier::Pool;
 use super::ids::{
     CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo,
 };
@@ -32,6 +33,8 @@ pub struct Memory {
     pub operators: BTreeMap<OperatorId, Arc<Operator>>,
     /// Stations.
     pub stations: BTreeMap<StationId, Arc<Station>>,
+    /// Numbers fetched ahead, by channel.
+    pub pools: BTreeMap<String, Arc<Pool>>,
     /// Which order line has a serial.
     pub serials: BTreeMap<(Sku, String), (OrderId, u32)>,
     /// Scans that were recorded; kept by tests, not by a fold.
@@ -124,6 +127,10 @@ impl View for Memory {
         self.stations.get(id).cloned().unwrap_or_else(|| Station::new(id.clone()).into())
     }
 
+    fn pool(&self, channel: &str) -> Option<Arc<Pool>> {
+        self.pools.get(channel).cloned()
+    }
+
     fn serial(&self, sku: &Sku, serial: &str) -> Option<(OrderId, u32)> {
         self.serials.get(&(sku.clone(), serial.to_owned())).cloned()
     }
@@ -201,6 +208,14 @@ impl State for Memory {
 
     fn put_operator(&mut self, operator: Operator) {
         self.operators.insert(operator.id.clone(), operator.into());
+    }
+
+    fn put_pool(&mut self, pool: Pool) {
+        self.pools.insert(pool.channel.clone(), pool.into());
+    }
+
+    fn pool_mut(&mut self, channel: &str) -> Option<&mut Pool> {
+        self.pools.get_mut(channel).map(Arc::make_mut)
     }
 
     fn order_mut(&mut self, id: &OrderId) -> Option<&mut Order> {

@@ -8,6 +8,7 @@
 mod apply;
 pub mod clock;
 pub mod consolidate;
+pub mod courier;
 pub mod decide;
 pub mod event;
 pub mod gate;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use jiff::civil::Date;
 
+use super::courier::Numbering;
 use super::ids::{CarrierCode, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo};
 
 /// Highest quantity of a line, in base units.
@@ -204,6 +205,9 @@ pub struct Order {
     pub lists: Vec<PickListId>,
     /// The station at which it is open by itself, without a list.
     pub open_at: Option<StationId>,
+    /// How its waybill number is coming along.
+    #[serde(default, skip_serializing_if = "Numbering::is_silent")]
+    pub numbering: Numbering,
 }
 
 /// A line with its progress.
@@ -386,6 +390,7 @@ impl Order {
             waybills: Vec::new(),
             lists: Vec::new(),
             open_at: None,
+            numbering: Numbering::default(),
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::courier::Pool;
 use super::ids::{
     CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo,
 };
@@ -76,6 +77,8 @@ pub trait View {
     fn operator_by_badge(&self, badge: &str) -> Option<Arc<Operator>>;
     /// What a station remembers; a new station remembers nothing.
     fn station(&self, id: &StationId) -> Arc<Station>;
+    /// The numbers that were fetched ahead from a channel.
+    fn pool(&self, channel: &str) -> Option<Arc<Pool>>;
     /// The order line that has a serial.
     fn serial(&self, sku: &Sku, serial: &str) -> Option<(OrderId, u32)>;
     /// Orders that wait for a product that is not known yet.
@@ -104,6 +107,10 @@ pub trait State {
     fn put_manifest(&mut self, manifest: Manifest);
     /// Stores an operator.
     fn put_operator(&mut self, operator: Operator);
+    /// Stores the numbers of a channel.
+    fn put_pool(&mut self, pool: Pool);
+    /// The numbers of a channel, to change in place.
+    fn pool_mut(&mut self, channel: &str) -> Option<&mut Pool>;
     /// An order, to change in place.
     fn order_mut(&mut self, id: &OrderId) -> Option<&mut Order>;
     /// A pick list, to change in place.

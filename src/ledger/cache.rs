@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::domain::courier::Pool;
 use crate::domain::manifest::Manifest;
 use crate::domain::order::Order;
 use crate::domain::product::Product;
@@ -41,6 +42,7 @@ documents! {
     Manifest, "manifests", manifest => manifest.id.as_str();
     Operator, "operators", operator => operator.id.as_str();
     Station, "stations", station => station.id.as_str();
+    Pool, "pools", pool => pool.channel.as_str();
 }
 
 /// Documents of one kind, by id; `None` is known not to be there.
@@ -117,6 +119,7 @@ pub(super) struct Cache {
     pub manifests: Shelf<Manifest>,
     pub operators: Shelf<Operator>,
     pub stations: Shelf<Station>,
+    pub pools: Shelf<Pool>,
     pub barcodes: Barcodes,
 }
 
@@ -130,6 +133,7 @@ impl Cache {
         self.manifests.trim();
         self.operators.trim();
         self.stations.trim();
+        self.pools.trim();
         if self.barcodes.len() > KEPT_MAX {
             self.barcodes.clear();
         }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::LedgerError;
 
 /// Every schema since the first; each entry leads from the one before it.
-const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 /// 3.51.3 mended a WAL bug that could corrupt a database with two connections.
 const SQLITE_MIN: i32 = 3_051_003;

@@ -9,6 +9,7 @@ use super::LedgerError;
 use super::cache::{Cache, Document, Shelf};
 use super::record::{Cause, Record};
 use super::transaction::{Found, write_changed};
+use crate::domain::courier::Pool;
 use crate::domain::ids::{CarrierCode, ManifestId, OrderId, PickListId, ScanId, Sku, StationId, WaybillNo};
 use crate::domain::manifest::{LISTED_MAX, Manifest};
 use crate::domain::order::Order;
@@ -231,6 +232,10 @@ impl View for Tables<'_> {
 
     fn station(&self, id: &StationId) -> Arc<Station> {
         self.document(id.as_str(), |cache| &mut cache.stations).unwrap_or_else(|| Station::new(id.clone()).into())
+    }
+
+    fn pool(&self, channel: &str) -> Option<Arc<Pool>> {
+        self.document(channel, |cache| &mut cache.pools)
     }
 
     fn serial(&self, sku: &Sku, serial: &str) -> Option<(OrderId, u32)> {

@@ -9,6 +9,7 @@ use super::record::{Cause, Record};
 use super::tables::Tables;
 use crate::domain::apply;
 use crate::domain::clock::Moment;
+use crate::domain::courier::Pool;
 use crate::domain::event::Event;
 use crate::domain::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo};
 use crate::domain::manifest::Manifest;
@@ -168,8 +169,13 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
         for product in cache.products.take_changed() {
             write_product(conn, &product)?;
         }
-        for order in cache.orders.take_changed() {
-            write_order(conn, &order, found)?;
+        for pool in cache.pools.take_changed() {
+            let sql = "INSERT INTO pools (id, doc) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET doc = ?2";
+            conn.prepare_cached(sql)?.execute(params![pool.channel, json(&*pool)?])?;
+        }
+        let orders = cache.orders.take_changed();
+        for order in &orders {
+            write_order(conn, order, found)?;
         }
         for list in cache.lists.take_changed() {
             let sql = "INSERT INTO lists (number, id, tote, doc) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (number) DO UPDATE SET tote = ?3, doc = ?4";
@@ -210,6 +216,9 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
                 conn.prepare_cached("INSERT INTO stations (id, doc) VALUES (?1, ?2)")?
                     .execute(params![station.id.as_str(), doc])?;
             }
+        }
+        for order in orders.iter().filter(|_| found == Found::Anew) {
+            write_numberless(conn, order)?;
         }
         Ok(())
     };
@@ -291,6 +300,25 @@ fn write_order(conn: &Connection, order: &Order, found: Found) -> Result<(), Wri
     Ok(())
 }
 
+/// Keeps the list of orders that wait for a waybill number; their waybills are written before.
+fn write_numberless(conn: &Connection, order: &Order) -> Result<(), WriteFault> {
+    let id = order.id().as_str();
+    let sql =
+        "SELECT EXISTS (SELECT 1 FROM waybills WHERE id = ?1 AND json_extract(CAST(doc AS TEXT), '$.void') IS NULL)";
+    let mut holds = false;
+    for number in &order.waybills {
+        holds = holds || conn.prepare_cached(sql)?.query_row([number.as_str()], |row| row.get(0))?;
+    }
+    if holds || !order.is_active() || order.stage >= Stage::WaybillReported {
+        conn.prepare_cached("DELETE FROM numberless WHERE order_id = ?1")?.execute([id])?;
+        return Ok(());
+    }
+    let sql = "INSERT INTO numberless (order_id, carrier, number, pending) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (order_id) DO UPDATE SET carrier = ?2, pending = ?4";
+    let pending = order.numbering.pending.is_some();
+    conn.prepare_cached(sql)?.execute(params![id, order.spec.carrier.as_str(), order.number, pending])?;
+    Ok(())
+}
+
 impl WriteTransaction<'_> {
     /// A document of the cache, to change in place; it is read first where it must be.
     fn change<T: Document>(&mut self, id: &str, shelf: impl Fn(&mut Cache) -> &mut Shelf<T>) -> Option<&mut T> {
@@ -337,6 +365,14 @@ impl State for WriteTransaction<'_> {
 
     fn put_operator(&mut self, operator: Operator) {
         self.tables.cache.get_mut().operators.put(operator);
+    }
+
+    fn put_pool(&mut self, pool: Pool) {
+        self.tables.cache.get_mut().pools.put(pool);
+    }
+
+    fn pool_mut(&mut self, channel: &str) -> Option<&mut Pool> {
+        self.change(channel, |cache| &mut cache.pools)
     }
 
     fn order_mut(&mut self, id: &OrderId) -> Option<&mut Order> {

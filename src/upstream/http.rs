@@ -5,8 +5,8 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
-use hyper::{Request, Response, Uri};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderName, RETRY_AFTER, USER_AGENT};
+use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -58,10 +58,15 @@ pub(super) struct Poster {
 impl Poster {
     /// A poster to an address of http or https.
     pub(super) fn new(uri: &Uri, patience: Duration) -> Poster {
-        let secure = uri.scheme_str() == Some("https");
+        Poster::trusting(uri, patience, (uri.scheme_str() == Some("https")).then(connector))
+    }
+
+    /// A poster that takes the certificates to trust from another.
+    pub(super) fn trusting(uri: &Uri, patience: Duration, tls: Option<TlsConnector>) -> Poster {
+        let secure = tls.is_some();
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        Poster { uri: uri.clone(), host, port, tls: secure.then(connector), patience, open: None }
+        Poster { uri: uri.clone(), host, port, tls, patience, open: None }
     }
 
     /// Posts a body; `query` is added to the address. The error says why no whole answer came.
@@ -71,10 +76,22 @@ impl Poster {
         headers: &[(&'static str, String)],
         body: Bytes,
     ) -> Result<Answer, String> {
+        let headers: Vec<(&str, String)> = headers.iter().map(|(name, value)| (*name, value.clone())).collect();
+        self.send(&Method::POST, query, &headers, body).await
+    }
+
+    /// Sends a request; the error says why no whole answer came.
+    pub(super) async fn send(
+        &mut self,
+        method: &Method,
+        query: Option<&str>,
+        headers: &[(&str, String)],
+        body: Bytes,
+    ) -> Result<Answer, String> {
         let mut kept = self.open.take().filter(|sender| !sender.is_closed());
         let exchange = async {
             if let Some(sender) = kept.take() {
-                match self.exchange(sender, self.request(query, headers, body.clone())?).await {
+                match self.exchange(sender, self.request(method, query, headers, body.clone())?).await {
                     Err(Broken::Unanswered(error)) => {
                         // a target may close an idle connection at any time
                         tracing::debug!(error, host = self.host, "A kept connection was closed.");
@@ -86,7 +103,7 @@ impl Poster {
             let sender = tokio::time::timeout(CONNECT, self.connect())
                 .await
                 .map_err(|_| format!("no connection within {} s", CONNECT.as_secs()))??;
-            let request = self.request(query, headers, body)?;
+            let request = self.request(method, query, headers, body)?;
             self.exchange(sender, request).await.map_err(|broken| match broken {
                 Broken::Unanswered(error) | Broken::Midway(error) => error,
             })
@@ -100,8 +117,9 @@ impl Poster {
 
     fn request(
         &self,
+        method: &Method,
         query: Option<&str>,
-        headers: &[(&'static str, String)],
+        headers: &[(&str, String)],
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, String> {
         let mut path = self.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
@@ -110,13 +128,14 @@ impl Poster {
             path.push_str(query);
         }
         let authority = self.uri.authority().map_or("", |authority| authority.as_str());
-        let mut request = Request::post(path).header(HOST, authority);
+        let mut request = Request::builder().method(method).uri(path).header(HOST, authority);
         request = request.header(USER_AGENT, concat!("waybind/", env!("CARGO_PKG_VERSION")));
         request = request.header(CONTENT_TYPE, "application/json");
         if let Some(set) = request.headers_mut() {
             for (name, value) in headers {
                 let value = value.parse().map_err(|error| format!("the header {name} can't be sent: {error}"))?;
-                set.insert(*name, value);
+                let name = HeaderName::try_from(*name).map_err(|error| format!("a header can't be sent: {error}"))?;
+                set.insert(name, value);
             }
         }
         request.body(Full::new(body)).map_err(|error| format!("the request can't be made: {error}"))
@@ -198,7 +217,7 @@ fn retry_after(response: &Response<Incoming>) -> Option<Duration> {
 }
 
 /// TLS with the certificates that this machine trusts.
-fn connector() -> TlsConnector {
+pub(super) fn connector() -> TlsConnector {
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
         tracing::warn!(%error, "Some of this machine's certificates can't be read.");

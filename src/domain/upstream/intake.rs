@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::{ListContent, ListSpec, OperatorSpec, Outcome, ProductSpec, Refusal, Thing, WaybillSpec};
 use crate::domain::apply::is_local_stage;
+use crate::domain::courier;
 use crate::domain::event::Event;
 use crate::domain::gate;
 use crate::domain::ids::{OrderId, Sku, WaybillNo};
@@ -344,6 +345,11 @@ fn waybill(view: &dyn View, spec: WaybillSpec) -> Result<Outcome, Refusal> {
         }
     }
     check_orders(view, &waybill)?;
+    if known.is_none()
+        && let Some(late) = courier::late(view, &waybill)
+    {
+        return Ok(late);
+    }
     let mut events = Vec::new();
     if let Some(old) =
         waybill.replaces.as_ref().and_then(|old| view.waybill(old.as_str())).filter(|old| old.void.is_none())

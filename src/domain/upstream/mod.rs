@@ -178,6 +178,15 @@ pub enum OrderAction {
         /// What becomes of it.
         decision: ShortDecision,
     },
+    /// A person enters its waybill number.
+    EnterNumber {
+        /// As typed.
+        text: String,
+        /// Who.
+        by: String,
+        /// It is right although it looks like none of this carrier.
+        confirmed: bool,
+    },
 }
 
 /// What became of what upstream said.
@@ -323,6 +332,23 @@ pub enum Refusal {
     /// The line is not short.
     #[error("line {0} is not short")]
     NotShort(u32),
+    /// An order that has a number.
+    #[error("order {0} has the number {1}; void it first")]
+    HasNumber(OrderId, WaybillNo),
+    /// A number that covers something else.
+    #[error("the number {0} was given before")]
+    NumberInUse(WaybillNo),
+    /// A text that looks like no number of this carrier.
+    #[error("\"{text}\" looks like no number of {carrier}; check it, and confirm it if it is right")]
+    NotItsNumber {
+        /// The order's carrier.
+        carrier: CarrierCode,
+        /// What was entered.
+        text: String,
+    },
+    /// No number is left that was fetched ahead.
+    #[error("no number of {0} is left")]
+    PoolEmpty(String),
     /// A hold that a rule made.
     #[error("a hold for missing master data is lifted when the products come, not by release")]
     HeldByRule,
