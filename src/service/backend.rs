@@ -22,8 +22,8 @@ use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, W
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, PluggedView, Secrets, Shown, TargetView,
-    Unavailable,
+    Acted, Backend, Caller, ChannelView, DeviceView, FeedItem, Idempotency, LedgerHealth, LetterView, PluggedView,
+    Secrets, Shown, TargetView, Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
@@ -260,6 +260,29 @@ impl Backend for Core {
     fn send_again(&self, target: &str, ids: Option<Vec<String>>) -> Option<usize> {
         let outlet = self.outlets().iter().find(|outlet| &*outlet.name == target)?;
         Some(outlet.send_again(ids.as_deref()))
+    }
+
+    async fn letter(&self, target: &str, id: &str) -> Result<Option<LetterView>, Unavailable> {
+        self.letter_view(target, id).await
+    }
+
+    async fn correct_letter(
+        &self,
+        caller: Caller,
+        target: String,
+        id: String,
+        data: serde_json::Value,
+        by: String,
+    ) -> Result<bool, Unavailable> {
+        self.correct_dead(caller, target, id, data, by).await
+    }
+
+    async fn channels(&self) -> Result<Vec<ChannelView>, Unavailable> {
+        self.channel_views().await
+    }
+
+    async fn pending_numbers(&self, limit: usize) -> Result<(Vec<OrderId>, u64), Unavailable> {
+        self.read(move |reader| reader.pending_numbers(limit)).await
     }
 
     fn key(&self) -> SiteKey {

@@ -1,6 +1,7 @@
 //! Wiring: builds every part, owns what runs between them, and is the service behind the web and the scanners.
 
 mod backend;
+mod couriers;
 mod devices;
 mod pin;
 mod pipeline;
@@ -30,6 +31,7 @@ use crate::ledger::{Folder, Health, LedgerError, Reader, Writer};
 use crate::message::Language;
 use crate::telemetry::Metrics;
 use crate::upstream::Outlet;
+use crate::upstream::courier::Channel;
 use crate::web::backend::Shown;
 
 pub use self::devices::{DeviceError, scanners};
@@ -66,6 +68,8 @@ struct Parts {
     pin_turns: Semaphore,
     /// Who is told what happened, once that has begun.
     targets: OnceLock<Vec<Outlet>>,
+    /// The couriers' channels, once they are open.
+    channels: OnceLock<Vec<Channel>>,
     /// Hashes PINs.
     pins: PinHasher,
     updates: broadcast::Sender<StationId>,
@@ -114,6 +118,7 @@ impl Core {
             unresolved: Mutex::default(),
             pin_turns: Semaphore::new(PIN_TURNS),
             targets: OnceLock::new(),
+            channels: OnceLock::new(),
             pins: PinHasher::default(),
             updates: broadcast::Sender::new(UPDATES_MAX),
             feed: watch::Sender::new(feed),

@@ -10,6 +10,7 @@
 //! for each that was delivered after all; rewritten at the start.
 
 mod batch;
+pub mod courier;
 mod cursor;
 mod dead;
 mod envelope;

@@ -208,6 +208,39 @@ pub struct DeadLetterView {
     pub answer: String,
     /// How often.
     pub times: u32,
+    /// Who corrected what is sent, if somebody did.
+    pub corrected_by: Option<String>,
+}
+
+/// A dead letter with what is sent, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LetterView {
+    /// What is listed of it.
+    #[serde(flatten)]
+    pub letter: DeadLetterView,
+    /// What is sent as the event's data: the fact's own, or a person's correction.
+    pub sent: serde_json::Value,
+}
+
+/// A courier's channel, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChannelView {
+    /// Its name.
+    pub name: String,
+    /// Whose numbers it gives.
+    pub carrier: Option<String>,
+    /// `closed` while it is asked, `open` while it is left alone for its failures.
+    pub circuit: &'static str,
+    /// Numbers in its store, where they are fetched ahead.
+    pub stored: Option<usize>,
+    /// Numbers that it gave since the start.
+    pub given: u64,
+    /// Requests that failed since the start.
+    pub failed: u64,
+    /// Failures in a row.
+    pub failures: u32,
+    /// What went wrong last.
+    pub last_error: Option<String>,
 }
 
 /// How the ledger is.
@@ -296,6 +329,21 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     /// Wants a target's dead letters sent again, all or those with these ids, and answers how many; none if there is no
     /// such target.
     fn send_again(&self, target: &str, ids: Option<Vec<String>>) -> Option<usize>;
+    /// A target's dead letter with what is sent; none if there is no such target or letter.
+    fn letter(&self, target: &str, id: &str) -> impl Future<Output = Result<Option<LetterView>, Unavailable>> + Send;
+    /// Records a person's correction of a dead letter, and sends it; false if there is no such target or letter.
+    fn correct_letter(
+        &self,
+        caller: Caller,
+        target: String,
+        id: String,
+        data: serde_json::Value,
+        by: String,
+    ) -> impl Future<Output = Result<bool, Unavailable>> + Send;
+    /// The couriers' channels.
+    fn channels(&self) -> impl Future<Output = Result<Vec<ChannelView>, Unavailable>> + Send;
+    /// Orders that no channel gave a number, oldest first, and how many there are.
+    fn pending_numbers(&self, limit: usize) -> impl Future<Output = Result<(Vec<OrderId>, u64), Unavailable>> + Send;
     /// The site's key.
     fn key(&self) -> SiteKey;
     /// What pages speak where the browser does not say.
