@@ -35,6 +35,8 @@ section! {
         item_first: bool = false;
         /// Seconds without a scan after which the operator is signed out; 0: never.
         sign_out_after: u64 = 0;
+        /// Whether it shows consignees in full where a waybill number must be got by hand.
+        show_consignee: bool = false;
     }
 }
 
@@ -124,6 +126,7 @@ impl StationSettings {
             confirm_slot: self.confirm_slot,
             item_first: self.item_first,
             sign_out_after: self.sign_out_after,
+            show_consignee: self.show_consignee,
         })
     }
 }

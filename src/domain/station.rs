@@ -81,6 +81,8 @@ pub struct StationRules {
     pub item_first: bool,
     /// Seconds without a scan after which the operator is signed out; 0: never.
     pub sign_out_after: u64,
+    /// Whether its page shows consignees in full.
+    pub show_consignee: bool,
 }
 
 impl StationRules {
@@ -98,6 +100,7 @@ impl StationRules {
             confirm_slot: false,
             item_first: false,
             sign_out_after: 0,
+            show_consignee: false,
         }
     }
 }

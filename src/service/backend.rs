@@ -250,6 +250,9 @@ impl Backend for Core {
         if let Ok(targets) = self.target_views().await {
             text.push_str(&exposition(&targets));
         }
+        if let (Ok(channels), Ok((_, pending))) = (self.channel_views().await, self.pending_numbers(0).await) {
+            text.push_str(&super::couriers::exposition(&channels, pending));
+        }
         text
     }
 

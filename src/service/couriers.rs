@@ -167,3 +167,26 @@ fn values(view: &dyn View, order: &Order) -> BTreeMap<&'static str, String> {
         ("quantity", quantity.to_string()),
     ])
 }
+
+/// The couriers in Prometheus' text format.
+pub(super) fn exposition(channels: &[ChannelView], pending: u64) -> String {
+    let mut text = format!(
+        "# HELP waybind_waybills_pending Orders that no channel gave a number.\n# TYPE waybind_waybills_pending gauge\nwaybind_waybills_pending {pending}\n"
+    );
+    type Sample = fn(&ChannelView) -> u64;
+    let samples: [(&str, &str, &str, Sample); 4] = [
+        ("waybind_channel_up", "gauge", "Whether a channel is asked.", |channel| {
+            u64::from(channel.circuit == "closed")
+        }),
+        ("waybind_channel_stored", "gauge", "Numbers fetched ahead.", |channel| channel.stored.unwrap_or(0) as u64),
+        ("waybind_channel_given_total", "counter", "Numbers that a channel gave.", |channel| channel.given),
+        ("waybind_channel_failed_total", "counter", "Requests that failed.", |channel| channel.failed),
+    ];
+    for (name, kind, help, value) in samples.iter().filter(|_| !channels.is_empty()) {
+        text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+        for channel in channels {
+            text.push_str(&format!("{name}{{channel={:?}}} {}\n", channel.name, value(channel)));
+        }
+    }
+    text
+}

@@ -12,6 +12,7 @@ use super::http::{PATIENCE, Poster};
 use super::signature::hmac;
 use super::{Delivery, Fact, Outcome, cut};
 use crate::config::Format;
+use crate::domain::courier::{Conflict, Pending};
 use crate::domain::order::Hold;
 use crate::domain::verdict::{Severity, Verdict};
 use crate::message::{Language, Notice, notice_text};
@@ -95,6 +96,14 @@ fn exception(fact: &Fact, language: Language) -> Option<String> {
             let hold: Hold = serde_json::from_value(fact.data["hold"].clone()).ok()?;
             let held = Notice::Held { order: order?, reason: hold.reason, note: hold.note.as_deref() };
             Some(notice_text(held, language))
+        }
+        "waybill_pending" => {
+            let pending: Pending = serde_json::from_value(fact.data["pending"].clone()).ok()?;
+            Some(notice_text(Notice::NoNumber { order: order?, tried: &pending.tried }, language))
+        }
+        "waybill_conflict" => {
+            let conflict: Conflict = serde_json::from_value(fact.data["conflict"].clone()).ok()?;
+            Some(notice_text(Notice::LateNumber { order: order?, conflict: &conflict }, language))
         }
         _ => None,
     }

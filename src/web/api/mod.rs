@@ -1,5 +1,6 @@
 //! The API of the contract. Bodies are dtos of this folder; unknown fields are refused by name.
 
+mod couriers;
 mod events;
 mod manifests;
 mod orders;
@@ -19,12 +20,13 @@ use super::backend::Backend;
 pub(super) use self::events::find;
 pub use self::orders::acted_json;
 pub use self::scans::verdict_json;
+pub(super) use self::targets::person;
 pub use self::things::{Kind, things_from_json};
 
 pub(super) fn routes<B: Backend>() -> Router<B> {
     Router::new()
         .route("/api/v1/products", post(things::products::<B>))
-        .route("/api/v1/orders", post(things::orders::<B>))
+        .route("/api/v1/orders", post(things::orders::<B>).get(couriers::orders::<B>))
         .route("/api/v1/pick-lists", post(things::pick_lists::<B>))
         .route("/api/v1/waybills", post(things::waybills::<B>))
         .route("/api/v1/manifests", post(things::manifests::<B>))
@@ -44,6 +46,8 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/devices", get(status::devices::<B>))
         .route("/api/v1/targets", get(targets::targets::<B>))
         .route("/api/v1/targets/{name}/retry", post(targets::retry::<B>))
+        .route("/api/v1/targets/{name}/letters/{id}", get(targets::letter::<B>).post(targets::correct::<B>))
+        .route("/api/v1/channels", get(couriers::channels::<B>))
         .route("/healthz", get(status::healthz))
         .route("/readyz", get(status::readyz::<B>))
         .route("/metrics", get(status::metrics::<B>))

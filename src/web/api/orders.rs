@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::targets::person;
 use super::things::{ConsigneeBody, consignee_of, outcome_words};
 use crate::barcode::codes::{CodeKind, SiteKey};
 use crate::domain::gate;
@@ -55,7 +56,7 @@ pub(in crate::web) fn order_json(view: &dyn View, order: &Order, key: &SiteKey) 
         "stage": order.stage, "disposition": disposition, "holds": order.holds,
         "complete": missing.is_empty() && !order.cancelled && order.holds.is_empty(), "missing": missing,
         "lines": order.lines.iter().map(line_json).collect::<Vec<_>>(),
-        "parcels": parcels, "waybills": waybills, "pick_lists": order.lists,
+        "parcels": parcels, "waybills": waybills, "waybill_pending": order.numbering.pending.is_some(), "numbering": order.numbering, "pick_lists": order.lists,
         "ext": spec.ext.as_deref().and_then(|ext| serde_json::from_str::<Value>(ext).ok()).unwrap_or_else(|| json!({})),
     })
 }
@@ -160,6 +161,15 @@ struct ShortBody {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NumberBody {
+    number: String,
+    by: String,
+    #[serde(default)]
+    confirm: bool,
+}
+
+#[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum ShortWord {
     ShipShort,
@@ -192,6 +202,10 @@ fn action_of(action: &str, body: &Body) -> Result<OrderAction, Problem> {
         "stage" => OrderAction::Stage(body.json::<StageBody>()?.stage),
         "return" => OrderAction::Return { exchange_order: body.json::<ReturnBody>()?.exchange_order },
         "short" => short_of(body.json()?)?,
+        "waybill" => {
+            let NumberBody { number, by, confirm } = body.json()?;
+            OrderAction::EnterNumber { text: number, by: person(&by)?, confirmed: confirm }
+        }
         _ => return Err(Problem::missing("action", action)),
     })
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::Page;
 use super::layout::layout;
+use super::numbers;
 use super::view::{StationView, station_view};
 use crate::domain::order::Order;
 use crate::domain::station::StationRules;
@@ -30,6 +31,8 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
         .await?;
     let unread: Vec<PluggedView> = backend.unread_devices().await;
     let targets = backend.targets().await?;
+    let (pending, pending_count) = backend.pending_numbers(ORDERS_SHOWN).await?;
+    let channels = backend.channels().await?;
     let say = |name| phrase(name, language);
     let content = html! {
         main.overview {
@@ -38,6 +41,7 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
                 p.alarm role="alert" { strong { (say(Phrase::LedgerStopped)) } " " (why) }
             }
             (troubled(&targets, language))
+            (numbers::troubled(&pending, pending_count, &channels, language))
             h2 { (say(Phrase::Stations)) }
             ul.stations { @for (rules, view) in &views { (station_card(rules, view, &backend.devices(), language)) } }
             (offers(&unread, language))
@@ -59,7 +63,7 @@ fn troubled(targets: &[TargetView], language: Language) -> Markup {
                 h2 { (say(Phrase::TargetsBehind)) }
                 ul { @for target in troubled {
                     li {
-                        strong { (target.name) }
+                        strong { a href={ "/targets/" (target.name) } { (target.name) } }
                         @if target.behind { span.bad { " ✕ " (target.depth) " " (say(Phrase::Waiting)) @if let Some(oldest) = &target.oldest { " · " (say(Phrase::Since)) " " (oldest) } } }
                         @if target.dead > 0 { span.bad { " ✕ " (target.dead) " " (say(Phrase::DeadLetters)) } }
                         @if let Some(error) = &target.last_error { " · " (error) }

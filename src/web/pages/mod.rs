@@ -4,15 +4,17 @@ mod home;
 mod layout;
 mod login;
 mod manifest;
+mod numbers;
 mod order;
 mod station;
+mod targets;
 mod view;
 
 use axum::Router;
 use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use maud::Markup;
 
 pub(super) use self::view::station_view;
@@ -43,6 +45,9 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/station/{id}", get(station::page::<B>))
         .route("/station/{id}/live", get(station::live::<B>))
         .route("/order/{id}", get(order::page::<B>))
+        .route("/order/{id}/waybill", post(numbers::enter::<B>))
+        .route("/targets/{name}", get(targets::page::<B>))
+        .route("/targets/{name}/letters/{id}", post(targets::correct::<B>))
         .route("/search", get(home::search::<B>))
         .route("/login", get(login::page).post(login::enter::<B>))
         .route("/language/{tag}", get(language))

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::Page;
 use super::layout::layout;
+use super::numbers;
 use crate::domain::gate;
 use crate::domain::ids::OrderId;
 use crate::message::{Phrase, missing_why, order_stage, phrase};
@@ -32,6 +33,7 @@ pub(super) async fn page<B: Backend>(
                 @if order.cancelled { strong.bad { " · " (say(Phrase::Cancelled)) } }
                 @for hold in &order.holds { strong.bad { " · " (say(Phrase::Held)) " " (hold.note.as_deref().unwrap_or("")) } }
             }
+            (numbers::section(&order, language))
             @if missing.is_empty() && !order.cancelled { p.good { "✓ " (say(Phrase::Complete)) } }
             ul { @for entry in &missing { li.bad { @if let Some(line) = entry.line { (say(Phrase::Line)) " " (line) " " } (missing_why(entry.why, language)) } } }
             table.orders {
