@@ -83,7 +83,7 @@ fn play(transaction: &mut WriteTransaction<'_>) -> usize {
                 let verdict = judge(transaction, &warehouse.site.clone(), &scan, warehouse.now());
                 assert_eq!(Verdict { seq: None, ..verdict }, right, "{}", step.place);
             }
-            Action::Void(_) | Action::Pin(..) => unreachable!("{}", step.place),
+            Action::Void(_) | Action::Pin(..) | Action::Courier(..) => unreachable!("{}", step.place),
         }
     }
     scans

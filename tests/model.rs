@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use support::scenario::{Action, parse_line};
+use support::scenario::{Action, Courier, parse_line};
 use support::warehouse::{StationByName, Warehouse};
 use waybind::domain::ids::OperatorId;
 use waybind::domain::order::HoldReason;
@@ -50,6 +50,12 @@ enum Command {
     LoadAt { dock: usize, order: usize },
     Ship { dock: usize, order: usize },
     Retry { back: usize },
+    Gives { order: usize },
+    Fails { order: usize },
+    Fills,
+    Hands { order: usize },
+    ByHand { station: usize },
+    VoidAll { order: usize },
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -65,19 +71,25 @@ fn command() -> impl Strategy<Value = Command> {
         4 => (station.clone(), order.clone()).prop_map(|(station, order)| Command::Waybill { station, order }),
         3 => order.clone().prop_map(|order| Command::Load { order }),
         1 => order.clone().prop_map(|order| Command::Unload { order }),
-        1 => (station, 0..SKUS.len()).prop_map(|(station, sku)| Command::Short { station, sku }),
+        1 => (station.clone(), 0..SKUS.len()).prop_map(|(station, sku)| Command::Short { station, sku }),
         1 => order.clone().prop_map(|order| Command::Hold { order }),
         2 => order.clone().prop_map(|order| Command::Release { order }),
         1 => order.clone().prop_map(|order| Command::Cancel { order }),
         1 => (order.clone(), 1..3_u32).prop_map(|(order, line)| Command::CancelOne { order, line }),
         1 => (order.clone(), 0..2_u8).prop_map(|(order, name)| Command::Readdress { order, name }),
-        1 => order.prop_map(|order| Command::Rebind { order }),
+        1 => order.clone().prop_map(|order| Command::Rebind { order }),
         2 => (0..DOCKS.len()).prop_map(|dock| Command::Manifest { dock }),
         2 => (0..DOCKS.len(), any::<bool>()).prop_map(|(dock, lead)| Command::Leave { dock, lead }),
         1 => (0..DOCKS.len()).prop_map(|dock| Command::PutAside { dock }),
         3 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::LoadAt { dock, order }),
         2 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::Ship { dock, order }),
         2 => (0..5_usize).prop_map(|back| Command::Retry { back }),
+        1 => order.clone().prop_map(|order| Command::Gives { order }),
+        2 => order.clone().prop_map(|order| Command::Fails { order }),
+        1 => Just(Command::Fills),
+        1 => order.clone().prop_map(|order| Command::Hands { order }),
+        2 => station.clone().prop_map(|station| Command::ByHand { station }),
+        1 => order.clone().prop_map(|order| Command::VoidAll { order }),
     ]
 }
 
@@ -250,6 +262,33 @@ impl World {
             Command::LoadAt { dock, order } => drop(self.scan(DOCKS[*dock], &order_id(order))),
             Command::Ship { dock, order } => self.ship(DOCKS[*dock], &order_id(order)),
             Command::Retry { back } => self.retry(*back),
+            _ => self.number(command),
+        }
+    }
+
+    /// Waybill numbers: from channels, from the store, by hand.
+    fn number(&mut self, command: &Command) {
+        let order_id = |order: &usize| format!("SO-{order}");
+        self.waybills += 1;
+        let fresh = format!("75{:012}", self.waybills);
+        match command {
+            Command::Gives { order } => {
+                self.warehouse.courier(&Courier::Gives(order_id(order), fresh, "direct".into()));
+            }
+            Command::Fails { order } => drop(self.warehouse.courier(&Courier::Fails(order_id(order)))),
+            Command::Fills => drop(self.warehouse.courier(&Courier::Fills("store".into(), vec![fresh]))),
+            Command::Hands { order } => {
+                drop(self.warehouse.courier(&Courier::Hands(order_id(order), "store".into())));
+            }
+            Command::ByHand { station } => {
+                self.scan(STATIONS[*station], &fresh);
+            }
+            Command::VoidAll { order } => {
+                for number in self.warehouse.state.order(&order_id(order)).unwrap().waybills.clone() {
+                    self.warehouse.void(number.as_str());
+                }
+            }
+            other => unreachable!("{other:?} is no word about numbers"),
         }
     }
 

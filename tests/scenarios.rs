@@ -29,6 +29,10 @@ fn every_scenario_plays_as_written() {
                     check(&step.place, &outcome, expected, &mut failures);
                 }
                 Action::Void(number) => drop(warehouse.void(&number)),
+                Action::Courier(courier, expected) => {
+                    let outcome = warehouse.courier(&courier);
+                    check(&step.place, &outcome, expected, &mut failures);
+                }
                 Action::Pin(station, is_right, expected) => {
                     let got = warehouse.pin(&station, is_right);
                     if Some(&got) != expected.as_ref() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::courier;
 use super::event::Event;
 use super::gate;
 use super::ids::OrderId;
@@ -46,6 +47,12 @@ pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violati
         let stopped = before.order(count.order.as_str()).is_some_and(|order| !order.is_active());
         if stopped {
             broken.push(format!("a count for {}, which is not active", count.order));
+        }
+    }
+    if let Event::NumberAssigned { order, waybill, .. } | Event::NumberEntered { order, waybill, .. } = event {
+        let has_one = before.order(order.as_str()).is_some_and(|order| courier::holding(before, &order).is_some());
+        if has_one || before.waybill(waybill.as_str()).is_some() {
+            broken.push(format!("the number {waybill} overwrites one, or covers something else than {order} too"));
         }
     }
     if let Event::WaybillLoaded { waybill, .. } = event {

@@ -187,13 +187,14 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
                 "INSERT INTO parcels (number, id, doc) VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE SET doc = ?3";
             conn.prepare_cached(sql)?.execute(params![parcel.number, parcel.id.as_str(), json(&*parcel)?])?;
         }
-        for waybill in cache.waybills.take_changed() {
+        let waybills = cache.waybills.take_changed();
+        for waybill in &waybills {
             let sql = "INSERT INTO waybills (id, doc, waits_for, manifest) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET doc = ?2, waits_for = ?3, manifest = ?4";
             let waits_for = waybill.waits_for_truck().then(|| waybill.carrier.as_str());
             let manifest = waybill.loading.as_ref().map(|loading| loading.manifest.as_str());
             conn.prepare_cached(sql)?.execute(params![
                 waybill.number.as_str(),
-                json(&*waybill)?,
+                json(&**waybill)?,
                 waits_for,
                 manifest
             ])?;
@@ -217,7 +218,9 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
                     .execute(params![station.id.as_str(), doc])?;
             }
         }
-        for order in orders.iter().filter(|_| found == Found::Anew) {
+        // a scan changes whether an order has a number only together with its waybill
+        let named = |order: &Order| waybills.iter().any(|waybill| waybill.orders.contains(order.id()));
+        for order in orders.iter().filter(|order| found == Found::Anew || named(order)) {
             write_numberless(conn, order)?;
         }
         Ok(())

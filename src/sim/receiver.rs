@@ -43,6 +43,8 @@ pub enum Reply {
     Status(u16, String),
     /// With 200, after a while.
     Slow(Duration),
+    /// With a status and a short text, after a while.
+    Late(Duration, u16, String),
     /// Not at all: the connection is closed.
     Close,
     /// With half of an answer; then the connection is closed.
@@ -61,7 +63,7 @@ impl Reply {
     }
 
     fn is_taking(&self) -> bool {
-        matches!(self, Reply::Status(200..=299, _) | Reply::Slow(_) | Reply::Huge(_))
+        matches!(self, Reply::Status(200..=299, _) | Reply::Late(_, 200..=299, _) | Reply::Slow(_) | Reply::Huge(_))
     }
 }
 
@@ -232,6 +234,10 @@ fn write(mut stream: &TcpStream, reply: &Reply) -> io::Result<bool> {
         Reply::Slow(span) => {
             std::thread::sleep(*span);
             stream.write_all(whole(200, "", "{}").as_bytes())?;
+        }
+        Reply::Late(span, status, body) => {
+            std::thread::sleep(*span);
+            stream.write_all(whole(*status, "", body).as_bytes())?;
         }
         Reply::Close => return Ok(false),
         Reply::Half => {

@@ -28,6 +28,8 @@ pub enum Action {
     Say(Box<Thing>, Option<String>),
     Act(String, OrderAction, Option<String>),
     Void(String),
+    /// What a courier's channel brings about.
+    Courier(Courier, Option<String>),
     Wait(u64),
     /// Station, whether the PIN that is typed is right, what comes of it.
     Pin(String, bool, Option<String>),
@@ -39,6 +41,17 @@ pub enum Action {
         expect: Vec<(String, String)>,
         twist: Vec<(String, String)>,
     },
+}
+
+pub enum Courier {
+    /// Order, number, channel.
+    Gives(String, String, String),
+    /// Channel, numbers of ZTO.
+    Fills(String, Vec<String>),
+    /// Order, channel.
+    Hands(String, String),
+    /// Order: no channel gave a number.
+    Fails(String),
 }
 
 pub fn files() -> Vec<PathBuf> {
@@ -100,6 +113,7 @@ pub fn parse_line(line: &str) -> Option<Action> {
             Action::Pin(station.to_owned(), pin == "right", refused)
         }
         "void" => Action::Void(rest.to_owned()),
+        "gives" | "fills" | "hands" | "fails" => Action::Courier(courier(word, rest)?, refused),
         _ => act(word, rest, refused)?,
     })
 }
@@ -319,6 +333,18 @@ fn badge(id: &str) -> String {
     format!("{}0000", id.to_ascii_uppercase())
 }
 
+/// `gives SO-1 NUMBER by CHANNEL`, `fills CHANNEL NUMBER …`, `hands SO-1 from CHANNEL`, `fails SO-1`.
+fn courier(word: &str, rest: &str) -> Option<Courier> {
+    let words: Vec<String> = rest.split_whitespace().map(str::to_owned).collect();
+    Some(match (word, words.as_slice()) {
+        ("gives", [order, number, _, channel]) => Courier::Gives(order.clone(), number.clone(), channel.clone()),
+        ("fills", [channel, numbers @ ..]) => Courier::Fills(channel.clone(), numbers.to_vec()),
+        ("hands", [order, _, channel]) => Courier::Hands(order.clone(), channel.clone()),
+        ("fails", [order]) => Courier::Fails(order.clone()),
+        _ => return None,
+    })
+}
+
 fn act(word: &str, rest: &str, outcome: Option<String>) -> Option<Action> {
     let (target, more) = rest.split_once(' ').unwrap_or((rest, ""));
     let (order, line) = target.split_once('/').unwrap_or((target, ""));
@@ -347,6 +373,11 @@ fn act(word: &str, rest: &str, outcome: Option<String>) -> Option<Action> {
             "signed" => Stage::Signed,
             _ => Stage::WarrantyActive,
         }),
+        "enter" => OrderAction::EnterNumber {
+            text: more.trim_end_matches('!').to_owned(),
+            by: "wang".into(),
+            confirmed: more.ends_with('!'),
+        },
         "return" => OrderAction::Return { exchange_order: None },
         "decide" => OrderAction::ShortDecision {
             line: line.parse().ok()?,

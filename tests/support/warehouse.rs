@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use super::scenario::Courier;
 use jiff::Timestamp;
 use waybind::barcode::codes::SiteKey;
 use waybind::domain::clock::{Moment, Now};
+use waybind::domain::courier::{self, Tried};
 use waybind::domain::decide::{Decision, OVERRIDABLE, PinAnswer, Site, answer_pin, decide, fingerprint, pin_question};
 use waybind::domain::event::Event;
-use waybind::domain::ids::{OrderId, ScanId, StationId};
+use waybind::domain::ids::{CarrierCode, OrderId, ScanId, StationId, WaybillNo};
 use waybind::domain::memory::Memory;
 use waybind::domain::scan::Scan;
 use waybind::domain::station::StationRules;
@@ -117,6 +119,25 @@ impl Warehouse {
 
     pub fn void(&mut self, number: &str) -> Outcome {
         let outcome = void_waybill(&self.state, &waybind::domain::ids::WaybillNo::new(number).unwrap());
+        self.record(outcome.events());
+        outcome
+    }
+
+    pub fn courier(&mut self, courier: &Courier) -> Outcome {
+        let order = |id: &str| OrderId::new(id).unwrap();
+        let number = |number: &str| WaybillNo::new(number).unwrap();
+        let outcome = match courier {
+            Courier::Gives(id, given, channel) => courier::assign(&self.state, &order(id), &number(given), channel),
+            Courier::Hands(id, channel) => courier::take_pooled(&self.state, &order(id), channel),
+            Courier::Fills(channel, numbers) => {
+                let numbers = numbers.iter().map(|text| number(text)).collect();
+                courier::fill_pool(&self.state, channel, &CarrierCode::new("ZTO").unwrap(), numbers)
+            }
+            Courier::Fails(id) => {
+                let tried = vec![Tried { channel: "direct".into(), why: "no answer".into() }];
+                courier::give_up(&self.state, &order(id), tried, self.now().at)
+            }
+        };
         self.record(outcome.events());
         outcome
     }
