@@ -241,10 +241,11 @@ fn what_is_refused_becomes_a_dead_letter_and_is_sent_again() {
     assert!(!messages(&people).contains("SO-0-2"), "only exceptions");
 
     served.kill();
-    mends.store(true, Ordering::Relaxed);
     let served = Served::start(folder.path(), &config);
     let mut client = served.client();
     assert_eq!(target(&mut client, "erp")["dead"], 1, "it outlives a crash");
+    correct(&mut client, &receiver, &letter);
+    mends.store(true, Ordering::Relaxed);
     assert_eq!(client.post("/api/v1/targets/nobody/retry", &json!({})).0, 404);
     assert_eq!(client.post("/api/v1/targets/erp/retry", &json!({"id": "x"})).0, 400);
     assert_eq!(client.text("POST", "/api/v1/targets/erp/retry", "", "").0, 200);
@@ -255,6 +256,47 @@ fn what_is_refused_becomes_a_dead_letter_and_is_sent_again() {
         eventually("the rest", || taken(&receiver).iter().any(|came| came["id"] == event["id"]).then_some(()));
     }
     drop(served);
+}
+
+/// A person corrects what is sent; who did is a fact, and the fact that was refused stays as it is.
+fn correct(client: &mut Client, receiver: &Receiver, letter: &Value) {
+    let way = format!("/api/v1/targets/erp/letters/{}", letter["id"].as_str().unwrap());
+    let mut sent = client.get(&way)["sent"].clone();
+    let fact = sent.clone();
+    sent["spec"]["consignee"]["name"] = json!("李四");
+    assert_eq!(client.post(&way, &json!({"data": sent, "by": ""})).0, 400);
+    assert_eq!(client.post("/api/v1/targets/erp/letters/x-1", &json!({"data": sent, "by": "王芳"})).0, 404);
+    client.must(&way, &json!({"data": sent, "by": "王芳"}));
+    let arrived =
+        || receiver.requests().iter().flat_map(batch).any(|event| event["id"] == letter["id"] && event["data"] == sent);
+    eventually("the corrected letter", || arrived().then_some(()));
+    let kept = eventually("its refusal", || {
+        Some(target(client, "erp")["dead_letters"][0].clone()).filter(|letter| letter["times"].as_u64() > Some(1))
+    });
+    assert_eq!(kept["corrected_by"], "王芳");
+    let feed = feed(client);
+    let told = feed.iter().find(|event| event["type"] == "letter_corrected").unwrap();
+    assert_eq!((&told["data"]["by"], &told["data"]["letter"]), (&json!("王芳"), &letter["id"]));
+    let refused = feed.iter().find(|event| event["id"] == letter["id"]).unwrap();
+    assert_eq!(refused["data"], fact);
+    assert!(client.text("GET", "/targets/erp", "", "").1.contains("李四"), "the page shows what is sent");
+}
+
+#[test]
+fn a_target_gets_the_events_of_its_stations() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start("127.0.0.1:0", true).unwrap();
+    let other = "[[station]]\nid = \"other\"\nmode = \"bench\"\nlatch = false\n";
+    let config = format!("{other}{}stations = [\"o*\"]\nevents = [\"verified\"]\n", webhook(&receiver));
+    let served = Served::start(folder.path(), &config);
+    let mut client = served.client();
+    work(&mut client, 0);
+    client.must("/api/v1/orders", &endless("SO-X"));
+    client.scan("x1", "other", "SO-X");
+    client.scan("x2", "other", "ITEM");
+    told(&mut client, "erp");
+    let events = taken(&receiver);
+    assert_eq!((events.len(), &events[0]["subject"]), (1, &json!("SO-X")));
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub use self::fonts::find_fonts;
 pub use self::headers::{HeadersError, headers};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
-pub use self::targets::{Format, Secrets, TargetKind, TargetSettings};
+pub use self::targets::{EscalationSettings, Format, Secrets, TargetKind, TargetSettings};
 pub use self::templates::{TemplateError, TemplateFile, Templates, parse_template};
 
 use self::file::{Reader, section};
@@ -60,6 +60,8 @@ section! {
         device: Vec<DeviceSettings> = Vec::new(), tables;
         /// Who is told what happened.
         target: Vec<TargetSettings> = Vec::new(), tables;
+        /// Who is told of exceptions next, until somebody takes them.
+        escalation: Vec<EscalationSettings> = Vec::new(), tables;
         /// Carriers whose waybill numbers are fetched.
         carrier: Vec<CarrierSettings> = Vec::new(), tables;
         /// The ways by which they come.
@@ -133,7 +135,8 @@ impl Config {
     fn override_with(&mut self, key: &str, value: &str, reader: &mut Reader<'_>) {
         let single = format!("{key} = {value}\n");
         let quoted = format!("{key} = {}\n", toml::Value::String(value.to_owned()));
-        if !Config::KEYS.contains(&key) || ["station", "device", "target", "carrier", "channel", "token"].contains(&key)
+        if !Config::KEYS.contains(&key)
+            || ["station", "device", "target", "escalation", "carrier", "channel", "token"].contains(&key)
         {
             return;
         }
@@ -178,6 +181,7 @@ impl Config {
         }
         stations::check(self, library, reader);
         targets::check(&self.target, reader);
+        targets::check_escalations(&self.escalation, &self.target, reader);
         couriers::check(&self.carrier, &self.channel, reader);
         for token in &self.token {
             if token.sha256.len() != 64 || !token.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -212,6 +216,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("station", StationSettings::KEYS),
     ("device", DeviceSettings::KEYS),
     ("target", TargetSettings::KEYS),
+    ("escalation", EscalationSettings::KEYS),
     ("carrier", CarrierSettings::KEYS),
     ("channel", ChannelSettings::KEYS),
     ("token", TokenSettings::KEYS),

@@ -114,6 +114,8 @@ phrases! {
     Goods "货物" "Goods";
     ChannelRests "渠道暂停" "Channel left alone:";
     YourName "姓名" "Your name";
+    OpenAlerts "待处理的异常" "Exceptions that nobody has taken";
+    TakeAlert "我来处理" "I take it";
     Target "目标" "Target";
     NothingRefused "没有被拒收的事件" "Nothing was refused";
     CorrectedBy "已更正：" "corrected by";

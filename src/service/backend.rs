@@ -22,8 +22,8 @@ use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, W
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, Backend, Caller, ChannelView, DeviceView, FeedItem, Idempotency, LedgerHealth, LetterView, PluggedView,
-    Secrets, Shown, TargetView, Unavailable,
+    Acted, AlertView, Backend, Caller, ChannelView, DeviceView, FeedItem, Idempotency, LedgerHealth, LetterView,
+    PluggedView, Secrets, Shown, TargetView, Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
@@ -250,6 +250,9 @@ impl Backend for Core {
         if let Ok(targets) = self.target_views().await {
             text.push_str(&exposition(&targets));
         }
+        let (open, missed) = (self.alert_views().len(), self.alerts_missed());
+        text.push_str(&format!("# HELP waybind_alerts_open Exceptions that nobody has taken.\n# TYPE waybind_alerts_open gauge\nwaybind_alerts_open {open}\n"));
+        text.push_str(&format!("# HELP waybind_alerts_missed_total Exceptions that were not escalated.\n# TYPE waybind_alerts_missed_total counter\nwaybind_alerts_missed_total {missed}\n"));
         if let (Ok(channels), Ok((_, pending))) = (self.channel_views().await, self.pending_numbers(0).await) {
             text.push_str(&super::couriers::exposition(&channels, pending));
         }
@@ -286,6 +289,14 @@ impl Backend for Core {
 
     async fn pending_numbers(&self, limit: usize) -> Result<(Vec<OrderId>, u64), Unavailable> {
         self.read(move |reader| reader.pending_numbers(limit)).await
+    }
+
+    fn alerts(&self) -> Vec<AlertView> {
+        self.alert_views()
+    }
+
+    async fn take_alert(&self, caller: Caller, id: String, by: String) -> Result<bool, Unavailable> {
+        self.take_open_alert(caller, id, by).await
     }
 
     fn key(&self) -> SiteKey {

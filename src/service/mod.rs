@@ -1,5 +1,6 @@
 //! Wiring: builds every part, owns what runs between them, and is the service behind the web and the scanners.
 
+mod alerts;
 mod backend;
 mod couriers;
 mod devices;
@@ -30,8 +31,8 @@ use crate::domain::station::StationRules;
 use crate::ledger::{Folder, Health, LedgerError, Reader, Writer};
 use crate::message::Language;
 use crate::telemetry::Metrics;
-use crate::upstream::Outlet;
 use crate::upstream::courier::Channel;
+use crate::upstream::{Alerts, Outlet};
 use crate::web::backend::Shown;
 
 pub use self::devices::{DeviceError, scanners};
@@ -68,6 +69,8 @@ struct Parts {
     pin_turns: Semaphore,
     /// Who is told what happened, once that has begun.
     targets: OnceLock<Vec<Outlet>>,
+    /// The ladders of escalation, once they run.
+    alerts: OnceLock<Vec<Alerts>>,
     /// The couriers' channels, once they are open.
     channels: OnceLock<Vec<Channel>>,
     /// Hashes PINs.
@@ -119,6 +122,7 @@ impl Core {
             pin_turns: Semaphore::new(PIN_TURNS),
             targets: OnceLock::new(),
             channels: OnceLock::new(),
+            alerts: OnceLock::new(),
             pins: PinHasher::default(),
             updates: broadcast::Sender::new(UPDATES_MAX),
             feed: watch::Sender::new(feed),

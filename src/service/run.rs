@@ -68,6 +68,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeError> {
 
     let mut tasks = JoinSet::new();
     core.start_targets(config, &mut tasks).await?;
+    core.start_ladders(config, &mut tasks).await?;
     core.start_couriers(config, &mut tasks)?;
     let pages = router(core.clone(), Trust::Loopback, config.hosts.clone());
     tasks.spawn(serve_tcp(listener, pages, Limits::default(), core.stopped()));

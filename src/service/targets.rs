@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Core;
-use crate::config::Config;
+use crate::config::{Config, TargetKind, TargetSettings};
 use crate::domain::event::Event;
 use crate::ledger::Cause;
 use crate::upstream::{Circuit, Correction, DeadLetter, Fact, Feed, OpenError, Outlet, Unreadable, Worker};
@@ -70,7 +70,9 @@ impl Core {
     pub(super) async fn start_targets(&self, config: &Config, tasks: &mut JoinSet<()>) -> Result<(), OpenError> {
         let box_id = self.parts.writer.box_id().clone();
         let mut workers = Vec::new();
-        for settings in &config.target {
+        let alone =
+            |settings: &&TargetSettings| settings.kind != Some(TargetKind::Gateway) && !settings.events.is_empty();
+        for settings in config.target.iter().filter(alone) {
             let opened = Worker::open(settings, &config.data, &box_id, config.language, self.clone());
             workers.push(opened.await?);
         }

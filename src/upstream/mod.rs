@@ -15,7 +15,9 @@ mod cursor;
 mod dead;
 mod envelope;
 mod epcis;
+mod escalation;
 mod file;
+mod gateway;
 mod http;
 mod outlet;
 mod retry;
@@ -33,6 +35,7 @@ use tokio::sync::watch;
 
 pub use self::cursor::carry_over;
 pub use self::dead::{Correction, DeadLetter};
+pub use self::escalation::{Alert, Alerts, Ladder};
 pub use self::outlet::{Circuit, OpenError, Outlet, State};
 pub use self::worker::Worker;
 

@@ -212,6 +212,12 @@ fn form(settings: &TargetSettings) -> Form {
     }
 }
 
+/// The robot of a target.
+pub(super) fn robot(settings: &TargetSettings, language: Language) -> Result<Robot, String> {
+    let secret = settings.secret.texts()?.into_iter().next();
+    Ok(Robot::new(&settings.uri()?, settings.format.unwrap_or(Format::Wecom), secret, language))
+}
+
 /// The way to a target, and the last place that its file holds.
 fn channel(
     settings: &TargetSettings,
@@ -226,12 +232,8 @@ fn channel(
             let keys = settings.secret.keys().map_err(wrong)?;
             (Channel::Webhook(Webhook::new(&settings.uri().map_err(wrong)?, keys, form(settings))), None)
         }
-        TargetKind::Robot => {
-            let secret = settings.secret.texts().map_err(wrong)?.into_iter().next();
-            let format = settings.format.unwrap_or(Format::Wecom);
-            let uri = settings.uri().map_err(wrong)?;
-            (Channel::Robot(Box::new(Robot::new(&uri, format, secret, language))), None)
-        }
+        TargetKind::Robot => (Channel::Robot(Box::new(robot(settings, language).map_err(wrong)?)), None),
+        TargetKind::Gateway => return Err(wrong("a gateway is told by escalations only".into())),
         TargetKind::File => {
             let path = settings.path.clone().unwrap_or_default();
             let what = format!("can't use {}", path.display());

@@ -47,10 +47,12 @@ impl Robot {
 
     pub(super) async fn send(&mut self, delivery: &Delivery, told: impl Fn(&str) -> u64, now: Timestamp) -> Outcome {
         let text = self.text(delivery, told);
-        if text.is_empty() {
-            return Outcome::Delivered;
-        }
-        let (query, body) = message(self.format, self.secret.as_deref(), &text, now);
+        if text.is_empty() { Outcome::Delivered } else { self.say(&text, now).await }
+    }
+
+    /// Says a text.
+    pub(super) async fn say(&mut self, text: &str, now: Timestamp) -> Outcome {
+        let (query, body) = message(self.format, self.secret.as_deref(), text, now);
         self.ready = Instant::now() + PAUSE;
         let headers = [("content-type", "application/json; charset=utf-8".to_owned())];
         // no exception is to blame for a refusal: the key is wrong, or the robot gone
@@ -68,7 +70,11 @@ impl Robot {
             let count = count.saturating_sub(told(target));
             notice_text(Notice::DeadLetters { target, count, answer }, self.language)
         });
-        let all: Vec<String> = buried.chain(exceptions).collect();
+        self.joined(&buried.chain(exceptions).collect::<Vec<String>>())
+    }
+
+    /// Exceptions as one message.
+    pub(super) fn joined(&self, all: &[String]) -> String {
         let mut lines: Vec<String> = all.iter().take(LINES_MAX).map(|line| cut(line, LINE_MAX).to_owned()).collect();
         if all.len() > LINES_MAX {
             lines.push(notice_text(Notice::More(all.len() - LINES_MAX), self.language));
@@ -82,8 +88,8 @@ pub(super) fn is_exception(fact: &Fact) -> bool {
     exception(fact, Language::English).is_some()
 }
 
-/// A stop or a hold in words; none of anything else.
-fn exception(fact: &Fact, language: Language) -> Option<String> {
+/// A stop, a hold, or what is wrong with a number in words; none of anything else.
+pub(super) fn exception(fact: &Fact, language: Language) -> Option<String> {
     let order = fact.order.as_deref();
     match fact.kind.as_str() {
         "scan_refused" => {

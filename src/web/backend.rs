@@ -243,6 +243,30 @@ pub struct ChannelView {
     pub last_error: Option<String>,
 }
 
+/// An exception that nobody has taken yet, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AlertView {
+    /// The id of the event that raised it.
+    pub id: String,
+    /// The ladder that it is on.
+    pub ladder: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The order that it is about.
+    pub order: Option<String>,
+    /// Where.
+    pub station: Option<String>,
+    /// In words.
+    pub text: String,
+    /// When it was raised.
+    pub since: String,
+    /// Messages about it so far.
+    pub told: usize,
+    /// When the next one is due.
+    pub next: String,
+}
+
 /// How the ledger is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LedgerHealth {
@@ -344,6 +368,15 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn channels(&self) -> impl Future<Output = Result<Vec<ChannelView>, Unavailable>> + Send;
     /// Orders that no channel gave a number, oldest first, and how many there are.
     fn pending_numbers(&self, limit: usize) -> impl Future<Output = Result<(Vec<OrderId>, u64), Unavailable>> + Send;
+    /// Exceptions that nobody has taken yet.
+    fn alerts(&self) -> Vec<AlertView>;
+    /// Records who takes an alert; false if none with this id is open.
+    fn take_alert(
+        &self,
+        caller: Caller,
+        id: String,
+        by: String,
+    ) -> impl Future<Output = Result<bool, Unavailable>> + Send;
     /// The site's key.
     fn key(&self) -> SiteKey;
     /// What pages speak where the browser does not say.

@@ -1,5 +1,6 @@
 //! The API of the contract. Bodies are dtos of this folder; unknown fields are refused by name.
 
+mod alerts;
 mod couriers;
 mod events;
 mod manifests;
@@ -47,6 +48,8 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/targets", get(targets::targets::<B>))
         .route("/api/v1/targets/{name}/retry", post(targets::retry::<B>))
         .route("/api/v1/targets/{name}/letters/{id}", get(targets::letter::<B>).post(targets::correct::<B>))
+        .route("/api/v1/alerts", get(alerts::alerts::<B>))
+        .route("/api/v1/alerts/{id}/take", post(alerts::take::<B>))
         .route("/api/v1/channels", get(couriers::channels::<B>))
         .route("/healthz", get(status::healthz))
         .route("/readyz", get(status::readyz::<B>))

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::Page;
 use super::layout::layout;
-use super::numbers;
 use super::view::{StationView, station_view};
+use super::{alerts, numbers};
 use crate::domain::order::Order;
 use crate::domain::station::StationRules;
 use crate::message::{Language, Phrase, order_stage, phrase};
@@ -41,6 +41,7 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
                 p.alarm role="alert" { strong { (say(Phrase::LedgerStopped)) } " " (why) }
             }
             (troubled(&targets, language))
+            (alerts::section(&backend.alerts(), language))
             (numbers::troubled(&pending, pending_count, &channels, language))
             h2 { (say(Phrase::Stations)) }
             ul.stations { @for (rules, view) in &views { (station_card(rules, view, &backend.devices(), language)) } }

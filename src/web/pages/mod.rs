@@ -1,5 +1,6 @@
 //! The pages, rendered here; `pages.md` of the design says how they look, sound and behave.
 
+mod alerts;
 mod home;
 mod layout;
 mod login;
@@ -46,6 +47,7 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/station/{id}/live", get(station::live::<B>))
         .route("/order/{id}", get(order::page::<B>))
         .route("/order/{id}/waybill", post(numbers::enter::<B>))
+        .route("/alerts/{id}/take", post(alerts::take::<B>))
         .route("/targets/{name}", get(targets::page::<B>))
         .route("/targets/{name}/letters/{id}", post(targets::correct::<B>))
         .route("/search", get(home::search::<B>))
