@@ -4,7 +4,7 @@
 //!
 //! `WAYBIND_SEED` repeats a run's outages; `tests/run` soaks for 20 s, plain `cargo test` for 4 s.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
 mod support;
 
@@ -46,10 +46,13 @@ fn config(receiver: &Receiver, courier: &Courier) -> String {
     );
     text += "[[carrier]]\ncode = \"ZTO\"\nchannels = [\"direct\", \"ahead\"]\npoll_seconds = 1\n";
     let body = r#"{"request":"{request}","count":"{count}"}"#;
-    text += &format!(
-        "[[channel]]\nname = \"direct\"\nurl = \"http://{0}/number\"\nbody = '{body}'\nnumber = \"data.no\"\nok = \"code\"\ntimeout_seconds = 1\n[[channel]]\nname = \"ahead\"\nurl = \"http://{0}/numbers\"\nbody = '{body}'\nnumber = \"data.list[*].no\"\nok = \"code\"\nahead = 10\nlow = 3\ntimeout_seconds = 1\n",
-        courier.address
-    );
+    for (name, path, number, rest) in
+        [("direct", "number", "data.no", ""), ("ahead", "numbers", "data.list[*].no", "ahead = 10\nlow = 3\n")]
+    {
+        text +=
+            &format!("[[channel]]\nname = \"{name}\"\nurl = \"http://{}/{path}\"\nbody = '{body}'\n", courier.address);
+        text += &format!("number = \"{number}\"\nok = \"code\"\ntimeout_seconds = 1\n{rest}");
+    }
     text
 }
 
