@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use support::received::{assert_received, batch, feed, taken, target, told};
+use support::received::{assert_received, batch, feed, taken, taken_of, target, told};
 use support::served::{Client, Served, assert_clean, endless, eventually};
 use support::tools::python;
 use waybind::sim::receiver::{Receiver, Reply, Request};
@@ -122,7 +122,7 @@ fn an_outage_and_kills_lose_nothing() {
         let mut client = served.client();
         if round % 2 == 1 {
             // nobody listens for this round
-            received.extend(receiver.take().map(|receiver| taken(&receiver)).unwrap_or_default());
+            received.extend(receiver.take().map(|receiver| taken_of(&receiver.close())).unwrap_or_default());
         } else if receiver.is_none() {
             receiver = Some(eventually("the address", || Receiver::start(&address, true).ok()));
         }

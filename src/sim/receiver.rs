@@ -135,6 +135,14 @@ impl Receiver {
         held(&self.shared.remembered).clone()
     }
 
+    /// Stops; answers all that came. Nothing is answered after that which is not among it.
+    #[must_use]
+    pub fn close(self) -> Vec<Request> {
+        let shared = self.shared.clone();
+        drop(self);
+        held(&shared.remembered).clone()
+    }
+
     /// How much came so far.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
@@ -161,6 +169,10 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         let Ok(stream) = stream else { continue };
         if let Ok(kept) = stream.try_clone() {
             held(&shared.open).push(kept);
+        }
+        if shared.stop.load(Ordering::Relaxed) {
+            drop(stream.shutdown(Shutdown::Both));
+            return;
         }
         let shared = shared.clone();
         let spawned = std::thread::Builder::new().name("receiver".into()).spawn(move || {

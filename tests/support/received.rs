@@ -37,7 +37,11 @@ pub fn batch(request: &Request) -> Vec<Value> {
 }
 
 pub fn taken(receiver: &Receiver) -> Vec<Value> {
-    receiver.requests().iter().filter(|request| request.taken).flat_map(batch).collect()
+    taken_of(&receiver.requests())
+}
+
+pub fn taken_of(requests: &[Request]) -> Vec<Value> {
+    requests.iter().filter(|request| request.taken).flat_map(batch).collect()
 }
 
 /// Each event is there, with what the feed says, and each order's come in the feed's order.
