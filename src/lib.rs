@@ -64,5 +64,7 @@ pub mod docs {
         pub mod d0011 {}
         #[doc = include_str!("docs/decisions/0012-bags-and-labels.md")]
         pub mod d0012 {}
+        #[doc = include_str!("docs/decisions/0013-couriers-and-escalation.md")]
+        pub mod d0013 {}
     }
 }

@@ -128,7 +128,7 @@ fn play(name: &str, transaction: &mut WriteTransaction<'_>) -> usize {
                 }
                 warehouse.pin(station.as_str(), is_right);
             }
-            Action::Printer(_) | Action::Job(..) | Action::Spool(..) | Action::Resolve(..) => {
+            Action::Printer(_) | Action::Job(..) | Action::Spool(..) | Action::Resolve(..) | Action::Courier(..) => {
                 unreachable!("{}", step.place)
             }
         }

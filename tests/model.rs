@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use support::scenario::{Action, expand, parse_line};
+use support::scenario::{Action, Courier, expand, parse_line};
 use support::warehouse::{StationByName, Warehouse};
 use waybind::barcode::codes::CodeKind;
 use waybind::domain::event::Event;
@@ -73,6 +73,12 @@ enum Command {
     CloseBag,
     Tick { late: bool },
     LoadLabel { label: u32, version: u32, member: u32 },
+    Gives { order: usize },
+    Fails { order: usize },
+    Fills,
+    Hands { order: usize },
+    ByHand { station: usize },
+    VoidAll { order: usize },
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -88,7 +94,7 @@ fn command() -> impl Strategy<Value = Command> {
         4 => (station.clone(), order.clone()).prop_map(|(station, order)| Command::Waybill { station, order }),
         3 => order.clone().prop_map(|order| Command::Load { order }),
         1 => order.clone().prop_map(|order| Command::Unload { order }),
-        1 => (station, 0..SKUS.len()).prop_map(|(station, sku)| Command::Short { station, sku }),
+        1 => (station.clone(), 0..SKUS.len()).prop_map(|(station, sku)| Command::Short { station, sku }),
         1 => order.clone().prop_map(|order| Command::Hold { order }),
         2 => order.clone().prop_map(|order| Command::Release { order }),
         1 => order.clone().prop_map(|order| Command::Cancel { order }),
@@ -104,7 +110,7 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (0..STATIONS.len(), 0..SKUS.len()).prop_map(|(station, sku)| Command::Teach { station, sku }),
         1 => any::<bool>().prop_map(|on| Command::Shadow { on }),
         1 => any::<bool>().prop_map(|quiet| Command::Rule { quiet }),
-        1 => order.prop_map(|order| Command::Rebind { order }),
+        1 => order.clone().prop_map(|order| Command::Rebind { order }),
         2 => (0..DOCKS.len()).prop_map(|dock| Command::Manifest { dock }),
         2 => (0..DOCKS.len(), any::<bool>()).prop_map(|(dock, lead)| Command::Leave { dock, lead }),
         1 => (0..DOCKS.len()).prop_map(|dock| Command::PutAside { dock }),
@@ -119,6 +125,12 @@ fn command() -> impl Strategy<Value = Command> {
         2 => Just(Command::CloseBag),
         3 => any::<bool>().prop_map(|late| Command::Tick { late }),
         2 => (1..4_u32, 1..4_u32, 1..4_u32).prop_map(|(label, version, member)| Command::LoadLabel { label, version, member }),
+        1 => order.clone().prop_map(|order| Command::Gives { order }),
+        2 => order.clone().prop_map(|order| Command::Fails { order }),
+        1 => Just(Command::Fills),
+        1 => order.clone().prop_map(|order| Command::Hands { order }),
+        2 => station.clone().prop_map(|station| Command::ByHand { station }),
+        1 => order.clone().prop_map(|order| Command::VoidAll { order }),
     ]
 }
 
@@ -434,6 +446,7 @@ impl World {
                 let code = self.warehouse.site.key.code(CodeKind::LabelMember, &code);
                 self.scan("dock", &code);
             }
+            _ => self.number(command),
         }
     }
 
@@ -441,6 +454,32 @@ impl World {
         match parse_line(line) {
             Some(Action::Say(thing, _)) => drop(self.warehouse.say(*thing)),
             _ => panic!("{line}: not understood"),
+        }
+    }
+
+    /// Waybill numbers: from channels, from the store, by hand.
+    fn number(&mut self, command: &Command) {
+        let order_id = |order: &usize| format!("SO-{order}");
+        self.waybills += 1;
+        let fresh = format!("75{:012}", self.waybills);
+        match command {
+            Command::Gives { order } => {
+                self.warehouse.courier(&Courier::Gives(order_id(order), fresh, "direct".into()));
+            }
+            Command::Fails { order } => drop(self.warehouse.courier(&Courier::Fails(order_id(order)))),
+            Command::Fills => drop(self.warehouse.courier(&Courier::Fills("store".into(), vec![fresh]))),
+            Command::Hands { order } => {
+                drop(self.warehouse.courier(&Courier::Hands(order_id(order), "store".into())));
+            }
+            Command::ByHand { station } => {
+                self.scan(STATIONS[*station], &fresh);
+            }
+            Command::VoidAll { order } => {
+                for number in self.warehouse.state.order(&order_id(order)).unwrap().waybills.clone() {
+                    self.warehouse.void(number.as_str());
+                }
+            }
+            other => unreachable!("{other:?} is no word about numbers"),
         }
     }
 

@@ -39,6 +39,10 @@ fn every_scenario_plays_as_written() {
                     rules.push(setting);
                     warehouse.site.rules = Rules::new(rules.clone());
                 }
+                Action::Courier(courier, expected) => {
+                    let outcome = warehouse.courier(&courier);
+                    check(&step.place, &outcome, expected, &mut failures);
+                }
                 Action::Pin(station, is_right, expected) => {
                     let got = warehouse.pin(&station, is_right);
                     if Some(&got) != expected.as_ref() {

@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use support::received::{assert_received, batch, feed, taken, taken_of, target, told};
 use support::served::{Client, Served, assert_clean, endless, eventually};
+use support::tools::python;
 use waybind::sim::receiver::{Receiver, Reply, Request};
 
 const SECRETS: [&str; 2] = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"];
@@ -39,60 +41,6 @@ fn work(client: &mut Client, round: usize) {
         }
         client.scan(&format!("{round}-{number}"), "s", "ITEM");
     }
-}
-
-fn feed(client: &mut Client) -> Vec<Value> {
-    let mut events: Vec<Value> = Vec::new();
-    loop {
-        let after = events.last().map_or(0, |event| event["seq"].as_u64().unwrap());
-        let page = client.get(&format!("/api/v1/events?after={after}&limit=1000"));
-        match page["events"].as_array().unwrap().as_slice() {
-            [] => return events,
-            found => events.extend_from_slice(found),
-        }
-    }
-}
-
-fn target(client: &mut Client, name: &str) -> Value {
-    let all = client.get("/api/v1/targets");
-    all["targets"].as_array().unwrap().iter().find(|target| target["name"] == name).unwrap().clone()
-}
-
-/// Waits until a target has been told everything; it is asked not to wait for its pauses.
-fn told(client: &mut Client, name: &str) -> Value {
-    eventually("the end of the feed", || {
-        client.must(&format!("/api/v1/targets/{name}/retry"), &json!({"ids": []}));
-        Some(target(client, name)).filter(|target| target["depth"] == 0)
-    })
-}
-
-fn batch(request: &Request) -> Vec<Value> {
-    serde_json::from_slice(&request.body).unwrap()
-}
-
-fn taken(receiver: &Receiver) -> Vec<Value> {
-    receiver.requests().iter().filter(|request| request.taken).flat_map(batch).collect()
-}
-
-/// Each event is there, with what the feed says, and each order's come in the feed's order.
-fn assert_received(feed: &[Value], received: &[Value]) {
-    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
-    for (place, event) in received.iter().enumerate() {
-        first.entry(event["id"].as_str().unwrap()).or_insert(place);
-    }
-    let mut last_of: HashMap<&Value, usize> = HashMap::new();
-    for event in feed {
-        let place = *first.get(event["id"].as_str().unwrap()).unwrap_or_else(|| panic!("{event} never came"));
-        let came = &received[place];
-        for (theirs, ours) in [("type", "type"), ("subject", "order"), ("time", "time"), ("data", "data")] {
-            assert_eq!(came[theirs], event[ours], "{theirs} of {event}");
-        }
-        assert_eq!(came["specversion"], "1.0");
-        if let Some(before) = last_of.insert(&event["order"], place) {
-            assert!(before < place, "{event} came before an earlier one of its order");
-        }
-    }
-    assert_eq!(first.len(), feed.len(), "something came that is not in the feed");
 }
 
 /// HMAC-SHA256 as RFC 2104 writes it.
@@ -174,8 +122,7 @@ fn an_outage_and_kills_lose_nothing() {
         let mut client = served.client();
         if round % 2 == 1 {
             // nobody listens for this round
-            let closed = receiver.take().inspect(Receiver::close);
-            received.extend(closed.map(|receiver| taken(&receiver)).unwrap_or_default());
+            received.extend(receiver.take().map(|receiver| taken_of(&receiver.close())).unwrap_or_default());
         } else if receiver.is_none() {
             receiver = Some(eventually("the address", || Receiver::start(&address, true).ok()));
         }
@@ -202,6 +149,54 @@ fn an_outage_and_kills_lose_nothing() {
 
 fn lines(path: &Path) -> Vec<Value> {
     std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The requests of one target, verified by the library that Standard Webhooks publishes.
+const VERIFY: &str = r#"
+import base64, json, sys
+from standardwebhooks.webhooks import Webhook
+count = 0
+for line in open(sys.argv[1]):
+    request = json.loads(line)
+    body = base64.b64decode(request["body"])
+    for secret in request["secrets"]:
+        Webhook(secret).verify(body, request["headers"])
+        count += 1
+    try:
+        Webhook(secret).verify(body + b" ", request["headers"])
+        sys.exit("a changed body was not noticed")
+    except Exception as error:
+        assert "signature" in str(error).lower(), error
+print(count)
+"#;
+
+#[test]
+fn an_independent_library_verifies_the_signatures() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start("127.0.0.1:0", true).unwrap();
+    let served = Served::start(folder.path(), &webhook(&receiver));
+    let mut client = served.client();
+    for round in 0..3 {
+        work(&mut client, round);
+        told(&mut client, "erp");
+    }
+    let lines: Vec<String> = receiver
+        .requests()
+        .iter()
+        .map(|request| {
+            let headers: HashMap<_, _> = request.headers.iter().cloned().collect();
+            let body = data_encoding::BASE64.encode(&request.body);
+            json!({"headers": headers, "body": body, "secrets": SECRETS}).to_string()
+        })
+        .collect();
+    let file = folder.path().join("requests.jsonl");
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let output = std::process::Command::new(python).arg("-c").arg(VERIFY).arg(&file).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let count: usize = String::from_utf8_lossy(&output.stdout).trim().parse().unwrap();
+    assert_eq!(count, 2 * lines.len());
 }
 
 #[test]
@@ -246,10 +241,11 @@ fn what_is_refused_becomes_a_dead_letter_and_is_sent_again() {
     assert!(!messages(&people).contains("SO-0-2"), "only exceptions");
 
     served.kill();
-    mends.store(true, Ordering::Relaxed);
     let served = Served::start(folder.path(), &config);
     let mut client = served.client();
     assert_eq!(target(&mut client, "erp")["dead"], 1, "it outlives a crash");
+    correct(&mut client, &receiver, &letter);
+    mends.store(true, Ordering::Relaxed);
     assert_eq!(client.post("/api/v1/targets/nobody/retry", &json!({})).0, 404);
     assert_eq!(client.post("/api/v1/targets/erp/retry", &json!({"id": "x"})).0, 400);
     assert_eq!(client.text("POST", "/api/v1/targets/erp/retry", "", "").0, 200);
@@ -260,6 +256,47 @@ fn what_is_refused_becomes_a_dead_letter_and_is_sent_again() {
         eventually("the rest", || taken(&receiver).iter().any(|came| came["id"] == event["id"]).then_some(()));
     }
     drop(served);
+}
+
+/// A person corrects what is sent; who did is a fact, and the fact that was refused stays as it is.
+fn correct(client: &mut Client, receiver: &Receiver, letter: &Value) {
+    let way = format!("/api/v1/targets/erp/letters/{}", letter["id"].as_str().unwrap());
+    let mut sent = client.get(&way)["sent"].clone();
+    let fact = sent.clone();
+    sent["spec"]["consignee"]["name"] = json!("李四");
+    assert_eq!(client.post(&way, &json!({"data": sent, "by": ""})).0, 400);
+    assert_eq!(client.post("/api/v1/targets/erp/letters/x-1", &json!({"data": sent, "by": "王芳"})).0, 404);
+    client.must(&way, &json!({"data": sent, "by": "王芳"}));
+    let arrived =
+        || receiver.requests().iter().flat_map(batch).any(|event| event["id"] == letter["id"] && event["data"] == sent);
+    eventually("the corrected letter", || arrived().then_some(()));
+    let kept = eventually("its refusal", || {
+        Some(target(client, "erp")["dead_letters"][0].clone()).filter(|letter| letter["times"].as_u64() > Some(1))
+    });
+    assert_eq!(kept["corrected_by"], "王芳");
+    let feed = feed(client);
+    let told = feed.iter().find(|event| event["type"] == "letter_corrected").unwrap();
+    assert_eq!((&told["data"]["by"], &told["data"]["letter"]), (&json!("王芳"), &letter["id"]));
+    let refused = feed.iter().find(|event| event["id"] == letter["id"]).unwrap();
+    assert_eq!(refused["data"], fact);
+    assert!(client.text("GET", "/targets/erp", "", "").1.contains("李四"), "the page shows what is sent");
+}
+
+#[test]
+fn a_target_gets_the_events_of_its_stations() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start("127.0.0.1:0", true).unwrap();
+    let other = "[[station]]\nid = \"other\"\nmode = \"bench\"\nlatch = false\n";
+    let config = format!("{other}{}stations = [\"o*\"]\nevents = [\"verified\"]\n", webhook(&receiver));
+    let served = Served::start(folder.path(), &config);
+    let mut client = served.client();
+    work(&mut client, 0);
+    client.must("/api/v1/orders", &endless("SO-X"));
+    client.scan("x1", "other", "SO-X");
+    client.scan("x2", "other", "ITEM");
+    told(&mut client, "erp");
+    let events = taken(&receiver);
+    assert_eq!((events.len(), &events[0]["subject"]), (1, &json!("SO-X")));
 }
 
 #[test]

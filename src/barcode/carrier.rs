@@ -30,7 +30,7 @@ pub struct Candidate {
     pub confidence: Confidence,
 }
 
-struct Shape {
+struct Pattern {
     carrier: &'static str,
     confidence: Confidence,
     /// `#` a digit, `@` a letter, `*` either, anything else itself.
@@ -39,14 +39,14 @@ struct Shape {
     more: usize,
 }
 
-const fn shape(carrier: &'static str, confidence: Confidence, pattern: &'static str, more: usize) -> Shape {
-    Shape { carrier, confidence, pattern, more }
+const fn shape(carrier: &'static str, confidence: Confidence, pattern: &'static str, more: usize) -> Pattern {
+    Pattern { carrier, confidence, pattern, more }
 }
 
 use Confidence::{High, Low, Medium};
 
 #[rustfmt::skip]
-const SHAPES: &[Shape] = &[
+const SHAPES: &[Pattern] = &[
     shape("SF",   High,   "SF*############", 0),
     shape("YTO",  High,   "YT#############", 0),
     shape("JD",   High,   "JD**###########", 0),
@@ -75,7 +75,7 @@ const SHAPES: &[Shape] = &[
     shape("SF",   Low,    "############", 0),
 ];
 
-impl Shape {
+impl Pattern {
     fn matches(&self, number: &[u8]) -> bool {
         let pattern = self.pattern.as_bytes();
         if !(pattern.len()..=pattern.len() + self.more).contains(&number.len()) {
@@ -124,6 +124,41 @@ fn split_piece(text: &str) -> (&str, Option<(u32, u32)>) {
     }
 }
 
+/// How a text looks to one who wants a number of a certain carrier; each with the number as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Like this carrier's.
+    Fits(String),
+    /// Nobody knows what this carrier's numbers look like, and it could be one.
+    Unknown(String),
+    /// Like none of this carrier's.
+    Differs(String),
+    /// Like no number at all.
+    NoNumber,
+}
+
+/// Compares a text with the shapes of a carrier's numbers.
+#[must_use]
+pub fn shape_of(text: &str, carrier: &str) -> Shape {
+    let bare = text.trim().to_ascii_uppercase();
+    let is_number = (6..=40).contains(&bare.len())
+        && bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && bare.bytes().any(|byte| byte.is_ascii_digit());
+    if !is_number {
+        return Shape::NoNumber;
+    }
+    let read = read(&bare);
+    let number = read.as_ref().map_or(bare, |read| read.number.clone());
+    let fits = |read: &WaybillText| read.candidates.iter().any(|candidate| candidate.carrier == carrier);
+    if read.as_ref().is_some_and(fits) {
+        Shape::Fits(number)
+    } else if SHAPES.iter().any(|shape| shape.carrier == carrier) {
+        Shape::Differs(number)
+    } else {
+        Shape::Unknown(number)
+    }
+}
+
 fn candidates(number: &str) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = Vec::new();
     if is_s10(number) {
@@ -165,6 +200,15 @@ mod tests {
         assert_eq!(carriers("RB123456785GB"), ["EMS"]);
         assert_eq!(carriers("RB123456784GB"), [""; 0]);
         assert_eq!(carriers("FLT-204"), [""; 0]);
+    }
+
+    #[test]
+    fn a_number_is_compared_with_one_carrier() {
+        assert_eq!(shape_of(" sf1234567890123 ", "SF"), Shape::Fits("SF1234567890123".into()));
+        assert_eq!(shape_of("SF1234567890123", "ZTO"), Shape::Differs("SF1234567890123".into()));
+        assert_eq!(shape_of("AB-123456", "OWN-VAN"), Shape::Unknown("AB-123456".into()));
+        assert_eq!(shape_of("hello", "OWN-VAN"), Shape::NoNumber);
+        assert_eq!(shape_of("", "SF"), Shape::NoNumber);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The configuration: one TOML file, every key with a default, every mistake told at once with its line.
 
+mod couriers;
 mod file;
 mod fonts;
 mod headers;
 mod labels;
 mod printers;
 mod protocols;
+pub mod request;
 mod rules;
 mod sources;
 mod stations;
@@ -19,6 +21,7 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
+pub use self::couriers::{CarrierSettings, ChannelSettings};
 pub use self::file::{Problem, Secret};
 pub use self::fonts::find_fonts;
 pub use self::headers::{HeadersError, headers};
@@ -28,7 +31,7 @@ pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::rules::RuleSettings;
 pub use self::sources::{Auth, PLACEHOLDERS, SourceKind, SourceSettings, template_address};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
-pub use self::targets::{RobotFormat, Secrets, TargetKind, TargetSettings};
+pub use self::targets::{EscalationSettings, Format, Secrets, TargetKind, TargetSettings};
 pub use self::templates::{TemplateError, TemplateFile, Templates, parse_template};
 pub use self::tokens::{Scope, TokenSettings};
 
@@ -82,6 +85,12 @@ section! {
         rule: Vec<RuleSettings> = Vec::new(), tables;
         /// Who is asked what there is to do.
         source: Vec<SourceSettings> = Vec::new(), tables;
+        /// Who is told of exceptions next, until somebody takes them.
+        escalation: Vec<EscalationSettings> = Vec::new(), tables;
+        /// Carriers whose waybill numbers are fetched.
+        carrier: Vec<CarrierSettings> = Vec::new(), tables;
+        /// The ways by which they come.
+        channel: Vec<ChannelSettings> = Vec::new(), tables;
         /// Tokens for the API; beyond loopback it asks for one.
         token: Vec<TokenSettings> = Vec::new(), tables;
     }
@@ -152,7 +161,19 @@ impl Config {
     fn override_with(&mut self, key: &str, value: &str, reader: &mut Reader<'_>) {
         let single = format!("{key} = {value}\n");
         let quoted = format!("{key} = {}\n", toml::Value::String(value.to_owned()));
-        const TABLES: [&str; 8] = ["station", "device", "printer", "sender", "target", "source", "rule", "token"];
+        const TABLES: [&str; 11] = [
+            "station",
+            "device",
+            "printer",
+            "sender",
+            "target",
+            "escalation",
+            "carrier",
+            "channel",
+            "source",
+            "rule",
+            "token",
+        ];
         if !Config::KEYS.contains(&key) || TABLES.contains(&key) {
             return;
         }
@@ -199,6 +220,8 @@ impl Config {
         stations::check(self, library, reader);
         printers::check(self, reader);
         targets::check(&self.target, reader);
+        targets::check_escalations(&self.escalation, &self.target, reader);
+        couriers::check(&self.carrier, &self.channel, reader);
         rules::check(&self.rule, reader);
         sources::check(&self.source, reader);
         tokens::check(&self.token, reader);
@@ -229,6 +252,9 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("target", TargetSettings::KEYS),
     ("rule", RuleSettings::KEYS),
     ("source", SourceSettings::KEYS),
+    ("escalation", EscalationSettings::KEYS),
+    ("carrier", CarrierSettings::KEYS),
+    ("channel", ChannelSettings::KEYS),
     ("token", TokenSettings::KEYS),
 ];
 

@@ -44,6 +44,8 @@ section! {
         waybill_template: String = WAYBILL_TEMPLATE.to_owned();
         /// Whether parcels are scanned into bags, and by what: `off`, `scan` (the waybill once more) or `tag`.
         bag: Bagging = Bagging::Off;
+        /// Whether it shows consignees in full where a waybill number must be got by hand.
+        show_consignee: bool = false;
     }
 }
 
@@ -144,6 +146,7 @@ impl StationSettings {
                 timeout_s: labels.timeout,
                 template: labels.template.clone(),
             },
+            show_consignee: self.show_consignee,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Targets in the configuration: who is told what happened, where, and signed with what.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
 use hyper::Uri;
@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 use super::file::{Reader, Secret, Tables, section};
+use super::request::{Template, check_url, method};
 use crate::protocol::Glob;
 
 /// Longest name of a target: it names a folder and stands in addresses.
@@ -28,8 +29,26 @@ section! {
         secret: Secrets = Secrets::default();
         /// Which events: `*` stands for any characters, `?` for one. A robot gets only exceptions of these.
         events: Vec<Glob> = vec![Glob::new("*")];
-        /// For a robot: whose.
-        format: Option<RobotFormat> = None;
+        /// Only events of these stations, patterns as above; without any, all events, also those of no station.
+        stations: Vec<Glob> = Vec::new();
+        /// For a robot: whose. For a webhook or a file: `cloudevents` or `epcis`.
+        format: Option<Format> = None;
+        /// For EPCIS: where the site's own identifiers begin, an address that the site owns.
+        site: Option<String> = None;
+        /// For a gateway: `GET`, `POST` or `PUT`.
+        method: String = "POST".into();
+        /// For a gateway: what it is sent; names in braces are filled in.
+        body: Template = Template::default();
+        /// For a gateway: as what.
+        content_type: String = "application/json".into();
+        /// For a gateway: further headers.
+        headers: BTreeMap<String, Template> = BTreeMap::new();
+        /// For a gateway: messages an hour at most; each costs money, or wakes somebody.
+        per_hour: u32 = 30;
+        /// For a file: megabytes after which it is put aside.
+        file_mb: u64 = 64;
+        /// For a file: days after which what was put aside is deleted; 0: never.
+        keep_days: u32 = 400;
     }
 }
 
@@ -43,6 +62,8 @@ pub enum TargetKind {
     File,
     /// By a robot in a group of people, exceptions only.
     Robot,
+    /// By a gateway for short messages or calls; only ladders of escalation use it.
+    Gateway,
 }
 
 impl TargetKind {
@@ -53,20 +74,33 @@ impl TargetKind {
             TargetKind::Webhook => "webhook",
             TargetKind::File => "file",
             TargetKind::Robot => "robot",
+            TargetKind::Gateway => "gateway",
         }
     }
 }
 
-/// Whose robot it is.
+/// The form in which a target is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum RobotFormat {
-    /// WeCom (企业微信).
+pub enum Format {
+    /// A message of WeCom's robots (企业微信).
     Wecom,
-    /// DingTalk (钉钉).
+    /// A message of DingTalk's robots (钉钉).
     Dingtalk,
-    /// Feishu (飞书).
+    /// A message of Feishu's robots (飞书).
     Feishu,
+    /// CloudEvents 1.0 with waybind's own data.
+    Cloudevents,
+    /// EPCIS 2.0 documents; what EPCIS has no word for is left out.
+    Epcis,
+}
+
+impl Format {
+    /// Whether a robot speaks it.
+    #[must_use]
+    pub fn is_robots(self) -> bool {
+        matches!(self, Format::Wecom | Format::Dingtalk | Format::Feishu)
+    }
 }
 
 /// One secret or several.
@@ -181,7 +215,7 @@ fn check_kind(target: &TargetSettings, reader: &mut Reader<'_>) {
     let mut problem =
         |message: &str, hint: &str| reader.problem(target.line, format!("target \"{name}\" {message}"), hint);
     match target.kind {
-        None => problem("does not say what kind it is", "write kind = \"webhook\", \"file\" or \"robot\""),
+        None => problem("does not say what kind it is", "write kind = \"webhook\", \"file\", \"robot\" or \"gateway\""),
         Some(TargetKind::File) => {
             if target.path.is_none() {
                 problem("has no path", "write path = \"events.jsonl\"");
@@ -190,6 +224,7 @@ fn check_kind(target: &TargetSettings, reader: &mut Reader<'_>) {
                 problem("is a file and has a url", "a file has a path");
             }
         }
+        Some(TargetKind::Gateway) => check_gateway(target, &mut problem),
         Some(TargetKind::Webhook | TargetKind::Robot) => {
             if target.url.is_none() {
                 problem("has no url", "write url = \"https://erp.example/waybind\"");
@@ -200,23 +235,135 @@ fn check_kind(target: &TargetSettings, reader: &mut Reader<'_>) {
         }
     }
     if target.url.is_some()
+        && target.kind != Some(TargetKind::Gateway)
         && let Err(wrong) = target.uri()
     {
         problem(&format!("can't be reached: {wrong}"), "write url = \"https://erp.example/waybind\"");
     }
+    check_format(target, reader);
+}
+
+/// What a gateway's texts may name.
+pub const GATEWAY_NAMES: &[&str] = &["text", "id", "order", "station", "secret"];
+
+fn check_gateway(target: &TargetSettings, problem: &mut impl FnMut(&str, &str)) {
+    let url = Template::new(target.url.as_deref().unwrap_or_default());
+    if let Err(wrong) = check_url(&url) {
+        problem(&format!("can't be reached: {wrong}"), "write url = \"https://sms.example/send\"");
+    }
+    if let Err(wrong) = method(&target.method) {
+        problem(&format!("can't be asked: {wrong}"), "write method = \"POST\"");
+    }
+    let texts = [&url, &target.body].into_iter().chain(target.headers.values());
+    let unknown: Vec<&str> = texts.flat_map(Template::names).filter(|name| !GATEWAY_NAMES.contains(name)).collect();
+    if !unknown.is_empty() {
+        let message = format!("names what is not there: {{{}}}", unknown.join("}, {"));
+        problem(&message, &format!("choose from {}", GATEWAY_NAMES.join(", ")));
+    }
+    for name in target.headers.keys().filter(|name| hyper::header::HeaderName::try_from(name.as_str()).is_err()) {
+        problem(&format!("has the header \"{name}\", which is no header's name"), "for example authorization");
+    }
+    if target.per_hour == 0 {
+        problem("may send 0 messages an hour", "write 1 or more");
+    }
+}
+
+section! {
+    /// A ladder of escalation: an exception goes from step to step until somebody takes it.
+    EscalationSettings {
+        /// What people call it; also its file's name.
+        name: String = String::new();
+        /// Targets that are robots or gateways, the first one first.
+        steps: Vec<String> = Vec::new();
+        /// Seconds from a step to the next.
+        wait_seconds: u64 = 300;
+        /// Exceptions of these events only, patterns as for targets.
+        events: Vec<Glob> = vec![Glob::new("*")];
+        /// Exceptions of these stations only; without any, all.
+        stations: Vec<Glob> = Vec::new();
+    }
+}
+
+impl Tables for Vec<EscalationSettings> {
+    type One = EscalationSettings;
+    fn read_one(table: &DeTable<'_>, reader: &mut Reader<'_>) -> EscalationSettings {
+        EscalationSettings::read(table, reader)
+    }
+}
+
+pub(super) fn check_escalations(ladders: &[EscalationSettings], targets: &[TargetSettings], reader: &mut Reader<'_>) {
+    let mut names = HashSet::new();
+    for ladder in ladders {
+        let name = &ladder.name;
+        let mut problem = |message: String, hint: &str| {
+            reader.problem(ladder.line, format!("escalation \"{name}\" {message}"), hint);
+        };
+        if !is_name(name) || !names.insert(name.as_str()) {
+            problem("has no name of its own".into(), "use up to 64 of a-z, 0-9, - and _, for example name = \"night\"");
+        }
+        if ladder.steps.is_empty() {
+            problem("has no steps".into(), "write steps = [\"group\", \"sms\"], names of targets");
+        }
+        if ladder.wait_seconds == 0 {
+            problem("waits 0 seconds".into(), "write wait_seconds = 300");
+        }
+        for step in &ladder.steps {
+            let kind = targets.iter().find(|target| target.name == *step).map(|target| target.kind);
+            match kind {
+                Some(Some(TargetKind::Robot | TargetKind::Gateway)) => {}
+                Some(_) => problem(format!("goes to \"{step}\""), "only robots and gateways speak to people"),
+                None => problem(format!("goes to \"{step}\", which is no target"), "add it as [[target]]"),
+            }
+        }
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    !name.is_empty() && name.len() <= NAME_MAX && name.bytes().all(fits)
+}
+
+fn check_format(target: &TargetSettings, reader: &mut Reader<'_>) {
+    let name = &target.name;
+    let mut problem =
+        |message: &str, hint: &str| reader.problem(target.line, format!("target \"{name}\" {message}"), hint);
     match (target.kind, target.format) {
-        (Some(TargetKind::Robot), None) => {
+        (Some(TargetKind::Robot), format) if format.is_none_or(|format| !format.is_robots()) => {
             problem("does not say whose robot it is", "write format = \"wecom\", \"dingtalk\" or \"feishu\"");
         }
-        (Some(TargetKind::Webhook | TargetKind::File), Some(_)) => problem("has a format", "only a robot has one"),
+        (Some(TargetKind::Webhook | TargetKind::File), Some(format)) if format.is_robots() => {
+            problem("has a robot's format", "write format = \"cloudevents\" or \"epcis\", or leave it out");
+        }
         _ => {}
+    }
+    let is_site = |site: &str| {
+        let plain =
+            site.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'?' | b'#'));
+        plain
+            && site
+                .parse::<Uri>()
+                .is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
+    };
+    match (target.format, target.site.as_deref()) {
+        (Some(Format::Epcis), site) if !site.is_some_and(is_site) => {
+            problem(
+                "speaks EPCIS and has no site",
+                "write site = \"https://id.example.cn/wh-1\", an address that you own",
+            );
+        }
+        (format, Some(_)) if format != Some(Format::Epcis) => problem("has a site", "only EPCIS needs one"),
+        _ => {}
+    }
+    if target.file_mb == 0 {
+        problem("puts its file aside after 0 megabytes", "leave `file_mb` out, or write 1 or more");
     }
 }
 
 fn check_events(target: &TargetSettings, reader: &mut Reader<'_>) {
     let name = &target.name;
-    if target.events.is_empty() {
-        reader.problem(target.line, format!("target \"{name}\" gets no events"), "leave `events` out to get all");
+    if target.events.is_empty() && target.kind != Some(TargetKind::Robot) {
+        let hint = "leave `events` out to get all; only a robot may have none, for escalations";
+        reader.problem(target.line, format!("target \"{name}\" gets no events"), hint);
     }
     // the names of events are made of these; anything else matches nothing, silently
     let fits = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'*' | b'?');

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::bag::{Bag, LabelVersion, LabelVoid, Member};
 use super::clock::Moment;
+use super::courier::{Conflict, Pending};
 use super::ids::{
-    BagId, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, PrinterId, Sku, StationId, WaybillNo,
+    BagId, CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, PrinterId, Sku, StationId,
+    WaybillNo,
 };
 use super::manifest::{Foreign, Loading, Manifest};
 use super::order::{Consignee, Difference, Hold, HoldReason, OrderSpec, Short, ShortDecision, Stage};
@@ -36,6 +38,20 @@ pub enum Event {
     OperatorPut { operator: Box<Operator> },
     /// A waybill number no longer holds.
     WaybillVoided { waybill: WaybillNo, reason: VoidReason },
+    /// A channel of a courier, or the store that was filled from it, gave an order its number.
+    NumberAssigned { order: OrderId, waybill: WaybillNo, channel: String, pooled: bool },
+    /// No channel gave an order a number.
+    NumberPending { order: OrderId, pending: Box<Pending> },
+    /// A person entered an order's number.
+    NumberEntered { order: OrderId, waybill: WaybillNo, by: String },
+    /// A number came for an order that has one; it counts for nothing.
+    NumberConflict { order: OrderId, conflict: Conflict },
+    /// Numbers were fetched ahead.
+    NumbersPooled { channel: String, carrier: CarrierCode, numbers: Vec<WaybillNo> },
+    /// A person corrected what a target is sent for an event that it refused; `data` is JSON.
+    LetterCorrected { target: String, letter: String, data: String, by: String },
+    /// A person takes care of an alert, by the id of the event that raised it.
+    AlertTaken { alert: String, by: String },
     /// An order is stopped.
     OrderHeld { order: OrderId, hold: Hold },
     /// Reasons to stop an order are gone.
@@ -211,6 +227,13 @@ impl Event {
             Event::ManifestPut { .. } => "manifest_put",
             Event::OperatorPut { .. } => "operator_put",
             Event::WaybillVoided { .. } => "waybill_voided",
+            Event::NumberAssigned { .. } => "waybill_assigned",
+            Event::NumberPending { .. } => "waybill_pending",
+            Event::NumberEntered { .. } => "waybill_entered",
+            Event::NumberConflict { .. } => "waybill_conflict",
+            Event::NumbersPooled { .. } => "waybills_pooled",
+            Event::LetterCorrected { .. } => "letter_corrected",
+            Event::AlertTaken { .. } => "alert_taken",
             Event::OrderHeld { .. } => "order_held",
             Event::OrderReleased { .. } => "order_released",
             Event::OrderCancelled { .. } => "order_cancelled",
@@ -277,6 +300,7 @@ impl Event {
             self,
             Event::Remembered { .. }
                 | Event::ManifestForeign { .. }
+                | Event::NumbersPooled { .. }
                 | Event::PrintStep { step: JobStep::Sending(_) | JobStep::Postponed, .. }
         )
     }
@@ -287,6 +311,10 @@ impl Event {
         match self {
             Event::OrderPut { spec, .. } => Some(&spec.id),
             Event::OrderHeld { order, .. }
+            | Event::NumberAssigned { order, .. }
+            | Event::NumberPending { order, .. }
+            | Event::NumberEntered { order, .. }
+            | Event::NumberConflict { order, .. }
             | Event::OrderReleased { order, .. }
             | Event::OrderCancelled { order }
             | Event::LineCancelled { order, .. }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::bag::{Bag, objection};
 use super::consolidate::SPAN;
+use super::courier;
 use super::event::Event;
 use super::gate;
 use super::ids::OrderId;
@@ -54,6 +55,12 @@ pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violati
             before.order(count.order.as_str()).is_some_and(|order| order.stage < Stage::StockLocked || order.cancelled);
         if stopped {
             broken.push(format!("a count for {}, which is not released or cancelled", count.order));
+        }
+    }
+    if let Event::NumberAssigned { order, waybill, .. } | Event::NumberEntered { order, waybill, .. } = event {
+        let has_one = before.order(order.as_str()).is_some_and(|order| courier::holding(before, &order).is_some());
+        if has_one || before.waybill(waybill.as_str()).is_some() {
+            broken.push(format!("the number {waybill} overwrites one, or covers something else than {order} too"));
         }
     }
     if let Event::WaybillLoaded { waybill, .. } = event {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::bag::{Bag, UNSETTLED_MAX};
+use super::courier::Pool;
 use super::ids::{
     BagId, CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId,
     StopListId, WaybillNo,
@@ -42,6 +43,8 @@ pub struct Memory {
     pub stations: BTreeMap<StationId, Arc<Station>>,
     /// Stop-lists, lifted ones too.
     pub stop_lists: BTreeMap<StopListId, Arc<StopList>>,
+    /// Numbers fetched ahead, by channel.
+    pub pools: BTreeMap<String, Arc<Pool>>,
     /// Which order line has a serial.
     pub serials: BTreeMap<(Sku, String), (OrderId, u32)>,
     /// Scans that were recorded; kept by tests, not by a fold.
@@ -162,6 +165,10 @@ impl View for Memory {
         self.stop_lists.values().filter(|stop| stop.active && stop.sku == *sku).cloned().collect()
     }
 
+    fn pool(&self, channel: &str) -> Option<Arc<Pool>> {
+        self.pools.get(channel).cloned()
+    }
+
     fn serial(&self, sku: &Sku, serial: &str) -> Option<(OrderId, u32)> {
         self.serials.get(&(sku.clone(), serial.to_owned())).cloned()
     }
@@ -257,6 +264,14 @@ impl State for Memory {
 
     fn put_stop_list(&mut self, stop: StopList) {
         self.stop_lists.insert(stop.id.clone(), stop.into());
+    }
+
+    fn put_pool(&mut self, pool: Pool) {
+        self.pools.insert(pool.channel.clone(), pool.into());
+    }
+
+    fn pool_mut(&mut self, channel: &str) -> Option<&mut Pool> {
+        self.pools.get_mut(channel).map(Arc::make_mut)
     }
 
     fn order_mut(&mut self, id: &OrderId) -> Option<&mut Order> {

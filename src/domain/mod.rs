@@ -10,6 +10,7 @@ mod apply;
 pub mod bag;
 pub mod clock;
 pub mod consolidate;
+pub mod courier;
 pub mod decide;
 pub mod event;
 pub mod gate;

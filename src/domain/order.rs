@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use jiff::civil::Date;
 
+use super::courier::Numbering;
 use super::ids::{CarrierCode, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo};
 
 /// Highest quantity of a line, in base units.
@@ -281,6 +282,9 @@ pub struct Order {
     /// Lines that upstream wants otherwise, after goods were picked for them; what was picked stays true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differs: Vec<Difference>,
+    /// How its waybill number is coming along.
+    #[serde(default, skip_serializing_if = "Numbering::is_silent")]
+    pub numbering: Numbering,
 }
 
 /// Why a person should look at an order, most pressing first.
@@ -500,6 +504,7 @@ impl Order {
             readdressed_from: None,
             waybill_pending: false,
             differs: Vec::new(),
+            numbering: Numbering::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::Sku;
+use crate::barcode::check;
 
 /// A product as upstream describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,15 @@ impl Product {
     #[must_use]
     pub fn tracks(&self, tracking: Tracking) -> bool {
         self.tracking.contains(&tracking)
+    }
+
+    /// Its GTIN in 14 digits, if one of its barcodes is the GTIN of a single piece.
+    #[must_use]
+    pub fn gtin(&self) -> Option<String> {
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_gtin = |text: &str| matches!(text.len(), 8 | 12 | 13 | 14) && digits(text) && check::mod10(text);
+        let mut single = self.barcodes.iter().filter(|barcode| barcode.quantity == 1);
+        single.find(|barcode| is_gtin(&barcode.text)).map(|barcode| barcode_key(&barcode.text))
     }
 }
 

@@ -92,6 +92,8 @@ pub struct StationRules {
     pub waybill_template: String,
     /// How it fills bags.
     pub bag: BagRules,
+    /// Whether its page shows consignees in full.
+    pub show_consignee: bool,
 }
 
 /// The template of a single waybill, where a station has no other.
@@ -116,6 +118,7 @@ impl StationRules {
             print_waybill: false,
             waybill_template: WAYBILL_TEMPLATE.to_owned(),
             bag: BagRules::default(),
+            show_consignee: false,
         }
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::bag::Bag;
+use super::courier::Pool;
 use super::ids::{
     BagId, CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId,
     WaybillNo,
@@ -96,6 +97,8 @@ pub trait View {
     fn stop_list(&self, id: &str) -> Option<Arc<StopList>>;
     /// The stop-lists in force on a product, by id.
     fn stops_on(&self, sku: &Sku) -> Vec<Arc<StopList>>;
+    /// The numbers that were fetched ahead from a channel.
+    fn pool(&self, channel: &str) -> Option<Arc<Pool>>;
     /// The order line that has a serial.
     fn serial(&self, sku: &Sku, serial: &str) -> Option<(OrderId, u32)>;
     /// Orders that wait for a product that is not known yet.
@@ -130,6 +133,10 @@ pub trait State {
     fn put_operator(&mut self, operator: Operator);
     /// Stores a stop-list.
     fn put_stop_list(&mut self, stop: StopList);
+    /// Stores the numbers of a channel.
+    fn put_pool(&mut self, pool: Pool);
+    /// The numbers of a channel, to change in place.
+    fn pool_mut(&mut self, channel: &str) -> Option<&mut Pool>;
     /// An order, to change in place.
     fn order_mut(&mut self, id: &OrderId) -> Option<&mut Order>;
     /// A pick list, to change in place.

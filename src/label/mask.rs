@@ -40,15 +40,21 @@ impl MaskRule {
     }
 
     fn masked(&self, text: &str) -> String {
-        let shown: Vec<char> = text.chars().filter(|character| !character.is_whitespace()).collect();
-        // of a short text no more than half is shown, of a single character nothing
-        let half = shown.len() / 2;
-        let first = self.keep_first.min(half);
-        let last = self.keep_last.min(half - first);
-        let stars = (shown.len() - first - last).min(STARS_MAX);
-        let start = shown.iter().take(first);
-        start.chain(std::iter::repeat_n(&'*', stars)).chain(shown.iter().skip(shown.len() - last)).collect()
+        masked(text, self.keep_first, self.keep_last)
     }
+}
+
+/// A text of which so many characters at its start and end are shown, the rest as stars.
+#[must_use]
+pub fn masked(text: &str, keep_first: usize, keep_last: usize) -> String {
+    let shown: Vec<char> = text.chars().filter(|character| !character.is_whitespace()).collect();
+    // of a short text no more than half is shown, of a single character nothing
+    let half = shown.len() / 2;
+    let first = keep_first.min(half);
+    let last = keep_last.min(half - first);
+    let stars = (shown.len() - first - last).min(STARS_MAX);
+    let start = shown.iter().take(first);
+    start.chain(std::iter::repeat_n(&'*', stars)).chain(shown.iter().skip(shown.len() - last)).collect()
 }
 
 /// The rules that hold where `stronger` say something else about the same field than `rules`.

@@ -22,7 +22,7 @@ pub use self::error::{LabelError, Problem, Trouble};
 pub use self::fill::{Filled, Settings, fill};
 pub use self::geometry::{Area, Resolution};
 pub use self::layout::{Encoder, Item, Layout, Metrics, Modules, Symbol, TextLine, lay_out};
-pub use self::mask::MaskRule;
+pub use self::mask::{MaskRule, masked};
 pub use self::pattern::{Path, Pattern};
 pub use self::record::Value;
 pub use self::template::{

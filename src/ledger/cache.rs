@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::bag::Bag;
+use crate::domain::courier::Pool;
 use crate::domain::manifest::Manifest;
 use crate::domain::order::Order;
 use crate::domain::printing::PrintJob;
@@ -47,6 +48,7 @@ documents! {
     Operator, "operators", operator => operator.id.as_str();
     StopList, "stop_lists", stop => stop.id.as_str();
     Station, "stations", station => station.id.as_str();
+    Pool, "pools", pool => pool.channel.as_str();
 }
 
 /// Documents of one kind, by id; `None` is known not to be there.
@@ -135,6 +137,7 @@ pub(super) struct Cache {
     pub stations: Shelf<Station>,
     pub stop_lists: Shelf<StopList>,
     pub stops: Stops,
+    pub pools: Shelf<Pool>,
     pub barcodes: Barcodes,
 }
 
@@ -154,6 +157,7 @@ impl Cache {
         if self.stops.len() > KEPT_MAX {
             self.stops.clear();
         }
+        self.pools.trim();
         if self.barcodes.len() > KEPT_MAX {
             self.barcodes.clear();
         }

@@ -5,7 +5,6 @@ use rusqlite::{Connection, Row};
 use serde_json::Value;
 
 use super::LedgerError;
-use super::record::{Cause, Record};
 use crate::domain::ids::OrderId;
 
 /// One fact of the feed.
@@ -49,10 +48,10 @@ pub(super) fn within(
     let sql = format!("{COLUMNS} WHERE o.seq > ?1 ORDER BY o.seq LIMIT ?2");
     let mut statement = conn.prepare_cached(&sql).map_err(sqlite())?;
     let mut rows = statement.query((cursor.cast_signed(), limit as i64)).map_err(sqlite())?;
-    let (mut events, mut read_so_far) = (Vec::new(), 0);
+    let (mut events, mut read_so_far, mut opened) = (Vec::new(), 0, None);
     while let Some(row) = rows.next().map_err(sqlite())? {
         read_so_far += row.get_ref(4).and_then(|body| Ok(body.as_blob()?.len())).map_err(sqlite())?;
-        events.push(read(row)?);
+        events.push(read(row, &mut opened)?);
         if read_so_far >= bytes {
             break;
         }
@@ -70,44 +69,75 @@ fn query(conn: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<
     let sqlite = || LedgerError::sqlite("can't read the feed");
     let mut statement = conn.prepare_cached(sql).map_err(sqlite())?;
     let mut rows = statement.query(params).map_err(sqlite())?;
-    let mut events = Vec::new();
+    let (mut events, mut opened) = (Vec::new(), None);
     while let Some(row) = rows.next().map_err(sqlite())? {
-        events.push(read(row)?);
+        events.push(read(row, &mut opened)?);
     }
     Ok(events)
 }
 
-fn read(row: &Row<'_>) -> Result<FeedEvent, LedgerError> {
+/// A record as it was written. It is not read into its types: the feed only hands on what stands there, and a target that
+/// was away for days wants it fast.
+struct Opened {
+    seq: i64,
+    by: String,
+    at: Timestamp,
+    whence: Vec<(&'static str, Value)>,
+    events: Vec<Value>,
+    verdict: Value,
+}
+
+impl Opened {
+    fn new(seq: i64, body: &[u8]) -> Result<Opened, serde_json::Error> {
+        let wrong = |what: &str| <serde_json::Error as serde::de::Error>::custom(format!("it has no {what}"));
+        let mut record: Value = serde_json::from_slice(body)?;
+        let at = record["at"]["wall"].as_str().and_then(|wall| wall.parse().ok()).ok_or_else(|| wrong("time"))?;
+        let Value::String(by) = record["box"].take() else { return Err(wrong("box")) };
+        let events = match record["events"].take() {
+            Value::Array(events) => events,
+            _ => Vec::new(),
+        };
+        Ok(Opened { seq, by, at, whence: whence(record["cause"].take()), events, verdict: record["verdict"].take() })
+    }
+}
+
+/// Reads a row; `opened` is the record of the row before, which has often several facts.
+fn read(row: &Row<'_>, opened: &mut Option<Opened>) -> Result<FeedEvent, LedgerError> {
     let sqlite = || LedgerError::sqlite("can't read the feed");
     let seq: i64 = row.get(0).map_err(sqlite())?;
     let part: i64 = row.get(1).map_err(sqlite())?;
     let kind: String = row.get(2).map_err(sqlite())?;
     let order: Option<String> = row.get(3).map_err(sqlite())?;
-    let body: Vec<u8> = row.get(4).map_err(sqlite())?;
-    let document = |source| LedgerError::Document { what: format!("event {seq} can't be read"), source };
-    let record: Record = serde_json::from_slice(&body).map_err(document)?;
-    let fact = match usize::try_from(part) {
-        Ok(part) => serde_json::to_value(record.events.get(part)),
-        Err(_) => serde_json::to_value(&record.verdict),
+    let place: i64 = row.get(5).map_err(sqlite())?;
+    let record = match opened {
+        Some(record) if record.seq == place => record,
+        stale => {
+            let document = |source| LedgerError::Document { what: format!("event {seq} can't be read"), source };
+            let body = row.get_ref(4).map_err(sqlite())?.as_blob().map_err(|error| sqlite()(error.into()))?;
+            stale.insert(Opened::new(place, body).map_err(document)?)
+        }
     };
-    let mut data = fact.map_err(document)?;
+    let mut data = match usize::try_from(part) {
+        Ok(part) => record.events.get_mut(part).map(Value::take).unwrap_or_default(),
+        Err(_) => record.verdict.take(),
+    };
     if let Value::Object(fields) = &mut data {
         fields.remove("type");
         for secret in ["badge", "pin"] {
             fields.get_mut("operator").and_then(Value::as_object_mut).map(|operator| operator.remove(secret));
         }
-        for (name, value) in whence(&record.cause) {
-            fields.entry(name).or_insert(value);
+        for (name, value) in &record.whence {
+            fields.entry(*name).or_insert_with(|| value.clone());
         }
         if part < 0 {
-            fields.insert("seq".into(), row.get::<_, i64>(5).map_err(sqlite())?.into());
+            fields.insert("seq".into(), place.into());
         }
     }
     Ok(FeedEvent {
         id: format!("{}-{seq}", record.by),
-        by: record.by,
+        by: record.by.clone(),
         seq: seq.cast_unsigned(),
-        time: record.at.wall,
+        time: record.at,
         kind,
         order: order.and_then(|order| OrderId::new(&order).ok()),
         data,
@@ -115,17 +145,14 @@ fn read(row: &Row<'_>) -> Result<FeedEvent, LedgerError> {
 }
 
 /// Who, where, with what.
-fn whence(cause: &Cause) -> Vec<(&'static str, Value)> {
-    let text = |value: &Option<String>| value.clone().map_or(Value::Null, Value::String);
-    match cause {
-        Cause::Scan { scan_id, station, device, operator, peer, .. } => vec![
-            ("scan_id", scan_id.to_string().into()),
-            ("station", station.to_string().into()),
-            ("device", text(&device.as_ref().map(ToString::to_string))),
-            ("operator", text(&operator.as_ref().map(ToString::to_string))),
-            ("peer", text(peer)),
-        ],
-        Cause::Upstream { call, peer } => vec![("call", call.clone().into()), ("peer", text(peer))],
-        Cause::Local { what } => vec![("call", what.clone().into())],
-    }
+fn whence(mut cause: Value) -> Vec<(&'static str, Value)> {
+    let names: &[&str] = match cause["cause"].as_str() {
+        Some("scan") => &["scan_id", "station", "device", "operator", "peer"],
+        Some("upstream") => &["call", "peer"],
+        _ => &["call"],
+    };
+    let stands = |name: &'static str| if cause["cause"] == "local" { "what" } else { name };
+    let places: Vec<(&'static str, &'static str)> = names.iter().map(|name| (*name, stands(name))).collect();
+    let mut take = |place: &str| cause.get_mut(place).map(Value::take).unwrap_or_default();
+    places.into_iter().map(|(name, place)| (name, take(place))).collect()
 }

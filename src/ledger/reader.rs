@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::feed::{self, FeedEvent};
 use super::tables::ReadTransaction;
 use super::{Folder, LedgerError, schema};
+use crate::domain::ids::OrderId;
 use crate::domain::rules::recall::StopList;
 use crate::domain::work::{Operator, Waybill};
 
@@ -178,6 +179,41 @@ impl Reader {
             let documents: Vec<Vec<u8>> = rows.and_then(Iterator::collect).map_err(sqlite())?;
             let unreadable = |source| LedgerError::Document { what: "an operator can't be read".into(), source };
             documents.iter().map(|document| serde_json::from_slice(document).map_err(unreadable)).collect()
+        })
+    }
+
+    /// Orders of a carrier that wait for a waybill number, oldest first, after one with this short number; with their
+    /// short numbers.
+    ///
+    /// # Errors
+    /// The table can't be read.
+    pub fn numberless(&self, carrier: &str, after: u32, limit: usize) -> Result<Vec<(u32, OrderId)>, LedgerError> {
+        let sql = "SELECT number, order_id FROM numberless WHERE carrier = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
+        self.with(|conn| {
+            let sqlite = || LedgerError::sqlite("can't list the orders without a number");
+            let mut statement = conn.prepare_cached(sql).map_err(sqlite())?;
+            let rows = statement.query_map((carrier, after, limit as i64), |row| {
+                Ok((row.get(0)?, super::tables::id_of(row, 1, OrderId::new)?))
+            });
+            rows.and_then(Iterator::collect).map_err(sqlite())
+        })
+    }
+
+    /// Orders that no channel gave a waybill number, oldest first, and how many there are.
+    ///
+    /// # Errors
+    /// The table can't be read.
+    pub fn pending_numbers(&self, limit: usize) -> Result<(Vec<OrderId>, u64), LedgerError> {
+        self.with(|conn| {
+            let sqlite = || LedgerError::sqlite("can't list the orders without a number");
+            let sql = "SELECT order_id FROM numberless WHERE pending ORDER BY number LIMIT ?1";
+            let mut statement = conn.prepare_cached(sql).map_err(sqlite())?;
+            let rows = statement.query_map([limit as i64], |row| super::tables::id_of(row, 0, OrderId::new));
+            let orders: Vec<OrderId> = rows.and_then(Iterator::collect).map_err(sqlite())?;
+            let count: i64 = conn
+                .query_row("SELECT count(*) FROM numberless WHERE pending", [], |row| row.get(0))
+                .map_err(sqlite())?;
+            Ok((orders, count.cast_unsigned()))
         })
     }
 

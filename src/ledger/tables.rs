@@ -10,6 +10,7 @@ use super::cache::{Cache, Document, Shelf};
 use super::record::{Cause, Record};
 use super::transaction::{Found, write_changed};
 use crate::domain::bag::{Bag, UNSETTLED_MAX};
+use crate::domain::courier::Pool;
 use crate::domain::ids::{
     BagId, CarrierCode, ManifestId, OrderId, PickListId, PrintJobId, ScanId, Sku, StationId, WaybillNo,
 };
@@ -281,6 +282,10 @@ impl View for Tables<'_> {
         let found: Vec<Arc<StopList>> = ids.iter().filter_map(|id| self.stop_list(id)).collect();
         self.cache.borrow_mut().stops.insert(sku.as_str().into(), found.clone());
         found
+    }
+
+    fn pool(&self, channel: &str) -> Option<Arc<Pool>> {
+        self.document(channel, |cache| &mut cache.pools)
     }
 
     fn serial(&self, sku: &Sku, serial: &str) -> Option<(OrderId, u32)> {

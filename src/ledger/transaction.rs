@@ -10,6 +10,7 @@ use super::tables::Tables;
 use crate::domain::apply;
 use crate::domain::bag::Bag;
 use crate::domain::clock::Moment;
+use crate::domain::courier::Pool;
 use crate::domain::event::Event;
 use crate::domain::ids::{
     BagId, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId, WaybillNo,
@@ -183,8 +184,13 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
         for product in cache.products.take_changed() {
             write_product(conn, &product)?;
         }
-        for order in cache.orders.take_changed() {
-            write_order(conn, &order, found)?;
+        for pool in cache.pools.take_changed() {
+            let sql = "INSERT INTO pools (id, doc) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET doc = ?2";
+            conn.prepare_cached(sql)?.execute(params![pool.channel, json(&*pool)?])?;
+        }
+        let orders = cache.orders.take_changed();
+        for order in &orders {
+            write_order(conn, order, found)?;
         }
         for list in cache.lists.take_changed() {
             let sql = "INSERT INTO lists (number, id, tote, doc) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (number) DO UPDATE SET tote = ?3, doc = ?4";
@@ -196,8 +202,9 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
                 "INSERT INTO parcels (number, id, doc) VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE SET doc = ?3";
             conn.prepare_cached(sql)?.execute(params![parcel.number, parcel.id.as_str(), json(&*parcel)?])?;
         }
-        for waybill in cache.waybills.take_changed() {
-            write_waybill(conn, &waybill)?;
+        let waybills = cache.waybills.take_changed();
+        for waybill in &waybills {
+            write_waybill(conn, waybill)?;
         }
         for manifest in cache.manifests.take_changed() {
             let sql = "INSERT INTO manifests (number, id, doc) VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE SET doc = ?3";
@@ -220,6 +227,11 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
         }
         for station in cache.stations.take_changed() {
             write_station(conn, &station)?;
+        }
+        // a scan changes whether an order has a number only together with its waybill
+        let named = |order: &Order| waybills.iter().any(|waybill| waybill.orders.contains(order.id()));
+        for order in orders.iter().filter(|order| found == Found::Anew || named(order)) {
+            write_numberless(conn, order)?;
         }
         Ok(())
     };
@@ -344,6 +356,25 @@ fn write_order(conn: &Connection, order: &Order, found: Found) -> Result<(), Wri
     Ok(())
 }
 
+/// Keeps the list of orders that wait for a waybill number; their waybills are written before.
+fn write_numberless(conn: &Connection, order: &Order) -> Result<(), WriteFault> {
+    let id = order.id().as_str();
+    let sql =
+        "SELECT EXISTS (SELECT 1 FROM waybills WHERE id = ?1 AND json_extract(CAST(doc AS TEXT), '$.void') IS NULL)";
+    let mut holds = false;
+    for number in &order.waybills {
+        holds = holds || conn.prepare_cached(sql)?.query_row([number.as_str()], |row| row.get(0))?;
+    }
+    if holds || !order.is_active() || order.stage >= Stage::WaybillReported {
+        conn.prepare_cached("DELETE FROM numberless WHERE order_id = ?1")?.execute([id])?;
+        return Ok(());
+    }
+    let sql = "INSERT INTO numberless (order_id, carrier, number, pending) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (order_id) DO UPDATE SET carrier = ?2, pending = ?4";
+    let pending = order.numbering.pending.is_some();
+    conn.prepare_cached(sql)?.execute(params![id, order.spec.carrier.as_str(), order.number, pending])?;
+    Ok(())
+}
+
 impl WriteTransaction<'_> {
     /// A document of the cache, to change in place; it is read first where it must be.
     fn change<T: Document>(&mut self, id: &str, shelf: impl Fn(&mut Cache) -> &mut Shelf<T>) -> Option<&mut T> {
@@ -406,6 +437,14 @@ impl State for WriteTransaction<'_> {
         let cache = self.tables.cache.get_mut();
         cache.stops.clear();
         cache.stop_lists.put(stop);
+    }
+
+    fn put_pool(&mut self, pool: Pool) {
+        self.tables.cache.get_mut().pools.put(pool);
+    }
+
+    fn pool_mut(&mut self, channel: &str) -> Option<&mut Pool> {
+        self.change(channel, |cache| &mut cache.pools)
     }
 
     fn order_mut(&mut self, id: &OrderId) -> Option<&mut Order> {

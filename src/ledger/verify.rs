@@ -188,6 +188,9 @@ fn compare_tables(conn: &Connection, fold: &Fold, report: &mut Report) -> Result
     if schema::is_current(conn)? || !state.bags.is_empty() {
         documents(conn, &state.bags, "bag", report)?;
     }
+    if schema::is_current(conn)? || !state.pools.is_empty() {
+        documents(conn, &state.pools, "store of numbers", report)?;
+    }
     documents(conn, &state.operators, "operator", report)?;
     documents(conn, &state.stations, "station", report)?;
     let sqlite = || LedgerError::sqlite("can't compare the tables");

@@ -1,6 +1,7 @@
 //! What a group of people is told by a robot: exceptions, a line each.
 
 use super::{Language, verdict_text};
+use crate::domain::courier::{Conflict, Tried};
 use crate::domain::order::HoldReason;
 use crate::domain::verdict::Verdict;
 
@@ -34,6 +35,20 @@ pub enum Notice<'n> {
         /// What it answered last.
         answer: &'n str,
     },
+    /// No channel gave an order a waybill number.
+    NoNumber {
+        /// Which order.
+        order: &'n str,
+        /// What the channels said.
+        tried: &'n [Tried],
+    },
+    /// A number came for an order that has one.
+    LateNumber {
+        /// Which order.
+        order: &'n str,
+        /// What holds, what came, and from where.
+        conflict: &'n Conflict,
+    },
     /// There were more exceptions than are told one by one.
     More(usize),
 }
@@ -56,6 +71,15 @@ pub fn notice_text(notice: Notice<'_>, language: Language) -> String {
             let told = pick("目标 {} 拒收 {} 条事件", "Target {} refused {} event(s)");
             let told = told.replacen("{}", target, 1).replacen("{}", &count.to_string(), 1);
             format!("{told} · {answer}")
+        }
+        Notice::NoNumber { order, tried } => {
+            let said: String = tried.iter().map(|tried| format!(" · {}: {}", tried.channel, tried.why)).collect();
+            format!("{} {order}{said}", pick("待取运单号", "No waybill number:"))
+        }
+        Notice::LateNumber { order, conflict } => {
+            let told = pick("迟到的运单号 {} 未采用，有效号码 {}", "A late number {} is not used, {} holds");
+            let told = told.replacen("{}", conflict.came.as_str(), 1).replacen("{}", conflict.holds.as_str(), 1);
+            format!("{order} · {told} · {}", conflict.from)
         }
         Notice::More(count) => pick("另有 {} 条异常", "and {} more").replace("{}", &count.to_string()),
     }

@@ -31,8 +31,8 @@ use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, W
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, Pictures, PluggedView, PrinterView,
-    Secrets, Shown, SourceView, TargetView, Unavailable,
+    Acted, AlertView, Backend, Caller, ChannelView, DeviceView, FeedItem, Idempotency, LedgerHealth, LetterView,
+    Pictures, PluggedView, PrinterView, Secrets, Shown, SourceView, TargetView, Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
@@ -346,6 +346,12 @@ impl Backend for Core {
             text.push_str(&exposition(&targets));
         }
         text.push_str(&super::sources::exposition(&self.source_views()));
+        let (open, missed) = (self.alert_views().len(), self.alerts_missed());
+        text.push_str(&format!("# HELP waybind_alerts_open Exceptions that nobody has taken.\n# TYPE waybind_alerts_open gauge\nwaybind_alerts_open {open}\n"));
+        text.push_str(&format!("# HELP waybind_alerts_missed_total Exceptions that were not escalated.\n# TYPE waybind_alerts_missed_total counter\nwaybind_alerts_missed_total {missed}\n"));
+        if let (Ok(channels), Ok((_, pending))) = (self.channel_views().await, self.pending_numbers(0).await) {
+            text.push_str(&super::couriers::exposition(&channels, pending));
+        }
         text
     }
 
@@ -399,6 +405,37 @@ impl Backend for Core {
     fn look_now(&self, source: &str) -> bool {
         let found = Core::sources(self).iter().find(|known| &*known.name == source);
         found.inspect(|source| source.look_now()).is_some()
+    }
+
+    async fn letter(&self, target: &str, id: &str) -> Result<Option<LetterView>, Unavailable> {
+        self.letter_view(target, id).await
+    }
+
+    async fn correct_letter(
+        &self,
+        caller: Caller,
+        target: String,
+        id: String,
+        data: serde_json::Value,
+        by: String,
+    ) -> Result<bool, Unavailable> {
+        self.correct_dead(caller, target, id, data, by).await
+    }
+
+    async fn channels(&self) -> Result<Vec<ChannelView>, Unavailable> {
+        self.channel_views().await
+    }
+
+    async fn pending_numbers(&self, limit: usize) -> Result<(Vec<OrderId>, u64), Unavailable> {
+        self.read(move |reader| reader.pending_numbers(limit)).await
+    }
+
+    fn alerts(&self) -> Vec<AlertView> {
+        self.alert_views()
+    }
+
+    async fn take_alert(&self, caller: Caller, id: String, by: String) -> Result<bool, Unavailable> {
+        self.take_open_alert(caller, id, by).await
     }
 
     fn key(&self) -> SiteKey {

@@ -1,7 +1,9 @@
 //! Wiring: builds every part, owns what runs between them, and is the service behind the web and the scanners.
 
+mod alerts;
 mod backend;
 mod bags;
+mod couriers;
 mod devices;
 mod paper;
 mod pin;
@@ -36,7 +38,8 @@ use crate::ledger::{Folder, Health, LedgerError, Reader, Writer};
 use crate::message::Language;
 use crate::print::Board;
 use crate::telemetry::Metrics;
-use crate::upstream::{Outlet, Source};
+use crate::upstream::courier::Channel;
+use crate::upstream::{Alerts, Outlet, Source};
 use crate::web::backend::{Pictures, Shown};
 
 pub use self::devices::{DeviceError, scanners};
@@ -78,6 +81,10 @@ struct Parts {
     targets: OnceLock<Vec<Outlet>>,
     /// Who is asked what there is to do, once that has begun.
     sources: OnceLock<Vec<Source>>,
+    /// The ladders of escalation, once they run.
+    alerts: OnceLock<Vec<Alerts>>,
+    /// The couriers' channels, once they are open.
+    channels: OnceLock<Vec<Channel>>,
     /// Hashes PINs.
     pins: PinHasher,
     /// How the printers are.
@@ -145,6 +152,8 @@ impl Core {
             pin_turns: Semaphore::new(PIN_TURNS),
             targets: OnceLock::new(),
             sources: OnceLock::new(),
+            channels: OnceLock::new(),
+            alerts: OnceLock::new(),
             pins: PinHasher::default(),
             board: Board::new(printers),
             press: PressRoom::new(config),

@@ -1,14 +1,18 @@
 //! The targets: started with the service, fed from the ledger, shown to people.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Core;
-use crate::config::Config;
-use crate::upstream::{Circuit, Fact, Feed, OpenError, Outlet, Unreadable, Worker};
-use crate::web::backend::{DeadLetterView, TargetView, Unavailable};
+use crate::config::{Config, TargetKind, TargetSettings};
+use crate::domain::event::Event;
+use crate::ledger::Cause;
+use crate::upstream::{Circuit, Correction, DeadLetter, Fact, Feed, OpenError, Outlet, Unreadable, Worker};
+use crate::web::backend::{Caller, DeadLetterView, LetterView, TargetView, Unavailable};
 
 /// Dead letters of a target that are listed.
 const LISTED_MAX: usize = 200;
@@ -31,6 +35,16 @@ impl Feed for Core {
             data: event.data,
         };
         Ok(events.into_iter().map(fact).collect())
+    }
+
+    async fn gtins(&self, skus: Vec<String>) -> Result<HashMap<String, String>, Unreadable> {
+        let read = self.read(move |reader| {
+            reader.look(|transaction| {
+                let gtin = |sku: &String| Some((sku.clone(), transaction.view().product(sku)?.gtin()?));
+                skus.iter().filter_map(gtin).collect()
+            })
+        });
+        read.await.map_err(|Unavailable(why)| Unreadable(why))
     }
 
     async fn last(&self) -> Result<u64, Unreadable> {
@@ -56,7 +70,9 @@ impl Core {
     pub(super) async fn start_targets(&self, config: &Config, tasks: &mut JoinSet<()>) -> Result<(), OpenError> {
         let box_id = self.parts.writer.box_id().clone();
         let mut workers = Vec::new();
-        for settings in &config.target {
+        let alone =
+            |settings: &&TargetSettings| settings.kind != Some(TargetKind::Gateway) && !settings.events.is_empty();
+        for settings in config.target.iter().filter(alone) {
             let opened = Worker::open(settings, &config.data, &box_id, config.language, self.clone());
             workers.push(opened.await?);
         }
@@ -75,6 +91,58 @@ impl Core {
         self.parts.targets.get().map_or(&[], Vec::as_slice)
     }
 
+    fn dead_view(&self, letter: &DeadLetter) -> DeadLetterView {
+        DeadLetterView {
+            id: letter.id.clone(),
+            kind: letter.kind.clone(),
+            order: letter.order.clone(),
+            at: self.parts.clock.written(letter.at),
+            answer: letter.answer.clone(),
+            times: letter.times,
+            corrected_by: letter.correction.as_ref().map(|correction| correction.by.clone()),
+        }
+    }
+
+    fn dead_letter(&self, target: &str, id: &str) -> Option<(Outlet, DeadLetter)> {
+        let outlet = self.outlets().iter().find(|outlet| &*outlet.name == target)?;
+        Some((outlet.clone(), outlet.dead_letter(id)?))
+    }
+
+    /// A dead letter with what is sent.
+    pub(super) async fn letter_view(&self, target: &str, id: &str) -> Result<Option<LetterView>, Unavailable> {
+        let Some((_, dead)) = self.dead_letter(target, id) else { return Ok(None) };
+        let sent = match &dead.correction {
+            Some(correction) => correction.data.clone(),
+            None => {
+                let after = dead.seq.saturating_sub(1);
+                let events = self.read(move |reader| reader.events_after(after, 1)).await?;
+                events.into_iter().find(|event| event.seq == dead.seq).map(|event| event.data).unwrap_or_default()
+            }
+        };
+        Ok(Some(LetterView { letter: self.dead_view(&dead), sent }))
+    }
+
+    /// Records who corrected a dead letter and how; then it is sent.
+    pub(super) async fn correct_dead(
+        &self,
+        caller: Caller,
+        target: String,
+        id: String,
+        data: serde_json::Value,
+        by: String,
+    ) -> Result<bool, Unavailable> {
+        let Some((outlet, _)) = self.dead_letter(&target, &id) else { return Ok(false) };
+        let now = self.parts.clock.now();
+        let fact = Event::LetterCorrected { target, letter: id.clone(), data: data.to_string(), by: by.clone() };
+        let cause = Cause::Upstream { call: caller.call.to_owned(), peer: Some(caller.peer) };
+        let written = self.parts.writer.submit(move |transaction| {
+            transaction.append(now.at, cause, None, vec![fact]);
+        });
+        written.await?;
+        self.feed_moved();
+        Ok(outlet.correct(&id, Correction { by, at: now.at.wall, data }))
+    }
+
     /// How the targets are.
     pub(super) async fn target_views(&self) -> Result<Vec<TargetView>, Unavailable> {
         let mut views = Vec::new();
@@ -85,14 +153,7 @@ impl Core {
                 self.read(move |reader| Ok((reader.last_event()?, reader.events_within(cursor, 1, 1)?))).await?;
             let oldest = first.first().map(|event| event.time);
             let age = oldest.map(|oldest| Feed::now(self).duration_since(oldest));
-            let dead = state.dead.values().take(LISTED_MAX).map(|letter| DeadLetterView {
-                id: letter.id.clone(),
-                kind: letter.kind.clone(),
-                order: letter.order.clone(),
-                at: self.parts.clock.written(letter.at),
-                answer: letter.answer.clone(),
-                times: letter.times,
-            });
+            let dead = state.dead.values().take(LISTED_MAX).map(|letter| self.dead_view(letter));
             views.push(TargetView {
                 name: outlet.name.to_string(),
                 kind: outlet.kind.as_str(),

@@ -49,6 +49,8 @@ pub enum Reply {
     SlowWith(Duration, String),
     /// With the first half of a text; then the connection is closed.
     HalfOf(String),
+    /// With a status and a short text, after a while.
+    Late(Duration, u16, String),
     /// Not at all: the connection is closed.
     Close,
     /// With half of an answer; then the connection is closed.
@@ -71,6 +73,7 @@ impl Reply {
             self,
             Reply::Status(200..=299, _)
                 | Reply::With(200..=299, ..)
+                | Reply::Late(_, 200..=299, _)
                 | Reply::SlowWith(..)
                 | Reply::Slow(_)
                 | Reply::Huge(_)
@@ -146,6 +149,13 @@ impl Receiver {
         held(&self.shared.remembered).clone()
     }
 
+    /// Stops; answers all that came. Nothing is answered after that which is not among it.
+    #[must_use]
+    pub fn close(self) -> Vec<Request> {
+        self.stop();
+        held(&self.shared.remembered).clone()
+    }
+
     /// How much came so far.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
@@ -155,7 +165,7 @@ impl Receiver {
 
 impl Receiver {
     /// Answers nobody any more: what it remembers afterwards is all that it has answered.
-    pub fn close(&self) {
+    fn stop(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         for stream in held(&self.shared.open).drain(..) {
             // it may be closed already
@@ -167,7 +177,7 @@ impl Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.close();
+        self.stop();
     }
 }
 
@@ -179,6 +189,10 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         let Ok(stream) = stream else { continue };
         if let Ok(kept) = stream.try_clone() {
             held(&shared.open).push(kept);
+        }
+        if shared.stop.load(Ordering::Relaxed) {
+            drop(stream.shutdown(Shutdown::Both));
+            return;
         }
         let shared = shared.clone();
         let spawned = std::thread::Builder::new().name("receiver".into()).spawn(move || {
@@ -266,6 +280,10 @@ fn write(mut stream: &TcpStream, reply: &Reply) -> io::Result<bool> {
             stream.write_all(head.as_bytes())?;
             stream.write_all(&body.as_bytes()[..body.len() / 2])?;
             return Ok(false);
+        }
+        Reply::Late(span, status, body) => {
+            std::thread::sleep(*span);
+            stream.write_all(whole(*status, "", body).as_bytes())?;
         }
         Reply::Close => return Ok(false),
         Reply::Half => {

@@ -35,6 +35,20 @@ pub struct DeadLetter {
     pub answer: String,
     /// How often it was refused.
     pub times: u32,
+    /// What a person made of it, which goes out in its stead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correction: Option<Correction>,
+}
+
+/// A person's correction of what is sent; the fact in the ledger stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: jiff::Timestamp,
+    /// What is sent as the event's data.
+    pub data: serde_json::Value,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -143,6 +157,7 @@ mod tests {
             at,
             answer: "422".into(),
             times: 1,
+            correction: None,
         }
     }
 

@@ -4,13 +4,12 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use jiff::civil::Date;
 use serde_json::Value;
 
+use super::batch::Form;
 use super::envelope::source;
-use super::{Delivery, Outcome};
-
-/// Bytes after which a file is put aside: what an editor still opens.
-const SIZE_MAX: u64 = 64 * 1024 * 1024;
+use super::{Delivery, Outcome, epcis};
 
 /// Bytes at the end of the file in which its last line is looked for: an event is never larger than what came in.
 const TAIL: u64 = 8 * 1024 * 1024;
@@ -18,10 +17,20 @@ const TAIL: u64 = 8 * 1024 * 1024;
 /// Files of one day that are put aside; at 64 MiB each it is far more than a day has.
 const FILES_MAX: u32 = 9_999;
 
+/// When a file is put aside, and when it is deleted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// Bytes after which it is put aside.
+    pub(super) size: u64,
+    /// Days after which a file that was put aside is deleted; 0: never.
+    pub(super) days: u32,
+}
+
 /// A file target.
 pub(super) struct Lines {
     path: PathBuf,
-    size_max: u64,
+    form: Form,
+    bounds: Bounds,
     open: Option<Open>,
 }
 
@@ -35,8 +44,8 @@ struct Open {
 impl Lines {
     /// A file target, and the place of the last event that the file holds of this box. A line that a crash broke off
     /// is cut away: its event is written again.
-    pub(super) fn open(path: &Path, by: &str) -> io::Result<(Lines, Option<u64>)> {
-        let mut lines = Lines { path: path.to_owned(), size_max: SIZE_MAX, open: None };
+    pub(super) fn open(path: &Path, by: &str, form: Form, bounds: Bounds) -> io::Result<(Lines, Option<u64>)> {
+        let mut lines = Lines { path: path.to_owned(), form, bounds, open: None };
         let last = lines.reopen(by)?;
         Ok((lines, last))
     }
@@ -59,10 +68,27 @@ impl Lines {
         file.seek(SeekFrom::Start(size))?;
         let last = tail[..whole].trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
         let event: Value = serde_json::from_slice(last).unwrap_or_default();
-        let day = event["time"].as_str().map(day_of).unwrap_or_default().to_owned();
-        self.open = Some(Open { file, size, day });
-        let ours = event["source"] == source(by);
-        Ok(event["sequence"].as_str().filter(|_| ours).and_then(|sequence| sequence.parse().ok()))
+        let (time, last) = self.place(&event, by);
+        self.open = Some(Open { file, size, day: time.map(day_of).unwrap_or_default().to_owned() });
+        Ok(last)
+    }
+
+    /// The time of a line, and the place in the feed through which it goes.
+    fn place<'l>(&self, line: &'l Value, by: &str) -> (Option<&'l str>, Option<u64>) {
+        match &self.form {
+            Form::Cloud => {
+                let ours = line["source"] == source(by);
+                let sequence = line["sequence"].as_str().filter(|_| ours);
+                (line["time"].as_str(), sequence.and_then(|sequence| sequence.parse().ok()))
+            }
+            Form::Epcis(epcis) => {
+                let last = line["epcisBody"]["eventList"].as_array().and_then(|events| events.last());
+                let id = last.and_then(|event| event["eventID"].as_str());
+                let rest = id.and_then(|id| id.strip_prefix(&epcis.event_id(&format!("{by}-"))));
+                let seq = rest.and_then(|rest| rest.split('/').next()).and_then(|seq| seq.parse().ok());
+                (line["creationDate"].as_str(), seq)
+            }
+        }
     }
 
     pub(super) fn send(&mut self, delivery: &Delivery) -> Outcome {
@@ -86,7 +112,10 @@ impl Lines {
         let Some(open) = &mut self.open else { return Err(io::Error::other("it is not open")) };
         let mut text = Vec::new();
         for letter in delivery.events.iter().filter(|letter| Some(letter.fact.seq) > already) {
-            text.extend_from_slice(&letter.json);
+            match &self.form {
+                Form::Cloud => text.extend_from_slice(&letter.json),
+                Form::Epcis(_) => text.extend_from_slice(&epcis::document(&[&letter.json], &letter.fact.time)),
+            }
             text.push(b'\n');
         }
         open.file.write_all(&text)?;
@@ -101,7 +130,7 @@ impl Lines {
     /// Puts a full file, or one of another day, aside under the day of its last event.
     fn rotate(&mut self, by: &str, day: &str) -> io::Result<()> {
         let Some(open) = &self.open else { return Ok(()) };
-        if open.size == 0 || (open.size < self.size_max && open.day == day) {
+        if open.size == 0 || (open.size < self.bounds.size && open.day == day) {
             return Ok(());
         }
         let named = |number: u32| {
@@ -113,9 +142,31 @@ impl Lines {
         let aside = free.ok_or_else(|| io::Error::other("too many files of one day"))?;
         std::fs::rename(&self.path, aside)?;
         self.open = None;
+        self.forget(day);
         self.reopen(by)?;
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
+impl Lines {
+    /// Deletes what was put aside too long before a day. All of it was written and synced before the cursor moved.
+    fn forget(&self, day: &str) {
+        let Some(today) = day.parse::<Date>().ok().filter(|_| self.bounds.days > 0) else { return };
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let Some(name) = self.path.file_name().and_then(|name| name.to_str()) else { return };
+        let Ok(entries) = std::fs::read_dir(folder) else { return };
+        for entry in entries.flatten() {
+            let aside = entry.file_name();
+            let rest = aside.to_str().and_then(|aside| aside.strip_prefix(name)?.strip_prefix('.'));
+            let Some(written) = rest.and_then(|rest| rest.split('.').next()?.parse::<Date>().ok()) else { continue };
+            let age = today.since(written).map_or(0, |age| age.get_days());
+            if i64::from(age) > i64::from(self.bounds.days)
+                && let Err(error) = std::fs::remove_file(entry.path())
+            {
+                tracing::warn!(%error, path = %entry.path().display(), "An old file of a target can't be deleted.");
+            }
+        }
     }
 }
 
@@ -128,6 +179,12 @@ fn day_of(time: &str) -> &str {
 mod tests {
     use super::*;
     use crate::upstream::{Fact, envelope};
+
+    const BOUNDS: Bounds = Bounds { size: 1024 * 1024, days: 30 };
+
+    fn open(path: &Path) -> (Lines, Option<u64>) {
+        Lines::open(path, "box", Form::Cloud, BOUNDS).expect("opens")
+    }
 
     fn delivery(seqs: std::ops::RangeInclusive<u64>, day: &str) -> Delivery {
         let fact = |seq| Fact {
@@ -148,12 +205,12 @@ mod tests {
     fn a_broken_line_is_written_again_and_no_whole_one_twice() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("out/events.jsonl");
-        let (mut lines, none) = Lines::open(&path, "box").expect("opens");
+        let (mut lines, none) = open(&path);
         assert_eq!(none, None);
         assert_eq!(lines.send(&delivery(1..=3, "2026-11-21")), Outcome::Delivered);
         let text = std::fs::read_to_string(&path).expect("there");
         std::fs::write(&path, &text[..text.len() - 10]).expect("written");
-        let (mut lines, last) = Lines::open(&path, "box").expect("opens");
+        let (mut lines, last) = open(&path);
         assert_eq!(last, Some(2));
         lines.open = None;
         assert_eq!(lines.send(&delivery(1..=3, "2026-11-21")), Outcome::Delivered);
@@ -164,13 +221,41 @@ mod tests {
     fn a_new_day_and_a_full_file_begin_another() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("events.jsonl");
-        let (mut lines, _) = Lines::open(&path, "box").expect("opens");
+        let (mut lines, _) = open(&path);
         lines.send(&delivery(1..=1, "2026-11-21"));
         lines.send(&delivery(2..=2, "2026-11-22"));
-        lines.size_max = 10;
+        lines.bounds.size = 10;
         lines.send(&delivery(3..=3, "2026-11-22"));
         let names = |name: &str| folder.path().join(name).exists();
         assert!(names("events.jsonl.2026-11-21.1") && names("events.jsonl.2026-11-22.1") && names("events.jsonl"));
         assert_eq!(std::fs::read_to_string(&path).expect("there").lines().count(), 1);
+    }
+
+    #[test]
+    fn what_was_put_aside_is_deleted_after_its_days() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("events.jsonl");
+        let (mut lines, _) = open(&path);
+        for (seq, day) in [(1, "2026-10-01"), (2, "2026-11-10"), (3, "2026-11-22")] {
+            assert_eq!(lines.send(&delivery(seq..=seq, day)), Outcome::Delivered);
+        }
+        let names = |name: &str| folder.path().join(name).exists();
+        assert!(!names("events.jsonl.2026-10-01.1") && names("events.jsonl.2026-11-10.1") && names("events.jsonl"));
+    }
+
+    #[test]
+    fn a_file_of_epcis_documents_goes_on_where_it_ended() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("epcis.jsonl");
+        let form = || Form::Epcis(epcis::Epcis::new("https://id.example.cn/wh"));
+        let (mut lines, _) = Lines::open(&path, "box", form(), BOUNDS).expect("opens");
+        let mut delivery = delivery(4..=5, "2026-11-22");
+        for letter in &mut delivery.events {
+            let event = serde_json::json!({"eventID": format!("https://id.example.cn/wh/event/{}/2", letter.fact.id)});
+            letter.json = event.to_string().into_bytes();
+        }
+        assert_eq!(lines.send(&delivery), Outcome::Delivered);
+        assert_eq!(Lines::open(&path, "box", form(), BOUNDS).expect("opens").1, Some(5));
+        assert_eq!(Lines::open(&path, "other", form(), BOUNDS).expect("opens").1, None);
     }
 }

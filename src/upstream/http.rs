@@ -45,7 +45,7 @@ struct Call<'c> {
     method: Method,
     /// Path and query.
     path: String,
-    headers: &'c [(&'static str, String)],
+    headers: &'c [(&'c str, String)],
     body: Bytes,
     /// Bytes of the answer that are read.
     limit: usize,
@@ -75,10 +75,15 @@ pub(super) struct Poster {
 impl Poster {
     /// A poster to an address of http or https.
     pub(super) fn new(uri: &Uri, patience: Duration) -> Poster {
-        let secure = uri.scheme_str() == Some("https");
+        Poster::trusting(uri, patience, (uri.scheme_str() == Some("https")).then(connector))
+    }
+
+    /// A poster that takes the certificates to trust from another.
+    pub(super) fn trusting(uri: &Uri, patience: Duration, tls: Option<TlsConnector>) -> Poster {
+        let secure = tls.is_some();
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        Poster { uri: uri.clone(), host, port, tls: secure.then(connector), patience, standing: Vec::new(), open: None }
+        Poster { uri: uri.clone(), host, port, tls, patience, standing: Vec::new(), open: None }
     }
 
     /// Shows a header with every request from now on.
@@ -95,12 +100,23 @@ impl Poster {
         headers: &[(&'static str, String)],
         body: Bytes,
     ) -> Result<Answer, String> {
+        self.send(&Method::POST, query, headers, body).await
+    }
+
+    /// Sends a request; `query` is added to the address. The error says why no whole answer came.
+    pub(super) async fn send(
+        &mut self,
+        method: &Method,
+        query: Option<&str>,
+        headers: &[(&str, String)],
+        body: Bytes,
+    ) -> Result<Answer, String> {
         let mut path = self.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         if let Some(query) = query {
             path.push(if path.contains('?') { '&' } else { '?' });
             path.push_str(query);
         }
-        self.call(&Call { method: Method::POST, path, headers, body, limit: ANSWER_MAX }).await
+        self.call(&Call { method: method.clone(), path, headers, body, limit: ANSWER_MAX }).await
     }
 
     /// Posts a body to another path of the same host. The error says why no whole answer came.
@@ -157,7 +173,8 @@ impl Poster {
             set.extend(self.standing.iter().cloned());
             for (name, value) in call.headers {
                 let value = value.parse().map_err(|error| format!("the header {name} can't be sent: {error}"))?;
-                set.insert(*name, value);
+                let name = HeaderName::try_from(*name).map_err(|error| format!("a header can't be sent: {error}"))?;
+                set.insert(name, value);
             }
         }
         request.body(Full::new(call.body.clone())).map_err(|error| format!("the request can't be made: {error}"))
@@ -241,7 +258,7 @@ fn retry_after(response: &Response<Incoming>) -> Option<Duration> {
 }
 
 /// TLS with the certificates that this machine trusts.
-fn connector() -> TlsConnector {
+pub(super) fn connector() -> TlsConnector {
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
         tracing::warn!(%error, "Some of this machine's certificates can't be read.");

@@ -9,10 +9,15 @@
 //! feed) with its SHA-256; the newer whole one holds. `targets/<name>/dead.jsonl`: a line for each dead letter, and one
 //! for each that was delivered after all; rewritten at the start.
 
+mod batch;
+pub mod courier;
 mod cursor;
 mod dead;
 mod envelope;
+mod epcis;
+mod escalation;
 mod file;
+mod gateway;
 mod http;
 mod outlet;
 mod retry;
@@ -22,6 +27,7 @@ mod source;
 mod webhook;
 mod worker;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +35,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use self::cursor::carry_over;
-pub use self::dead::DeadLetter;
+pub use self::dead::{Correction, DeadLetter};
+pub use self::escalation::{Alert, Alerts, Ladder};
 pub use self::outlet::{Circuit, OpenError, Outlet, State};
 pub use self::source::{
     Arrived, Inbox, KeptThing, Reference, Source, SourceState, SourceWorker, Taken, UnknownWord, sources_folder,
@@ -75,6 +82,8 @@ pub trait Feed: Clone + Send + Sync + 'static {
         limit: usize,
         bytes: usize,
     ) -> impl Future<Output = Result<Vec<Fact>, Unreadable>> + Send;
+    /// The GTIN-14 of each of these SKUs that has one.
+    fn gtins(&self, skus: Vec<String>) -> impl Future<Output = Result<HashMap<String, String>, Unreadable>> + Send;
     /// The last place of the feed.
     fn last(&self) -> impl Future<Output = Result<u64, Unreadable>> + Send;
     /// Changes when there is more.

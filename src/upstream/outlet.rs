@@ -8,14 +8,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use super::batch::{Form, Selection};
 use super::cursor::{self, Cursor};
-use super::dead::{self, Dead, DeadLetter};
-use super::file::Lines;
+use super::dead::{self, Correction, Dead, DeadLetter};
+use super::epcis::Epcis;
+use super::file::{Bounds, Lines};
 use super::robot::Robot;
 use super::webhook::Webhook;
-use crate::config::{RobotFormat, TargetKind, TargetSettings};
+use crate::config::{Format, TargetKind, TargetSettings};
 use crate::message::Language;
-use crate::protocol::Glob;
 
 /// Why a target or a source can't be started.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +69,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Dead letters to be sent again.
     again: Mutex<BTreeSet<u64>>,
+    /// Corrections of dead letters that the worker has yet to keep; at most as many as there are dead letters.
+    corrections: Mutex<BTreeMap<u64, Correction>>,
     /// Somebody wants the worker to look now.
     pub(super) wake: Notify,
 }
@@ -89,6 +92,14 @@ impl Shared {
     pub(super) fn done_again(&self, seq: u64) {
         held(&self.again).remove(&seq);
     }
+
+    pub(super) fn next_correction(&self) -> Option<(u64, Correction)> {
+        held(&self.corrections).first_key_value().map(|(seq, correction)| (*seq, correction.clone()))
+    }
+
+    pub(super) fn done_correcting(&self, seq: u64) {
+        held(&self.corrections).remove(&seq);
+    }
 }
 
 /// A target; cheap to clone.
@@ -106,6 +117,19 @@ impl Outlet {
     #[must_use]
     pub fn state(&self) -> State {
         self.shared.state().clone()
+    }
+
+    /// A dead letter by its id.
+    #[must_use]
+    pub fn dead_letter(&self, id: &str) -> Option<DeadLetter> {
+        self.shared.state().dead.values().find(|letter| letter.id == id).cloned()
+    }
+
+    /// Sends a dead letter again with other data; false if there is none with this id.
+    pub fn correct(&self, id: &str, correction: Correction) -> bool {
+        let Some(letter) = self.dead_letter(id) else { return false };
+        held(&self.shared.corrections).insert(letter.seq, correction);
+        self.send_again(Some(&[letter.id])) > 0
     }
 
     /// Wants dead letters sent again, all or those with these ids, and a target that failed tried now. Answers how
@@ -133,7 +157,7 @@ pub(super) enum Channel {
 /// What a worker has of its own.
 pub(super) struct Parts {
     pub(super) outlet: Outlet,
-    pub(super) events: Vec<Glob>,
+    pub(super) selection: Arc<Selection>,
     pub(super) channel: Channel,
     pub(super) cursor: Cursor,
     pub(super) dead: Dead,
@@ -172,7 +196,26 @@ pub(super) fn open(
     let shared = Shared::default();
     *shared.state() = State { cursor: at, dead: dead.letters().clone(), ..State::default() };
     let outlet = Outlet { name: name.as_str().into(), kind, shared: Arc::new(shared) };
-    Ok(Parts { outlet, events: settings.events.clone(), channel, cursor, dead })
+    let selection = Selection {
+        events: settings.events.clone(),
+        stations: settings.stations.clone(),
+        exceptions_only: kind == TargetKind::Robot,
+        form: form(settings),
+    };
+    Ok(Parts { outlet, selection: selection.into(), channel, cursor, dead })
+}
+
+fn form(settings: &TargetSettings) -> Form {
+    match (settings.format, &settings.site) {
+        (Some(Format::Epcis), Some(site)) => Form::Epcis(Epcis::new(site)),
+        _ => Form::Cloud,
+    }
+}
+
+/// The robot of a target.
+pub(super) fn robot(settings: &TargetSettings, language: Language) -> Result<Robot, String> {
+    let secret = settings.secret.texts()?.into_iter().next();
+    Ok(Robot::new(&settings.uri()?, settings.format.unwrap_or(Format::Wecom), secret, language))
 }
 
 /// The way to a target, and the last place that its file holds.
@@ -187,18 +230,15 @@ fn channel(
     Ok(match kind {
         TargetKind::Webhook => {
             let keys = settings.secret.keys().map_err(wrong)?;
-            (Channel::Webhook(Webhook::new(&settings.uri().map_err(wrong)?, keys)), None)
+            (Channel::Webhook(Webhook::new(&settings.uri().map_err(wrong)?, keys, form(settings))), None)
         }
-        TargetKind::Robot => {
-            let secret = settings.secret.texts().map_err(wrong)?.into_iter().next();
-            let format = settings.format.unwrap_or(RobotFormat::Wecom);
-            let uri = settings.uri().map_err(wrong)?;
-            (Channel::Robot(Box::new(Robot::new(&uri, format, secret, language))), None)
-        }
+        TargetKind::Robot => (Channel::Robot(Box::new(robot(settings, language).map_err(wrong)?)), None),
+        TargetKind::Gateway => return Err(wrong("a gateway is told by escalations only".into())),
         TargetKind::File => {
             let path = settings.path.clone().unwrap_or_default();
             let what = format!("can't use {}", path.display());
-            let opened = Lines::open(&path, by);
+            let bounds = Bounds { size: settings.file_mb.saturating_mul(1024 * 1024), days: settings.keep_days };
+            let opened = Lines::open(&path, by, form(settings), bounds);
             let (lines, last) =
                 opened.map_err(|source| OpenError { name: name.clone(), what, source: Some(source) })?;
             (Channel::File(lines), last)

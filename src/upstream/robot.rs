@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use super::http::{PATIENCE, Poster};
 use super::signature::hmac;
 use super::{Delivery, Fact, Outcome, cut};
-use crate::config::RobotFormat;
+use crate::config::Format;
+use crate::domain::courier::{Conflict, Pending};
 use crate::domain::order::Hold;
 use crate::domain::verdict::{Severity, Verdict};
 use crate::message::{Language, Notice, notice_text};
@@ -27,7 +28,7 @@ const LINE_MAX: usize = 190;
 
 /// A robot.
 pub(super) struct Robot {
-    format: RobotFormat,
+    format: Format,
     secret: Option<String>,
     language: Language,
     poster: Poster,
@@ -35,7 +36,7 @@ pub(super) struct Robot {
 }
 
 impl Robot {
-    pub(super) fn new(uri: &Uri, format: RobotFormat, secret: Option<String>, language: Language) -> Robot {
+    pub(super) fn new(uri: &Uri, format: Format, secret: Option<String>, language: Language) -> Robot {
         Robot { format, secret, language, poster: Poster::new(uri, PATIENCE), ready: Instant::now() }
     }
 
@@ -46,10 +47,12 @@ impl Robot {
 
     pub(super) async fn send(&mut self, delivery: &Delivery, told: impl Fn(&str) -> u64, now: Timestamp) -> Outcome {
         let text = self.text(delivery, told);
-        if text.is_empty() {
-            return Outcome::Delivered;
-        }
-        let (query, body) = message(self.format, self.secret.as_deref(), &text, now);
+        if text.is_empty() { Outcome::Delivered } else { self.say(&text, now).await }
+    }
+
+    /// Says a text.
+    pub(super) async fn say(&mut self, text: &str, now: Timestamp) -> Outcome {
+        let (query, body) = message(self.format, self.secret.as_deref(), text, now);
         self.ready = Instant::now() + PAUSE;
         let headers = [("content-type", "application/json; charset=utf-8".to_owned())];
         // no exception is to blame for a refusal: the key is wrong, or the robot gone
@@ -67,7 +70,11 @@ impl Robot {
             let count = count.saturating_sub(told(target));
             notice_text(Notice::DeadLetters { target, count, answer }, self.language)
         });
-        let all: Vec<String> = buried.chain(exceptions).collect();
+        self.joined(&buried.chain(exceptions).collect::<Vec<String>>())
+    }
+
+    /// Exceptions as one message.
+    pub(super) fn joined(&self, all: &[String]) -> String {
         let mut lines: Vec<String> = all.iter().take(LINES_MAX).map(|line| cut(line, LINE_MAX).to_owned()).collect();
         if all.len() > LINES_MAX {
             lines.push(notice_text(Notice::More(all.len() - LINES_MAX), self.language));
@@ -81,8 +88,8 @@ pub(super) fn is_exception(fact: &Fact) -> bool {
     exception(fact, Language::English).is_some()
 }
 
-/// A stop or a hold in words; none of anything else.
-fn exception(fact: &Fact, language: Language) -> Option<String> {
+/// A stop, a hold, or what is wrong with a number in words; none of anything else.
+pub(super) fn exception(fact: &Fact, language: Language) -> Option<String> {
     let order = fact.order.as_deref();
     match fact.kind.as_str() {
         "scan_refused" => {
@@ -97,17 +104,25 @@ fn exception(fact: &Fact, language: Language) -> Option<String> {
             let held = Notice::Held { order: order?, reason: hold.reason, note: hold.note.as_deref() };
             Some(notice_text(held, language))
         }
+        "waybill_pending" => {
+            let pending: Pending = serde_json::from_value(fact.data["pending"].clone()).ok()?;
+            Some(notice_text(Notice::NoNumber { order: order?, tried: &pending.tried }, language))
+        }
+        "waybill_conflict" => {
+            let conflict: Conflict = serde_json::from_value(fact.data["conflict"].clone()).ok()?;
+            Some(notice_text(Notice::LateNumber { order: order?, conflict: &conflict }, language))
+        }
         _ => None,
     }
 }
 
 /// What is added to the address, and the body.
-fn message(format: RobotFormat, secret: Option<&str>, text: &str, now: Timestamp) -> (Option<String>, Value) {
+fn message(format: Format, secret: Option<&str>, text: &str, now: Timestamp) -> (Option<String>, Value) {
     let plain = json!({"msgtype": "text", "text": {"content": text}});
     match format {
-        // the key in the address is all that WeCom asks for
-        RobotFormat::Wecom => (None, plain),
-        RobotFormat::Dingtalk => {
+        // the key in the address is all that WeCom asks for; the configuration gives a robot no other form
+        Format::Wecom | Format::Cloudevents | Format::Epcis => (None, plain),
+        Format::Dingtalk => {
             let query = secret.map(|secret| {
                 let millis = now.as_millisecond();
                 let sign = hmac(secret.as_bytes(), &[format!("{millis}\n{secret}").as_bytes()]);
@@ -115,7 +130,7 @@ fn message(format: RobotFormat, secret: Option<&str>, text: &str, now: Timestamp
             });
             (query, plain)
         }
-        RobotFormat::Feishu => {
+        Format::Feishu => {
             let mut body = json!({"msg_type": "text", "content": {"text": text}});
             if let Some(secret) = secret {
                 let seconds = now.as_second();
@@ -145,12 +160,12 @@ mod tests {
     #[test]
     fn each_format_is_signed_its_own_way() {
         let now = Timestamp::from_second(1_600_000_000).expect("a time");
-        let (query, body) = message(RobotFormat::Wecom, Some("s"), "x", now);
+        let (query, body) = message(Format::Wecom, Some("s"), "x", now);
         assert_eq!((query, body), (None, json!({"msgtype": "text", "text": {"content": "x"}})));
-        let (query, _) = message(RobotFormat::Dingtalk, Some("s"), "x", now);
+        let (query, _) = message(Format::Dingtalk, Some("s"), "x", now);
         let query = query.expect("signed");
         assert!(query.starts_with("timestamp=1600000000000&sign=") && !query.contains(['+', '/']), "{query}");
-        let (_, body) = message(RobotFormat::Feishu, Some("s"), "x", now);
+        let (_, body) = message(Format::Feishu, Some("s"), "x", now);
         assert_eq!(body["timestamp"], "1600000000");
         assert_eq!(body["sign"].as_str().map(str::len), Some(44));
     }
@@ -164,7 +179,7 @@ mod tests {
     #[test]
     fn many_exceptions_make_one_message() {
         let uri = Uri::from_static("http://127.0.0.1:1/");
-        let robot = Robot::new(&uri, RobotFormat::Wecom, None, Language::English);
+        let robot = Robot::new(&uri, Format::Wecom, None, Language::English);
         let fact = |seq: u64| Fact {
             by: "b".into(),
             seq,

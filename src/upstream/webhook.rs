@@ -4,28 +4,32 @@ use hyper::Uri;
 use hyper::body::Bytes;
 use jiff::Timestamp;
 
-use super::envelope::MEDIA_TYPE;
+use super::batch::Form;
 use super::http::{Answer, PATIENCE, Poster};
 use super::signature::signatures;
-use super::{Delivery, Outcome};
+use super::{Delivery, Outcome, envelope, epcis};
 
 /// A webhook.
 pub(super) struct Webhook {
     keys: Vec<Vec<u8>>,
     poster: Poster,
+    form: Form,
 }
 
 impl Webhook {
-    pub(super) fn new(uri: &Uri, keys: Vec<Vec<u8>>) -> Webhook {
-        Webhook { keys, poster: Poster::new(uri, PATIENCE) }
+    pub(super) fn new(uri: &Uri, keys: Vec<Vec<u8>>, form: Form) -> Webhook {
+        Webhook { keys, poster: Poster::new(uri, PATIENCE), form }
     }
 
     pub(super) async fn send(&mut self, delivery: &Delivery, now: Timestamp) -> Outcome {
         let Some(id) = message_id(delivery) else { return Outcome::Delivered };
-        let body = body(delivery);
+        let (media_type, body) = match &self.form {
+            Form::Cloud => (envelope::MEDIA_TYPE, body(delivery)),
+            Form::Epcis(_) => (epcis::MEDIA_TYPE, document(delivery)),
+        };
         let timestamp = now.as_second();
         let mut headers = vec![
-            ("content-type", MEDIA_TYPE.to_owned()),
+            ("content-type", media_type.to_owned()),
             ("webhook-id", id.clone()),
             ("webhook-timestamp", timestamp.to_string()),
         ];
@@ -55,6 +59,12 @@ fn body(delivery: &Delivery) -> Vec<u8> {
     }
     body.push(b']');
     body
+}
+
+/// The events as one EPCIS document.
+pub(super) fn document(delivery: &Delivery) -> Vec<u8> {
+    let events: Vec<&[u8]> = delivery.events.iter().map(|letter| letter.json.as_slice()).collect();
+    epcis::document(&events, delivery.events.last().map_or("", |letter| &letter.fact.time))
 }
 
 /// What an answer means: a redirect is no delivery, and is not followed.

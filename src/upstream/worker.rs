@@ -5,16 +5,15 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::dead::{ANSWER_KEPT, DeadLetter};
+use super::batch::{self, Batch, READ_MAX};
+use super::dead::{ANSWER_KEPT, Correction, DeadLetter};
 use super::outlet::{self, Channel, Circuit, OpenError, Outlet, Parts};
-use super::{BYTES_MAX, Delivery, EVENTS_MAX, Fact, Feed, Letter, Outcome, cut, envelope, retry, robot};
+use super::{Delivery, Feed, Letter, Outcome, cut, retry};
 use crate::config::TargetSettings;
 use crate::message::Language;
-
-/// Bytes of records that are read ahead: a few deliveries.
-const READ_MAX: usize = 4 * BYTES_MAX;
 
 /// How long a worker that has caught up gathers before it sends again: it spares a request for each scan, and nobody
 /// waits for it.
@@ -38,6 +37,10 @@ pub struct Worker<F> {
     /// Dead letters of the others that people were told of.
     told: HashMap<String, u64>,
     ready: VecDeque<Delivery>,
+    /// The place through which `ready` was read.
+    through: u64,
+    /// What comes after that, being read.
+    ahead: Option<JoinHandle<Result<Batch, String>>>,
     kept: Instant,
 }
 
@@ -68,7 +71,7 @@ impl<F: Feed> Worker<F> {
         let last = feed.last().await.map_err(unreadable)?;
         let parts = outlet::open(settings, data, by, last, language)?;
         let (others, told, ready) = (Vec::new(), HashMap::new(), VecDeque::new());
-        Ok(Worker { parts, feed, others, told, ready, kept: Instant::now() })
+        Ok(Worker { parts, feed, others, told, ready, through: 0, ahead: None, kept: Instant::now() })
     }
 
     /// The target as others see it.
@@ -124,6 +127,9 @@ impl<F: Feed> Worker<F> {
             return self.trouble(&format!("its cursor can't be kept: {error}"));
         }
         if self.ready.is_empty() {
+            if let Some((seq, correction)) = self.parts.outlet.shared.next_correction() {
+                return self.correct(seq, correction);
+            }
             if let Some(seq) = self.parts.outlet.shared.next_again() {
                 return self.send_again(seq).await;
             }
@@ -137,6 +143,7 @@ impl<F: Feed> Worker<F> {
             }
         }
         let Some(delivery) = self.ready.pop_front() else { return Next::Go };
+        self.read_ahead();
         let outcome = self.send(&delivery).await;
         self.settle(delivery, outcome)
     }
@@ -164,40 +171,41 @@ impl<F: Feed> Worker<F> {
         Next::Pause(TROUBLE)
     }
 
-    /// Reads what comes next into deliveries; false where there is nothing.
+    /// Takes what comes next, read ahead or now; false where there is nothing.
     async fn read(&mut self) -> Result<bool, String> {
         let after = self.parts.outlet.shared.state().cursor;
-        let facts = self.feed.facts(after, EVENTS_MAX, READ_MAX).await.map_err(|error| error.0)?;
-        let through = facts.last().map_or(after, |fact| fact.seq);
-        let mut current = Delivery { events: Vec::new(), through, buried: Vec::new() };
-        let mut bytes = 0;
-        for fact in facts {
-            if !self.wants(&fact) {
-                continue;
-            }
-            let letter = envelope::letter(fact).map_err(|error| format!("an event can't be written: {error}"))?;
-            if !current.events.is_empty() && bytes + letter.json.len() > BYTES_MAX {
-                let done = current.events.last().map_or(through, |letter| letter.fact.seq);
-                let fresh = Delivery { events: Vec::new(), through, buried: Vec::new() };
-                let full = std::mem::replace(&mut current, fresh);
-                self.ready.push_back(Delivery { through: done, ..full });
-                bytes = 0;
-            }
-            bytes += letter.json.len() + 1;
-            current.events.push(letter);
+        let ahead = match self.ahead.take() {
+            Some(ahead) => ahead.await.map_err(|error| error.to_string())?.ok().filter(|batch| batch.after == after),
+            None => None,
+        };
+        let mut batch = match ahead {
+            // what was read ahead and found nothing may be old by now
+            Some(batch) if batch.through > after => batch,
+            _ => batch::read(&self.feed, &self.parts.selection, after).await?,
+        };
+        let buried = self.buried();
+        if !buried.is_empty() {
+            let silent = || Delivery { events: Vec::new(), through: batch.through, buried: Vec::new() };
+            let mut last = batch.deliveries.pop_back().unwrap_or_else(silent);
+            last.buried = buried;
+            batch.deliveries.push_back(last);
         }
-        current.buried = self.buried();
-        if current.events.is_empty() && current.buried.is_empty() {
-            self.parts.outlet.shared.state().cursor = through;
-            return Ok(through > after);
+        if batch.deliveries.is_empty() {
+            self.parts.outlet.shared.state().cursor = batch.through;
+            return Ok(batch.through > after);
         }
-        self.ready.push_back(current);
+        self.through = batch.through;
+        self.ready = batch.deliveries;
         Ok(true)
     }
 
-    fn wants(&self, fact: &Fact) -> bool {
-        self.parts.events.iter().any(|pattern| pattern.fits(&fact.kind))
-            && (!matches!(self.parts.channel, Channel::Robot(_)) || robot::is_exception(fact))
+    /// Begins to read what comes after the last delivery of this reading, while that is on its way.
+    fn read_ahead(&mut self) {
+        if self.ahead.is_some() || !self.ready.is_empty() || matches!(self.parts.channel, Channel::Robot(_)) {
+            return;
+        }
+        let (feed, selection, after) = (self.feed.clone(), self.parts.selection.clone(), self.through);
+        self.ahead = Some(tokio::spawn(async move { batch::read(&feed, &selection, after).await }));
     }
 
     /// Dead letters of other targets that people were not told of yet.
@@ -270,13 +278,21 @@ impl<F: Feed> Worker<F> {
             shared.done_again(seq);
             return Next::Go;
         }
-        let fact = match self.feed.facts(seq.saturating_sub(1), 1, READ_MAX).await {
+        let mut fact = match self.feed.facts(seq.saturating_sub(1), 1, READ_MAX).await {
             Ok(facts) => facts.into_iter().find(|fact| fact.seq == seq),
             Err(error) => return self.trouble(&error.0),
         };
-        let Some(Ok(letter)) = fact.map(envelope::letter) else {
+        if let (Some(fact), Some(correction)) = (&mut fact, &self.parts.dead.letters()[&seq].correction) {
+            fact.data = correction.data.clone();
+        }
+        let facts = fact.into_iter().collect();
+        let letter = match batch::letters(&self.feed, &self.parts.selection.form, facts).await {
+            Ok(letters) => letters.into_iter().next(),
+            Err(error) => return self.trouble(&error),
+        };
+        let Some(letter) = letter else {
             shared.done_again(seq);
-            return self.trouble(&format!("event {seq} is not in the feed any more"));
+            return self.trouble(&format!("event {seq} is not in the feed any more, or nothing is left of it"));
         };
         let delivery = Delivery { events: vec![letter], through: seq, buried: Vec::new() };
         let settled = match self.send(&delivery).await {
@@ -299,9 +315,27 @@ impl<F: Feed> Worker<F> {
         }
     }
 
+    /// A person's correction is kept with the letter, which then goes out again.
+    fn correct(&mut self, seq: u64, correction: Correction) -> Next {
+        let shared = self.parts.outlet.shared.clone();
+        let Some(letter) = self.parts.dead.letters().get(&seq) else {
+            shared.done_correcting(seq);
+            return Next::Go;
+        };
+        let letter = DeadLetter { correction: Some(correction), ..letter.clone() };
+        if let Err(error) = self.parts.dead.bury(letter.clone()) {
+            return self.trouble(&format!("a correction can't be kept: {error}"));
+        }
+        shared.state().dead.insert(seq, letter);
+        shared.done_correcting(seq);
+        Next::Go
+    }
+
     fn bury(&mut self, letter: &Letter, answer: &str) -> io::Result<()> {
         let fact = &letter.fact;
-        let before = self.parts.dead.letters().get(&fact.seq).map_or(0, |letter| letter.times);
+        let known = self.parts.dead.letters().get(&fact.seq);
+        let before = known.map_or(0, |letter| letter.times);
+        let correction = known.and_then(|letter| letter.correction.clone());
         let dead = DeadLetter {
             seq: fact.seq,
             id: fact.id.clone(),
@@ -310,6 +344,7 @@ impl<F: Feed> Worker<F> {
             at: self.feed.now(),
             answer: cut(answer, ANSWER_KEPT).to_owned(),
             times: before + 1,
+            correction,
         };
         tracing::warn!(target_name = %self.parts.outlet.name, event = %dead.id, answer, "A target refused an event.");
         self.parts.dead.bury(dead.clone())?;

@@ -213,6 +213,63 @@ pub struct DeadLetterView {
     pub answer: String,
     /// How often.
     pub times: u32,
+    /// Who corrected what is sent, if somebody did.
+    pub corrected_by: Option<String>,
+}
+
+/// A dead letter with what is sent, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LetterView {
+    /// What is listed of it.
+    #[serde(flatten)]
+    pub letter: DeadLetterView,
+    /// What is sent as the event's data: the fact's own, or a person's correction.
+    pub sent: serde_json::Value,
+}
+
+/// A courier's channel, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChannelView {
+    /// Its name.
+    pub name: String,
+    /// Whose numbers it gives.
+    pub carrier: Option<String>,
+    /// `closed` while it is asked, `open` while it is left alone for its failures.
+    pub circuit: &'static str,
+    /// Numbers in its store, where they are fetched ahead.
+    pub stored: Option<usize>,
+    /// Numbers that it gave since the start.
+    pub given: u64,
+    /// Requests that failed since the start.
+    pub failed: u64,
+    /// Failures in a row.
+    pub failures: u32,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+}
+
+/// An exception that nobody has taken yet, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AlertView {
+    /// The id of the event that raised it.
+    pub id: String,
+    /// The ladder that it is on.
+    pub ladder: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The order that it is about.
+    pub order: Option<String>,
+    /// Where.
+    pub station: Option<String>,
+    /// In words.
+    pub text: String,
+    /// When it was raised.
+    pub since: String,
+    /// Messages about it so far.
+    pub told: usize,
+    /// When the next one is due.
+    pub next: String,
 }
 
 /// A printer, for people.
@@ -467,6 +524,30 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn sources(&self) -> Vec<SourceView>;
     /// Wants a source read now, and what was refused judged again; whether there is such a source.
     fn look_now(&self, source: &str) -> bool;
+    /// A target's dead letter with what is sent; none if there is no such target or letter.
+    fn letter(&self, target: &str, id: &str) -> impl Future<Output = Result<Option<LetterView>, Unavailable>> + Send;
+    /// Records a person's correction of a dead letter, and sends it; false if there is no such target or letter.
+    fn correct_letter(
+        &self,
+        caller: Caller,
+        target: String,
+        id: String,
+        data: serde_json::Value,
+        by: String,
+    ) -> impl Future<Output = Result<bool, Unavailable>> + Send;
+    /// The couriers' channels.
+    fn channels(&self) -> impl Future<Output = Result<Vec<ChannelView>, Unavailable>> + Send;
+    /// Orders that no channel gave a number, oldest first, and how many there are.
+    fn pending_numbers(&self, limit: usize) -> impl Future<Output = Result<(Vec<OrderId>, u64), Unavailable>> + Send;
+    /// Exceptions that nobody has taken yet.
+    fn alerts(&self) -> Vec<AlertView>;
+    /// Records who takes an alert; false if none with this id is open.
+    fn take_alert(
+        &self,
+        caller: Caller,
+        id: String,
+        by: String,
+    ) -> impl Future<Output = Result<bool, Unavailable>> + Send;
     /// The site's key.
     fn key(&self) -> SiteKey;
     /// What pages speak where the browser does not say.

@@ -7,6 +7,7 @@
 pub mod api;
 pub mod backend;
 mod body;
+mod form;
 mod guard;
 mod pages;
 mod pictures;

@@ -3,6 +3,8 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "test support")]
 
 pub mod paper;
+pub mod received;
 pub mod scenario;
 pub mod served;
+pub mod tools;
 pub mod warehouse;

@@ -43,6 +43,8 @@ pub enum Action {
     VoidLabel(String, Option<String>),
     /// The timer looks at the bags.
     Tick,
+    /// What a courier's channel brings about.
+    Courier(Courier, Option<String>),
     Wait(u64),
     /// Station, whether the PIN that is typed is right, what comes of it.
     Pin(String, bool, Option<String>),
@@ -62,6 +64,17 @@ pub enum Action {
         expect: Vec<(String, String)>,
         twist: Vec<(String, String)>,
     },
+}
+
+pub enum Courier {
+    /// Order, number, channel.
+    Gives(String, String, String),
+    /// Channel, numbers of ZTO.
+    Fills(String, Vec<String>),
+    /// Order, channel.
+    Hands(String, String),
+    /// Order: no channel gave a number.
+    Fails(String),
 }
 
 pub fn files() -> Vec<PathBuf> {
@@ -149,6 +162,7 @@ pub fn parse_line(line: &str) -> Option<Action> {
             };
             Action::Resolve(job.parse().ok()?, how, refused)
         }
+        "gives" | "fills" | "hands" | "fails" => Action::Courier(courier(word, rest)?, refused),
         _ => act(word, rest, refused)?,
     })
 }
@@ -435,6 +449,18 @@ fn badge(id: &str) -> String {
     format!("{}0000", id.to_ascii_uppercase())
 }
 
+/// `gives SO-1 NUMBER by CHANNEL`, `fills CHANNEL NUMBER …`, `hands SO-1 from CHANNEL`, `fails SO-1`.
+fn courier(word: &str, rest: &str) -> Option<Courier> {
+    let words: Vec<String> = rest.split_whitespace().map(str::to_owned).collect();
+    Some(match (word, words.as_slice()) {
+        ("gives", [order, number, _, channel]) => Courier::Gives(order.clone(), number.clone(), channel.clone()),
+        ("fills", [channel, numbers @ ..]) => Courier::Fills(channel.clone(), numbers.to_vec()),
+        ("hands", [order, _, channel]) => Courier::Hands(order.clone(), channel.clone()),
+        ("fails", [order]) => Courier::Fails(order.clone()),
+        _ => return None,
+    })
+}
+
 fn act(word: &str, rest: &str, outcome: Option<String>) -> Option<Action> {
     let (target, more) = rest.split_once(' ').unwrap_or((rest, ""));
     let (order, line) = target.split_once('/').unwrap_or((target, ""));
@@ -468,6 +494,11 @@ fn act(word: &str, rest: &str, outcome: Option<String>) -> Option<Action> {
             "signed" => Stage::Signed,
             _ => Stage::WarrantyActive,
         }),
+        "enter" => OrderAction::EnterNumber {
+            text: more.trim_end_matches('!').to_owned(),
+            by: "wang".into(),
+            confirmed: more.ends_with('!'),
+        },
         "return" => OrderAction::Return { exchange_order: Some(more.to_owned()).filter(|id| !id.is_empty()) },
         "decide" => OrderAction::ShortDecision {
             line: line.parse().ok()?,

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
+use super::scenario::Courier;
 use jiff::Timestamp;
 use waybind::barcode::codes::SiteKey;
 use waybind::domain::bag::{self, BagRules};
 use waybind::domain::clock::{Moment, Now};
+use waybind::domain::courier::{self, Tried};
 use waybind::domain::decide::{Decision, OVERRIDABLE, PinAnswer, Site, answer_pin, decide, fingerprint, pin_question};
 use waybind::domain::event::Event;
-use waybind::domain::ids::{BagId, OrderId, PrintJobId, ScanId, StationId};
+use waybind::domain::ids::{BagId, CarrierCode, OrderId, PrintJobId, ScanId, StationId, WaybillNo};
 use waybind::domain::memory::Memory;
 use waybind::domain::printing::{Resolution, Step, Unresolved, advance, follow, resolve};
 use waybind::domain::rules::Rules;
@@ -180,6 +182,25 @@ impl Warehouse {
     pub fn tick(&mut self) {
         let events = bag::due(&self.state, self.now());
         self.record(&events);
+    }
+
+    pub fn courier(&mut self, courier: &Courier) -> Outcome {
+        let order = |id: &str| OrderId::new(id).unwrap();
+        let number = |number: &str| WaybillNo::new(number).unwrap();
+        let outcome = match courier {
+            Courier::Gives(id, given, channel) => courier::assign(&self.state, &order(id), &number(given), channel),
+            Courier::Hands(id, channel) => courier::take_pooled(&self.state, &order(id), channel),
+            Courier::Fills(channel, numbers) => {
+                let numbers = numbers.iter().map(|text| number(text)).collect();
+                courier::fill_pool(&self.state, channel, &CarrierCode::new("ZTO").unwrap(), numbers)
+            }
+            Courier::Fails(id) => {
+                let tried = vec![Tried { channel: "direct".into(), why: "no answer".into() }];
+                courier::give_up(&self.state, &order(id), tried, self.now().at)
+            }
+        };
+        self.record(outcome.events());
+        outcome
     }
 
     /// Folding the facts from the start gives the same state.

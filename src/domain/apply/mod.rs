@@ -2,6 +2,7 @@
 
 mod bags;
 
+use crate::domain::courier::Pool;
 use crate::domain::event::{Event, Memory, list_orders};
 use crate::domain::ids::{ManifestId, OrderId, ParcelId, StationId, WaybillNo};
 use crate::domain::manifest::{FOREIGN_MAX, Foreign, Loading, ManifestState};
@@ -60,6 +61,13 @@ impl Fold<'_> {
             | Event::LabelMade { .. }
             | Event::LabelVoided { .. }
             | Event::BagDissolved { .. } => self.bags(),
+            Event::NumberAssigned { .. }
+            | Event::NumberPending { .. }
+            | Event::NumberEntered { .. }
+            | Event::NumberConflict { .. }
+            | Event::NumbersPooled { .. } => self.numbers(),
+            // what people did about messages is told and kept, and is no state of the warehouse
+            Event::LetterCorrected { .. } | Event::AlertTaken { .. } => Ok(()),
             Event::WorkOpened { .. }
             | Event::WorkTakenOver { .. }
             | Event::WorkParked { .. }
@@ -142,6 +150,7 @@ impl Fold<'_> {
             let order = self.order_mut(order)?;
             order.waybills.push(waybill.number.clone());
             order.waybill_pending = order.waybill_pending && waybill.void.is_some();
+            order.numbering.pending = None;
         }
         self.state.put_waybill(waybill.clone());
         Ok(())
@@ -328,6 +337,36 @@ impl Fold<'_> {
         Ok(())
     }
 
+    fn numbers(&mut self) -> Done {
+        match self.event {
+            Event::NumberAssigned { waybill, channel, pooled: true, .. } => {
+                let lost = self.lost("store of numbers", channel);
+                self.state.pool_mut(channel).ok_or(lost)?.free.retain(|number| number != waybill);
+            }
+            Event::NumberPending { order, pending } => {
+                self.order_mut(order)?.numbering.pending = Some((**pending).clone());
+            }
+            Event::NumberEntered { order, waybill, .. } => {
+                self.order_mut(order)?.numbering.entered = Some(waybill.clone());
+            }
+            Event::NumberConflict { order, conflict } => {
+                self.order_mut(order)?.numbering.conflicts.push(conflict.clone());
+            }
+            Event::NumbersPooled { channel, carrier, numbers } => {
+                if self.state.view().pool(channel).is_none() {
+                    let (channel, carrier) = (channel.clone(), carrier.clone());
+                    self.state.put_pool(Pool { channel, carrier, free: Vec::new() });
+                }
+                let lost = self.lost("store of numbers", channel);
+                let pool = self.state.pool_mut(channel).ok_or(lost)?;
+                pool.carrier = carrier.clone();
+                pool.free.extend(numbers.iter().cloned());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn set_parcel(&mut self, parcel: &ParcelId, state: ParcelState) -> Done {
         let lost = self.lost("parcel", parcel);
         self.state.parcel_mut(parcel).ok_or(lost)?.state = state;
@@ -389,7 +428,12 @@ impl Fold<'_> {
         let lost = self.lost("waybill", waybill);
         let voided = self.state.waybill_mut(waybill).ok_or(lost)?;
         voided.void = Some(reason.clone());
-        for parcel in std::mem::take(&mut voided.parcels) {
+        let (orders, parcels) = (voided.orders.clone(), std::mem::take(&mut voided.parcels));
+        for order in &orders {
+            // they may wait for a number again
+            self.order_mut(order)?;
+        }
+        for parcel in parcels {
             let Some(bound) = self.state.parcel_mut(&parcel) else { continue };
             bound.waybill = None;
             let (sealed, station, order) =

@@ -2,10 +2,14 @@
 
 use super::Desk;
 use super::draft::Draft;
+use crate::domain::courier;
+use crate::domain::event::Event;
 use crate::domain::gate;
 use crate::domain::ids::WaybillNo;
 use crate::domain::order::OrderLine;
 use crate::domain::rules::Step;
+use crate::domain::station::Mode;
+use crate::domain::upstream::Outcome;
 use crate::domain::verdict::{Code, Facts};
 use crate::domain::work::Waybill;
 
@@ -39,6 +43,33 @@ impl Desk<'_> {
         let packed = order.lines.iter().all(OrderLine::is_satisfied);
         let draft = draft.events(gate::bind(self.view, &order, &parcel, number, packed));
         self.tell_bag(draft, &order, &parcel)
+    }
+
+    /// A number that nobody knows, scanned or typed where the oldest sealed parcel waits for one that no channel gave:
+    /// it is entered for that parcel's order, and bound.
+    pub(super) fn number_by_hand(&self, text: &str) -> Option<Draft> {
+        if !matches!(self.rules.mode, Mode::Pack | Mode::Bench) {
+            return None;
+        }
+        let parcel = self.station.unbound.iter().find_map(|id| self.view.parcel(id.as_str()))?;
+        let order = self.view.order(parcel.order.as_str()).filter(|order| order.numbering.pending.is_some())?;
+        let by = self.operator.as_ref().map_or(self.rules.id.as_str(), |operator| operator.id.as_str());
+        let Ok(Outcome::Updated(mut events)) = courier::enter(self.view, &order, text, by, false) else { return None };
+        let number = events.iter().find_map(|event| match event {
+            Event::NumberEntered { waybill, .. } => Some(waybill.clone()),
+            _ => None,
+        })?;
+        let got = Facts { waybill: Some(number.clone()), ..Facts::default() };
+        let draft = Draft::new(Code::WaybillBound).order(order.id()).got(got);
+        if let Some(code) = self.objection_to(&order) {
+            return Some(draft.with_code(code));
+        }
+        let bound = |event: &Event| matches!(event, Event::WaybillBound { parcel: bound, .. } if *bound == parcel.id);
+        if !events.iter().any(bound) {
+            let packed = order.lines.iter().all(OrderLine::is_satisfied);
+            events.extend(gate::bind(self.view, &order, &parcel, &number, packed));
+        }
+        Some(draft.events(events))
     }
 
     /// The waybills that the oldest waiting parcel could take.

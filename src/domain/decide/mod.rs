@@ -258,6 +258,11 @@ impl<'a> Desk<'a> {
         {
             return draft;
         }
+        if !meaning.is_known()
+            && let Some(draft) = self.number_by_hand(&reading.text)
+        {
+            return draft;
+        }
         match self.rules.mode {
             _ if !meaning.is_known() => self.with_layout(Draft::new(Code::UnknownCode).got_text(&reading.text)),
             Mode::Info => self.inform(&meaning),

@@ -3,6 +3,7 @@
 use super::address::{confirm_address, readdress};
 use super::{OrderAction, Outcome, Refusal, Terms};
 use crate::domain::apply::is_local_stage;
+use crate::domain::courier;
 use crate::domain::event::Event;
 use crate::domain::gate;
 use crate::domain::ids::{OrderId, WaybillNo};
@@ -26,6 +27,7 @@ pub fn order_action(view: &dyn View, terms: &Terms, id: &OrderId, action: OrderA
         OrderAction::Stage(stage) => reach(&order, stage),
         OrderAction::Return { exchange_order } => Ok(give_back(&order, exchange_order)),
         OrderAction::ShortDecision { line, decision } => decide_short(view, &order, line, decision),
+        OrderAction::EnterNumber { text, by, confirmed } => courier::enter(view, &order, &text, &by, confirmed),
     };
     judged.unwrap_or_else(Outcome::Refused).with_bags(view)
 }

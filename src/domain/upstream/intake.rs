@@ -6,6 +6,7 @@ use super::action::gifts_of_nothing;
 use super::address::readdress;
 use super::{ListContent, ListSpec, OperatorSpec, Outcome, ProductSpec, Refusal, Terms, Thing, WaybillSpec};
 use crate::domain::apply::is_local_stage;
+use crate::domain::courier;
 use crate::domain::event::Event;
 use crate::domain::gate;
 use crate::domain::ids::{OrderId, Sku, WaybillNo};
@@ -25,7 +26,7 @@ pub fn intake(view: &dyn View, terms: &Terms, thing: Thing) -> Outcome {
         Thing::Product(spec) => Ok(product(view, spec)),
         Thing::Order(spec) => order(view, terms, *spec),
         Thing::List(spec) => list(view, spec),
-        Thing::Waybill(spec) => waybill(view, spec),
+        Thing::Waybill(spec) => waybill_put(view, spec),
         Thing::Manifest(spec) => super::manifest::manifest(view, spec),
         Thing::Operator(spec) => Ok(operator(view, spec)),
         Thing::StopList(spec) => super::stop_list::stop_list(view, spec),
@@ -329,7 +330,8 @@ fn leading_digits(text: &str) -> (&str, &str) {
     (text[..end].trim_start_matches('0'), &text[end..])
 }
 
-fn waybill(view: &dyn View, spec: WaybillSpec) -> Result<Outcome, Refusal> {
+/// Judges a waybill, whoever assigned it.
+pub(in crate::domain) fn waybill_put(view: &dyn View, spec: WaybillSpec) -> Result<Outcome, Refusal> {
     let known = view.waybill(spec.number.as_str());
     if known.as_ref().is_some_and(|known| is_old(known.version, spec.version)) {
         return Ok(Outcome::Unchanged);
@@ -374,6 +376,11 @@ fn waybill(view: &dyn View, spec: WaybillSpec) -> Result<Outcome, Refusal> {
     check_orders(view, &waybill)?;
     if let Some(label) = &label {
         check_label(view, &waybill, label)?;
+    }
+    if known.is_none()
+        && let Some(late) = courier::late(view, &waybill)
+    {
+        return Ok(late);
     }
     let mut events = Vec::new();
     if let Some(old) =

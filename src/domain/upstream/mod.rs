@@ -23,6 +23,7 @@ use super::work::{LabelFile, PinHash, Role};
 
 pub use self::action::{give_back_waybill, order_action, void_waybill};
 pub use self::intake::intake;
+pub(in crate::domain) use self::intake::waybill_put;
 pub use self::label::{LabelSpec, make_label, void_label};
 
 /// What upstream's words are judged by, besides the warehouse.
@@ -235,6 +236,15 @@ pub enum OrderAction {
         line: u32,
         /// What becomes of it.
         decision: ShortDecision,
+    },
+    /// A person enters its waybill number.
+    EnterNumber {
+        /// As typed.
+        text: String,
+        /// Who.
+        by: String,
+        /// It is right although it looks like none of this carrier.
+        confirmed: bool,
     },
 }
 
@@ -455,6 +465,23 @@ pub enum Refusal {
         /// Why.
         reason: Reason,
     },
+    /// An order that has a number.
+    #[error("order {0} has the number {1}; void it first")]
+    HasNumber(OrderId, WaybillNo),
+    /// A number that covers something else.
+    #[error("the number {0} was given before")]
+    NumberInUse(WaybillNo),
+    /// A text that looks like no number of this carrier.
+    #[error("\"{text}\" looks like no number of {carrier}; check it, and confirm it if it is right")]
+    NotItsNumber {
+        /// The order's carrier.
+        carrier: CarrierCode,
+        /// What was entered.
+        text: String,
+    },
+    /// No number is left that was fetched ahead.
+    #[error("no number of {0} is left")]
+    PoolEmpty(String),
     /// A hold that a rule made.
     #[error(
         "waybind holds it by itself: for missing products until they come, for a new address until a supervisor confirms it"

@@ -1,5 +1,7 @@
 //! The API of the contract. Bodies are dtos of this folder; unknown fields are refused by name.
 
+mod alerts;
+mod couriers;
 mod events;
 mod exceptions;
 mod images;
@@ -30,6 +32,7 @@ pub(super) use self::orders::badge_of;
 pub(super) use self::returns::RETURNS_MAX;
 pub use self::scans::verdict_json;
 pub(super) use self::stop_lists::{TRACED_MAX, Traced, trace};
+pub(super) use self::targets::person;
 pub use self::things::{Kind, things_from_json};
 
 pub(super) fn routes<B: Backend>() -> Router<B> {
@@ -67,6 +70,10 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/targets/{name}/retry", post(targets::retry::<B>))
         .route("/api/v1/sources", get(sources::sources::<B>))
         .route("/api/v1/sources/{name}/retry", post(sources::retry::<B>))
+        .route("/api/v1/targets/{name}/letters/{id}", get(targets::letter::<B>).post(targets::correct::<B>))
+        .route("/api/v1/alerts", get(alerts::alerts::<B>))
+        .route("/api/v1/alerts/{id}/take", post(alerts::take::<B>))
+        .route("/api/v1/channels", get(couriers::channels::<B>))
         .route("/healthz", get(status::healthz))
         .route("/readyz", get(status::readyz::<B>))
         .route("/metrics", get(status::metrics::<B>))

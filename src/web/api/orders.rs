@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::targets::person;
 use super::things::{ConsigneeBody, consignee_of, outcome_words};
 use crate::barcode::codes::{CodeKind, SiteKey};
 use crate::domain::gate;
@@ -56,7 +57,8 @@ pub(in crate::web) fn order_json(view: &dyn View, order: &Order, key: &SiteKey) 
         "stage": order.stage, "disposition": disposition, "holds": order.holds,
         "complete": missing.is_empty() && !order.cancelled && order.holds.is_empty(), "missing": missing,
         "lines": order.lines.iter().map(line_json).collect::<Vec<_>>(),
-        "paid_at": spec.paid_at, "exchange_orders": order.exchange_orders, "waybill_pending": order.waybill_pending,
+        "paid_at": spec.paid_at, "exchange_orders": order.exchange_orders,
+        "waybill_pending": order.waybill_pending || order.numbering.pending.is_some(), "numbering": order.numbering,
         "awaits_address": order.awaits_address(), "recalled": recall::on_order(view, order), "differs": order.differs,
         "parcels": parcels, "waybills": waybills, "pick_lists": order.lists,
         "ext": spec.ext.as_deref().and_then(|ext| serde_json::from_str::<Value>(ext).ok()).unwrap_or_else(|| json!({})),
@@ -108,23 +110,33 @@ pub(super) async fn order<B: Backend>(
 const PAGE_MAX: usize = 500;
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct PageQuery {
     #[serde(default)]
     after: String,
     limit: Option<usize>,
+    waybill: Option<String>,
 }
 
-/// Orders after an id, in the order of their ids.
+/// Orders after an id, in the order of their ids; with `waybill=pending` those that wait for a number, and how many.
 pub(super) async fn orders<B: Backend>(
     State(backend): State<B>,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let ids = backend.orders_after(query.after, query.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX)).await?;
+    let limit = query.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
+    let (ids, count) = match query.waybill.as_deref() {
+        Some("pending") => {
+            let (ids, count) = backend.pending_numbers(limit).await?;
+            (ids.iter().map(ToString::to_string).collect(), Some(count))
+        }
+        None => (backend.orders_after(query.after, limit).await?, None),
+        Some(_) => return Err(Problem::malformed("waybill is \"pending\", or left out for all orders")),
+    };
     let key = backend.key();
     let shown = move |view: &dyn View| -> Vec<Value> {
         ids.iter().filter_map(|id| view.order(id)).map(|order| order_json(view, &order, &key)).collect()
     };
-    Ok(Json(json!({"orders": backend.look(shown).await?})))
+    Ok(Json(json!({"count": count, "orders": backend.look(shown).await?})))
 }
 
 pub(super) async fn timeline<B: Backend>(
@@ -193,6 +205,15 @@ struct ShortBody {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NumberBody {
+    number: String,
+    by: String,
+    #[serde(default)]
+    confirm: bool,
+}
+
+#[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum ShortWord {
     ShipShort,
@@ -243,6 +264,10 @@ fn action_of(action: &str, body: &Body, key: &SiteKey) -> Result<OrderAction, Pr
         "stage" => OrderAction::Stage(body.json::<StageBody>()?.stage),
         "return" => OrderAction::Return { exchange_order: body.json::<ReturnBody>()?.exchange_order },
         "short" => short_of(body.json()?)?,
+        "waybill" => {
+            let NumberBody { number, by, confirm } = body.json()?;
+            OrderAction::EnterNumber { text: number, by: person(&by)?, confirmed: confirm }
+        }
         _ => return Err(Problem::missing("action", action)),
     })
 }

@@ -1,12 +1,13 @@
 //! The targets: how they are, and dead letters sent again.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::web::backend::Backend;
+use crate::web::backend::{Backend, Caller};
 use crate::web::body::Body;
+use crate::web::guard::Peer;
 use crate::web::problem::Problem;
 
 pub(super) async fn targets<B: Backend>(State(backend): State<B>) -> Result<Json<Value>, Problem> {
@@ -28,4 +29,45 @@ pub(super) async fn retry<B: Backend>(
     let again: Again = if body.0.trim_ascii().is_empty() { Again::default() } else { body.json()? };
     let sent = backend.send_again(&name, again.ids).ok_or_else(|| Problem::missing("target", &name))?;
     Ok(Json(json!({"target": name, "again": sent})))
+}
+
+pub(super) async fn letter<B: Backend>(
+    State(backend): State<B>,
+    Path((name, id)): Path<(String, String)>,
+) -> Result<Json<Value>, Problem> {
+    let letter = backend.letter(&name, &id).await?.ok_or_else(|| Problem::missing("dead letter", &id))?;
+    Ok(Json(json!(letter)))
+}
+
+/// What is sent instead, and who says so.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Corrected {
+    data: Value,
+    by: String,
+}
+
+pub(super) async fn correct<B: Backend>(
+    State(backend): State<B>,
+    Extension(peer): Extension<Peer>,
+    Path((name, id)): Path<(String, String)>,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    let corrected: Corrected = body.json()?;
+    let by = person(&corrected.by)?;
+    let caller = Caller { peer: peer.to_string(), call: "dead letter" };
+    if !backend.correct_letter(caller, name.clone(), id.clone(), corrected.data, by).await? {
+        return Err(Problem::missing("dead letter", &id));
+    }
+    Ok(Json(json!({"target": name, "id": id, "again": 1})))
+}
+
+/// Characters of a person's name.
+const NAME_MAX: usize = 100;
+
+/// A person's name as it is recorded.
+pub(in crate::web) fn person(name: &str) -> Result<String, Problem> {
+    let name = name.trim();
+    let fits = !name.is_empty() && name.chars().count() <= NAME_MAX && !name.chars().any(char::is_control);
+    fits.then(|| name.to_owned()).ok_or_else(|| Problem::malformed("by says who: a name of up to 100 characters"))
 }

@@ -10,6 +10,7 @@ use super::exceptions::first;
 use super::layout::layout;
 use super::printing::prints_waiting;
 use super::view::{StationView, station_view};
+use super::{alerts, numbers};
 use crate::domain::order::Order;
 use crate::domain::station::StationRules;
 use crate::message::{Language, Phrase, order_stage, phrase};
@@ -34,6 +35,8 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
     let targets = backend.targets().await?;
     let exceptions = crate::web::api::gathered(&backend).await?;
     let (printers, prints) = (backend.printers().await?, prints_waiting(&backend, None).await?);
+    let (pending, pending_count) = backend.pending_numbers(ORDERS_SHOWN).await?;
+    let channels = backend.channels().await?;
     let say = |name| phrase(name, language);
     let content = html! {
         main.overview {
@@ -45,6 +48,8 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
             (first(&exceptions, language))
             (super::printing::overview(&printers, &prints, language))
             (asked(&backend.sources(), language))
+            (alerts::section(&backend.alerts(), language))
+            (numbers::troubled(&pending, pending_count, &channels, language))
             h2 { (say(Phrase::Stations)) }
             ul.stations { @for (rules, view) in &views { (station_card(rules, view, &backend.devices(), language)) } }
             (offers(&unread, language))
@@ -66,7 +71,7 @@ fn troubled(targets: &[TargetView], language: Language) -> Markup {
                 h2 { (say(Phrase::TargetsBehind)) }
                 ul { @for target in troubled {
                     li {
-                        strong { (target.name) }
+                        strong { a href={ "/targets/" (target.name) } { (target.name) } }
                         @if target.behind { span.bad { " ✕ " (target.depth) " " (say(Phrase::Waiting)) @if let Some(oldest) = &target.oldest { " · " (say(Phrase::Since)) " " (oldest) } } }
                         @if target.dead > 0 { span.bad { " ✕ " (target.dead) " " (say(Phrase::DeadLetters)) } }
                         @if let Some(error) = &target.last_error { " · " (error) }

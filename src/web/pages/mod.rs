@@ -1,14 +1,17 @@
 //! The pages, rendered here; `pages.md` of the design says how they look, sound and behave.
 
+mod alerts;
 mod exceptions;
 mod home;
 mod layout;
 mod login;
 mod manifest;
+mod numbers;
 mod order;
 mod printing;
 mod recalls;
 mod station;
+mod targets;
 mod view;
 
 use axum::Router;
@@ -53,6 +56,10 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/recalls/{id}", get(recalls::one::<B>))
         .route("/returns", get(recalls::returns::<B>))
         .route("/returns/{number}", post(recalls::given_back::<B>))
+        .route("/order/{id}/waybill", post(numbers::enter::<B>))
+        .route("/alerts/{id}/take", post(alerts::take::<B>))
+        .route("/targets/{name}", get(targets::page::<B>))
+        .route("/targets/{name}/letters/{id}", post(targets::correct::<B>))
         .route("/search", get(home::search::<B>))
         .route("/login", get(login::page).post(login::enter::<B>))
         .route("/language/{tag}", get(language))

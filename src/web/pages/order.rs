@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use super::Page;
 use super::exceptions::address;
 use super::layout::layout;
+use super::numbers;
 use crate::domain::gate;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Attention;
@@ -56,6 +57,7 @@ pub(super) async fn page<B: Backend>(
                     " · " (goods.sku) " " (goods.lot.as_deref().unwrap_or_default()) " × " (goods.quantity)
                 }
             }
+            (numbers::section(&order, language))
             ul { @for entry in &missing { li.bad { @if let Some(line) = entry.line { (say(Phrase::Line)) " " (line) " " } (missing_why(entry.why, language)) } } }
             table.orders {
                 thead { tr { th { (say(Phrase::Line)) } th { (say(Phrase::Sku)) } th { (say(Phrase::Picked)) } th { (say(Phrase::Packed)) } th { (say(Phrase::Demanded)) } } }

@@ -14,8 +14,8 @@ use super::Page;
 use super::layout::layout;
 use super::manifest::manifest;
 use super::printing::{printer_of, prints_waiting};
-use super::view::{LineView, PIN_AWAITED, REPRINT_AWAITED, StationView, station_view};
-use crate::domain::ids::StationId;
+use super::view::{LineView, PIN_AWAITED, PendingView, REPRINT_AWAITED, StationView, station_view};
+use crate::domain::ids::{OrderId, StationId};
 use crate::domain::printing::PrintJob;
 use crate::domain::station::{Mode, StationRules};
 use crate::domain::verdict::{Code, Facts, Severity, Verdict};
@@ -341,6 +341,23 @@ fn unbound(view: &StationView, language: Language) -> Markup {
     html! {
         @for waiting in &view.unbound {
             p.waiting { span.icon aria-hidden="true" { "▤" } (waiting.order) " · " (waiting.parcel) " — " (phrase(Phrase::StickAndScan, language)) }
+            @if let Some(pending) = &waiting.pending { (by_hand(&waiting.order, pending, language)) }
+        }
+    }
+}
+
+/// No channel gave a number: what a person needs to get one, and where it is scanned or typed. It goes the way of any scan.
+fn by_hand(order: &OrderId, pending: &PendingView, language: Language) -> Markup {
+    let say = |name| phrase(name, language);
+    html! {
+        section.numbers role="alert" {
+            h3.bad { "✕ " (say(Phrase::NumberPending)) " · " (pending.carrier) " — " (say(Phrase::TypeOrScanNumber)) }
+            dl {
+                dt { (say(Phrase::Order)) } dd { (order) }
+                dt { (say(Phrase::Consignee)) } dd { (pending.name) " · " (pending.phone) " · " (pending.address) }
+                dt { (say(Phrase::Goods)) } dd { @for goods in &pending.goods { (goods) " " } }
+            }
+            ul.quiet { @for why in &pending.why { li { (why) } } }
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::rules::Rules;
 use crate::domain::station::{Awaited, Mode, StationRules, Work};
 use crate::domain::verdict::{Code, Verdict};
 use crate::domain::view::View;
+use crate::label::masked;
 
 /// What a station shows.
 #[derive(Clone, Debug)]
@@ -110,6 +111,39 @@ pub(in crate::web) struct LineView {
 pub(in crate::web) struct UnboundView {
     pub parcel: String,
     pub order: OrderId,
+    /// What is needed to get its number by hand, where no channel gave one.
+    pub pending: Option<PendingView>,
+}
+
+/// What a person needs to get a waybill number by hand.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::web) struct PendingView {
+    pub carrier: String,
+    pub name: String,
+    pub phone: String,
+    pub address: String,
+    pub goods: Vec<String>,
+    pub why: Vec<String>,
+}
+
+/// Lines that a form names; a person looks at the order for the others.
+const GOODS_MAX: usize = 5;
+
+fn pending_view(order: &Order, in_full: bool) -> Option<PendingView> {
+    let pending = order.numbering.pending.as_ref()?;
+    let shown = |text: &str, first, last| if in_full { text.to_owned() } else { masked(text, first, last) };
+    let to = &order.spec.consignee;
+    let goods = order.lines.iter().filter(|line| line.packed() > 0).take(GOODS_MAX);
+    Some(PendingView {
+        carrier: order.spec.carrier.to_string(),
+        name: shown(&to.name, 1, 0),
+        phone: shown(&to.phone, 0, 4),
+        address: shown(&to.address, 6, 0),
+        goods: goods
+            .map(|line| format!("{} × {}", line.spec.name.as_deref().unwrap_or(line.spec.sku.as_str()), line.packed()))
+            .collect(),
+        why: pending.tried.iter().map(|tried| format!("{}: {}", tried.channel, tried.why)).collect(),
+    })
 }
 
 pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules, interceptions: &Rules) -> StationView {
@@ -138,7 +172,11 @@ pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules, interc
         latched: station.latch.as_deref().cloned(),
         awaiting: station.awaits.as_ref().map(|awaits| awaited_name(&awaits.what)),
         unbound: unbound
-            .map(|parcel| UnboundView { parcel: parcel.id.to_string(), order: parcel.order.clone() })
+            .map(|parcel| UnboundView {
+                parcel: parcel.id.to_string(),
+                order: parcel.order.clone(),
+                pending: view.order(parcel.order.as_str()).and_then(|order| pending_view(&order, rules.show_consignee)),
+            })
             .collect(),
         can_undo: !station.counts.is_empty(),
         can_reprint: station.last_print.is_some(),

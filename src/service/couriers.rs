@@ -1,0 +1,192 @@
+//! Couriers: started with the service, served from the ledger, shown to people.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::Core;
+use crate::config::Config;
+use crate::domain::courier::{self, Tried};
+use crate::domain::ids::{CarrierCode, OrderId, WaybillNo};
+use crate::domain::order::Order;
+use crate::domain::upstream::Outcome;
+use crate::domain::view::View;
+use crate::ledger::Cause;
+use crate::upstream::courier::{Channel, Given, Numbers, Wanted, open};
+use crate::upstream::{OpenError, Unreadable};
+use crate::web::backend::{ChannelView, Unavailable};
+
+/// Lines of an order that are named to a courier; its form has room for a few.
+const GOODS_MAX: usize = 5;
+
+impl Numbers for Core {
+    async fn wanting(
+        &self,
+        carrier: &CarrierCode,
+        after: u32,
+        limit: usize,
+    ) -> Result<Vec<(u32, OrderId)>, Unreadable> {
+        let carrier = carrier.clone();
+        let read = self.read(move |reader| reader.numberless(carrier.as_str(), after, limit)).await;
+        read.map_err(|Unavailable(why)| Unreadable(why))
+    }
+
+    async fn wanted(&self, order: &OrderId) -> Result<Option<Wanted>, Unreadable> {
+        let id = order.clone();
+        let look = move |view: &dyn View| {
+            let order = view.order(id.as_str()).filter(|order| courier::wants_number(view, order))?;
+            Some(Wanted { values: values(view, &order), order: id })
+        };
+        let read = self.read(move |reader| reader.look(|transaction| look(transaction.view()))).await;
+        read.map_err(|Unavailable(why)| Unreadable(why))
+    }
+
+    async fn assign(&self, order: &OrderId, number: &WaybillNo, channel: &str) -> Result<Given, Unreadable> {
+        let (order, number, name) = (order.clone(), number.clone(), channel.to_owned());
+        self.number_judged(channel, move |view| courier::assign(view, &order, &number, &name)).await
+    }
+
+    async fn take_pooled(&self, order: &OrderId, channel: &str) -> Result<Given, Unreadable> {
+        let (order, name) = (order.clone(), channel.to_owned());
+        self.number_judged(channel, move |view| courier::take_pooled(view, &order, &name)).await
+    }
+
+    async fn give_up(&self, order: &OrderId, tried: Vec<Tried>) -> Result<(), Unreadable> {
+        let (order, at) = (order.clone(), self.parts.clock.now().at);
+        self.number_judged("no channel", move |view| courier::give_up(view, &order, tried, at)).await.map(|_| ())
+    }
+
+    async fn fill(&self, channel: &str, carrier: &CarrierCode, numbers: Vec<WaybillNo>) -> Result<(), Unreadable> {
+        let (name, carrier) = (channel.to_owned(), carrier.clone());
+        self.number_judged(channel, move |view| courier::fill_pool(view, &name, &carrier, numbers)).await.map(|_| ())
+    }
+
+    async fn stored(&self, channel: &str) -> Result<usize, Unreadable> {
+        let channel = channel.to_owned();
+        let read = self.read(move |reader| {
+            reader.look(|transaction| transaction.view().pool(&channel).map_or(0, |pool| pool.free.len()))
+        });
+        read.await.map_err(|Unavailable(why)| Unreadable(why))
+    }
+
+    fn orders_moved(&self) -> watch::Receiver<u64> {
+        self.parts.feed.subscribe()
+    }
+
+    fn stopped(&self) -> watch::Receiver<bool> {
+        self.parts.stop.subscribe()
+    }
+}
+
+impl Core {
+    /// Judges and records in one transaction what came from a channel.
+    async fn number_judged(
+        &self,
+        channel: &str,
+        judge: impl FnOnce(&dyn View) -> Outcome + Send + 'static,
+    ) -> Result<Given, Unreadable> {
+        let now = self.parts.clock.now();
+        let cause = Cause::Local { what: format!("courier {channel}") };
+        let submitted = self.parts.writer.submit(move |transaction| {
+            let outcome = judge(transaction.view());
+            if !outcome.events().is_empty() {
+                transaction.append(now.at, cause, None, outcome.events().to_vec());
+            }
+            outcome
+        });
+        let outcome = submitted.await.map_err(|error| Unreadable(error.to_string()))?;
+        if !outcome.events().is_empty() {
+            self.announce_everywhere();
+        }
+        Ok(match outcome {
+            Outcome::Refused(refusal) => Given::Refused(refusal.to_string()),
+            _ => Given::Settled,
+        })
+    }
+
+    /// Opens the channels and starts the lanes of each carrier.
+    pub(super) fn start_couriers(&self, config: &Config, tasks: &mut JoinSet<()>) -> Result<(), OpenError> {
+        let (channels, lanes) = open(&config.carrier, &config.channel, self).map_err(|what| OpenError {
+            name: "couriers".into(),
+            what,
+            source: None,
+        })?;
+        for lane in lanes {
+            tasks.spawn(lane.run());
+        }
+        if self.parts.channels.set(channels).is_err() {
+            tracing::error!("The couriers were started twice.");
+        }
+        Ok(())
+    }
+
+    /// How the channels are.
+    pub(super) async fn channel_views(&self) -> Result<Vec<ChannelView>, Unavailable> {
+        let channels: &[Channel] = self.parts.channels.get().map_or(&[], Vec::as_slice);
+        let mut views = Vec::new();
+        for channel in channels {
+            let stored = self.stored(channel.name()).await.map_err(|Unreadable(why)| Unavailable(why))?;
+            let state = channel.state();
+            views.push(ChannelView {
+                name: channel.name().to_owned(),
+                carrier: state.carrier.map(|carrier| carrier.to_string()),
+                circuit: if channel.is_resting() { "open" } else { "closed" },
+                stored: (channel.ahead() > 0).then_some(stored),
+                given: state.given,
+                failed: state.failed,
+                failures: state.failures,
+                last_error: state.last_error,
+            });
+        }
+        Ok(views)
+    }
+}
+
+/// What channels' texts may name of an order. The request's name stays the same until the order's number is void, so that
+/// a courier that is asked twice answers with one number.
+fn values(view: &dyn View, order: &Order) -> BTreeMap<&'static str, String> {
+    let spec = &order.spec;
+    let name = |line: &crate::domain::order::OrderLine| {
+        let known = || view.product(line.spec.sku.as_str()).map(|product| product.name.clone());
+        let name = line.spec.name.clone().or_else(known).filter(|name| !name.is_empty());
+        format!("{} × {}", name.unwrap_or_else(|| line.spec.sku.to_string()), line.demanded())
+    };
+    let goods: Vec<String> = order.lines.iter().filter(|line| line.demanded() > 0).take(GOODS_MAX).map(name).collect();
+    let quantity: u32 = order.lines.iter().map(|line| line.demanded()).fold(0, u32::saturating_add);
+    BTreeMap::from([
+        ("order", spec.id.to_string()),
+        ("request", format!("{}-{}", spec.id, order.waybills.len() + 1)),
+        ("carrier", spec.carrier.to_string()),
+        ("courier", spec.courier.clone().unwrap_or_default()),
+        ("region", spec.region.clone().unwrap_or_default()),
+        ("name", spec.consignee.name.clone()),
+        ("phone", spec.consignee.phone.clone()),
+        ("address", spec.consignee.address.clone()),
+        ("goods", goods.join(", ")),
+        ("quantity", quantity.to_string()),
+    ])
+}
+
+/// The couriers in Prometheus' text format.
+pub(super) fn exposition(channels: &[ChannelView], pending: u64) -> String {
+    let mut text = format!(
+        "# HELP waybind_waybills_pending Orders that no channel gave a number.\n# TYPE waybind_waybills_pending gauge\nwaybind_waybills_pending {pending}\n"
+    );
+    type Sample = fn(&ChannelView) -> u64;
+    let samples: [(&str, &str, &str, Sample); 4] = [
+        ("waybind_channel_up", "gauge", "Whether a channel is asked.", |channel| {
+            u64::from(channel.circuit == "closed")
+        }),
+        ("waybind_channel_stored", "gauge", "Numbers fetched ahead.", |channel| channel.stored.unwrap_or(0) as u64),
+        ("waybind_channel_given_total", "counter", "Numbers that a channel gave.", |channel| channel.given),
+        ("waybind_channel_failed_total", "counter", "Requests that failed.", |channel| channel.failed),
+    ];
+    for (name, kind, help, value) in samples.iter().filter(|_| !channels.is_empty()) {
+        text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+        for channel in channels {
+            text.push_str(&format!("{name}{{channel={:?}}} {}\n", channel.name, value(channel)));
+        }
+    }
+    text
+}

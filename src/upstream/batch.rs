@@ -1,0 +1,96 @@
+//! What comes next for a target: read from the feed, chosen, and made ready to go, beside the delivery that is on its way.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::epcis::Epcis;
+use super::{BYTES_MAX, Delivery, EVENTS_MAX, Fact, Feed, Letter, envelope, robot};
+use crate::protocol::Glob;
+
+/// Bytes of records that are read at once: a few deliveries.
+pub(super) const READ_MAX: usize = 4 * BYTES_MAX;
+
+/// The form in which events go.
+#[derive(Clone, Debug)]
+pub(super) enum Form {
+    Cloud,
+    Epcis(Epcis),
+}
+
+/// Which facts a target is told, and how.
+#[derive(Debug)]
+pub(super) struct Selection {
+    pub(super) events: Vec<Glob>,
+    pub(super) stations: Vec<Glob>,
+    pub(super) exceptions_only: bool,
+    pub(super) form: Form,
+}
+
+/// Deliveries from one reading of the feed.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// The place that it was read after.
+    pub(super) after: u64,
+    /// Where the cursor stands once all of it is done with.
+    pub(super) through: u64,
+    pub(super) deliveries: VecDeque<Delivery>,
+}
+
+impl Selection {
+    pub(super) fn wants(&self, fact: &Fact) -> bool {
+        let station = || fact.data["station"].as_str();
+        self.events.iter().any(|pattern| pattern.fits(&fact.kind))
+            && (self.stations.is_empty()
+                || station().is_some_and(|station| self.stations.iter().any(|pattern| pattern.fits(station))))
+            && (!self.exceptions_only || robot::is_exception(fact))
+    }
+}
+
+/// Reads what comes after a place.
+pub(super) async fn read<F: Feed>(feed: &F, selection: &Arc<Selection>, after: u64) -> Result<Batch, String> {
+    let facts = feed.facts(after, EVENTS_MAX, READ_MAX).await.map_err(|error| error.0)?;
+    let through = facts.last().map_or(after, |fact| fact.seq);
+    let wanted: Vec<Fact> = facts.into_iter().filter(|fact| selection.wants(fact)).collect();
+    let letters = letters(feed, &selection.form, wanted).await?;
+    Ok(Batch { after, through, deliveries: deliveries(letters, through) })
+}
+
+/// Makes facts ready to go; those that the form has no word for are left out.
+pub(super) async fn letters<F: Feed>(feed: &F, form: &Form, facts: Vec<Fact>) -> Result<Vec<Letter>, String> {
+    match form {
+        Form::Cloud => {
+            let made: Result<Vec<Letter>, _> = facts.into_iter().map(envelope::letter).collect();
+            made.map_err(|error| format!("an event can't be written: {error}"))
+        }
+        Form::Epcis(epcis) => {
+            let mut skus: Vec<String> = facts.iter().filter_map(Epcis::sku).map(str::to_owned).collect();
+            skus.sort_unstable();
+            skus.dedup();
+            let gtins =
+                if skus.is_empty() { Default::default() } else { feed.gtins(skus).await.map_err(|error| error.0)? };
+            let letter = |fact: Fact| {
+                let events: Vec<String> = epcis.events(&fact, &gtins).iter().map(ToString::to_string).collect();
+                (!events.is_empty()).then(|| Letter { json: events.join(",").into_bytes(), fact })
+            };
+            Ok(facts.into_iter().filter_map(letter).collect())
+        }
+    }
+}
+
+fn deliveries(letters: Vec<Letter>, through: u64) -> VecDeque<Delivery> {
+    let mut all = VecDeque::new();
+    let (mut current, mut bytes): (Vec<Letter>, usize) = (Vec::new(), 0);
+    for letter in letters {
+        if let Some(last) = current.last().filter(|_| bytes + letter.json.len() > BYTES_MAX) {
+            let done = last.fact.seq;
+            all.push_back(Delivery { events: std::mem::take(&mut current), through: done, buried: Vec::new() });
+            bytes = 0;
+        }
+        bytes += letter.json.len() + 1;
+        current.push(letter);
+    }
+    if !current.is_empty() {
+        all.push_back(Delivery { events: current, through, buried: Vec::new() });
+    }
+    all
+}

@@ -1,0 +1,57 @@
+//! Open alerts on the overview, and the button with which somebody takes one.
+
+use axum::extract::{Extension, Path, State};
+use axum::response::Response;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use crate::message::{Language, Phrase, phrase};
+use crate::web::api::person;
+use crate::web::backend::{AlertView, Backend, Caller};
+use crate::web::body::Body;
+use crate::web::form::{back_to, form};
+use crate::web::guard::Peer;
+use crate::web::problem::Problem;
+
+/// Alerts that the overview shows; the others are in the API.
+const SHOWN_MAX: usize = 30;
+
+pub(super) fn section(alerts: &[AlertView], language: Language) -> Markup {
+    let say = |name| phrase(name, language);
+    html! {
+        @if !alerts.is_empty() {
+            section.alerts role="status" {
+                h2 { (say(Phrase::OpenAlerts)) " " (alerts.len()) }
+                ul { @for alert in alerts.iter().take(SHOWN_MAX) {
+                    li {
+                        strong.bad { (alert.text) } " · " time datetime=(alert.since) { (alert.since) }
+                        @if let Some(order) = &alert.order { " · " a href={ "/order/" (order) } { (order) } }
+                        form method="post" action={ "/alerts/" (alert.id) "/take" } {
+                            label { (say(Phrase::YourName)) " " input name="by" autocomplete="name" required; }
+                            button { (say(Phrase::TakeAlert)) }
+                        }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+struct Taken {
+    by: String,
+}
+
+pub(super) async fn take<B: Backend>(
+    State(backend): State<B>,
+    Extension(peer): Extension<Peer>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let by = person(&form::<Taken>(&body)?.by)?;
+    let caller = Caller { peer: peer.to_string(), call: "overview" };
+    // one that somebody else took meanwhile is taken: the overview says so
+    backend.take_alert(caller, id, by).await?;
+    Ok(back_to("/"))
+}

@@ -1,0 +1,87 @@
+//! An order's waybill number on the pages: what the channels said, the form to enter it by hand, conflicts.
+
+use axum::extract::{Extension, Path, State};
+use axum::response::Response;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use crate::domain::ids::OrderId;
+use crate::domain::order::Order;
+use crate::domain::upstream::OrderAction;
+use crate::message::{Language, Phrase, phrase};
+use crate::web::api::acted_json;
+use crate::web::backend::{Acted, Backend, Caller, ChannelView};
+use crate::web::body::Body;
+use crate::web::form::{back_to, form};
+use crate::web::guard::Peer;
+use crate::web::problem::Problem;
+
+/// The number's story on an order's page; nothing where all is well.
+pub(super) fn section(order: &Order, language: Language) -> Markup {
+    let say = |name| phrase(name, language);
+    let numbering = &order.numbering;
+    html! {
+        @if let Some(pending) = &numbering.pending {
+            section.numbers role="alert" {
+                h2.bad { "✕ " (say(Phrase::NumberPending)) }
+                ul { @for tried in &pending.tried { li { strong { (tried.channel) } " · " (tried.why) } } }
+                form method="post" action={ "/order/" (order.id()) "/waybill" } {
+                    label { (say(Phrase::Waybill)) " " input name="number" autocomplete="off" required; }
+                    label { (say(Phrase::YourName)) " " input name="by" autocomplete="name" required; }
+                    label { input type="checkbox" name="confirm" value="true"; " " (say(Phrase::NumberIsRight)) }
+                    button { (say(Phrase::EnterNumber)) }
+                }
+            }
+        }
+        @for conflict in &numbering.conflicts {
+            p.bad role="alert" { "✕ " (say(Phrase::NumberConflict)) " " (conflict.came) " (" (conflict.from) ") · " (say(Phrase::NumberHolds)) " " (conflict.holds) }
+        }
+    }
+}
+
+/// What the overview says: orders without a number, and channels that are left alone.
+pub(super) fn troubled(orders: &[OrderId], count: u64, channels: &[ChannelView], language: Language) -> Markup {
+    let say = |name| phrase(name, language);
+    let resting: Vec<&ChannelView> = channels.iter().filter(|channel| channel.circuit == "open").collect();
+    html! {
+        @if count > 0 || !resting.is_empty() {
+            section.numbers role="status" {
+                h2 { (say(Phrase::NumberPending)) " " (count) }
+                ul {
+                    @for order in orders { li { a href={ "/order/" (order) } { (order) } } }
+                    @for channel in resting {
+                        li.bad { "✕ " (say(Phrase::ChannelRests)) " " (channel.name) @if let Some(error) = &channel.last_error { " · " (error) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+struct Entered {
+    number: String,
+    by: String,
+    confirm: Option<String>,
+}
+
+pub(super) async fn enter<B: Backend>(
+    State(backend): State<B>,
+    Extension(peer): Extension<Peer>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let order = OrderId::new(&id).map_err(|_| Problem::missing("order", &id))?;
+    let entered: Entered = form(&body)?;
+    let by = crate::web::api::person(&entered.by)?;
+    let action = OrderAction::EnterNumber { text: entered.number, by, confirmed: entered.confirm.is_some() };
+    let caller = Caller { peer: peer.to_string(), call: "order page" };
+    if let Acted::Now(outcome) = backend.act(caller, order, action, None).await? {
+        let (status, answer) = acted_json(&id, &outcome);
+        if !status.is_success() {
+            return Err(Problem::new(status, "refused", answer["detail"].as_str().unwrap_or_default()));
+        }
+    }
+    Ok(back_to(&format!("/order/{id}")))
+}

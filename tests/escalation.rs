@@ -1,0 +1,94 @@
+//! Escalation on real HTTP: an exception goes from the robot to the gateway until somebody takes it, over a restart too.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::served::{Client, Served, endless, eventually};
+use waybind::sim::receiver::{Receiver, Reply};
+
+fn config(group: &Receiver, sms: &Receiver) -> String {
+    format!(
+        r#"language = "en"
+[[target]]
+name = "group"
+kind = "robot"
+format = "feishu"
+url = "http://{}/bot"
+events = []
+[[target]]
+name = "sms"
+kind = "gateway"
+url = "http://{}/send?order={{order}}"
+headers = {{ x-key = "{{secret}}" }}
+secret = "geheim"
+body = '{{"to":"13800000000","text":"{{text}}"}}'
+[[escalation]]
+name = "ladder"
+steps = ["group", "sms"]
+wait_seconds = 1
+events = ["order_held"]
+"#,
+        group.address, sms.address
+    )
+}
+
+fn said(receiver: &Receiver) -> Vec<String> {
+    receiver.requests().iter().map(|request| String::from_utf8(request.body.clone()).unwrap()).collect()
+}
+
+fn open(client: &mut Client) -> Vec<Value> {
+    client.get("/api/v1/alerts")["alerts"].as_array().unwrap().clone()
+}
+
+fn hold(client: &mut Client, order: &str) -> Value {
+    client.must("/api/v1/orders", &endless(order));
+    client.must(&format!("/api/v1/orders/{order}/hold"), &json!({"reason": "risk", "note": "unpaid \"x\""}));
+    eventually("the alert", || open(client).into_iter().find(|alert| alert["order"] == order))
+}
+
+#[test]
+fn an_exception_climbs_until_somebody_takes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (group, sms) = (Receiver::start("127.0.0.1:0", true).unwrap(), Receiver::start("127.0.0.1:0", true).unwrap());
+    let config = config(&group, &sms);
+    let mut served = Served::start(folder.path(), &config);
+    let mut client = served.client();
+    client.must("/api/v1/products", &json!({"sku": "ITEM"}));
+
+    let alert = hold(&mut client, "SO-1");
+    eventually("the robot", || said(&group).iter().any(|text| text.contains("SO-1")).then_some(()));
+    eventually("the gateway", || said(&sms).iter().any(|text| text.contains("SO-1")).then_some(()));
+    let request = &sms.requests()[0];
+    assert_eq!((request.path.as_str(), request.header("x-key")), ("/send?order=SO-1", Some("geheim")));
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    assert_eq!(body["text"], "On hold: SO-1 · risk · unpaid \"x\"");
+
+    served.kill();
+    let served = Served::start(folder.path(), &config);
+    let mut client = served.client();
+    let kept = eventually("the alert", || open(&mut client).into_iter().next());
+    assert_eq!(kept["id"], alert["id"], "it outlives a crash");
+    let page = client.text("GET", "/", "accept-language: en\r\n", "").1;
+    assert!(page.contains("I take it") && page.contains("SO-1"), "{page}");
+    let way = format!("/api/v1/alerts/{}/take", alert["id"].as_str().unwrap());
+    assert_eq!(client.post(&way, &json!({})).0, 400);
+    assert_eq!(client.post("/api/v1/alerts/x-9/take", &json!({"by": "王芳"})).0, 404);
+    assert_eq!(client.must(&way, &json!({"by": "王芳"}))["taken_by"], "王芳");
+    eventually("an end", || open(&mut client).is_empty().then_some(()));
+    let feed = client.get("/api/v1/events?after=0&limit=100");
+    let taken = feed["events"].as_array().unwrap().iter().find(|event| event["type"] == "alert_taken").unwrap();
+    assert_eq!((&taken["data"]["alert"], &taken["data"]["by"]), (&alert["id"], &json!("王芳")));
+
+    // a step that can't be reached is passed over at once
+    group.answer(|_| Reply::Status(500, String::new()));
+    let before = said(&sms).len();
+    hold(&mut client, "SO-2");
+    eventually("the gateway", || said(&sms)[before..].iter().any(|text| text.contains("SO-2")).then_some(()));
+    // what is over needs nobody
+    client.must("/api/v1/orders/SO-2/release", &json!({}));
+    eventually("an end", || open(&mut client).is_empty().then_some(()));
+    assert!(!said(&group).iter().chain(&said(&sms)).any(|text| text.contains("order_put")));
+    assert!(served.terminate().success());
+}
