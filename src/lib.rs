@@ -51,5 +51,7 @@ pub mod docs {
         pub mod d0005 {}
         #[doc = include_str!("docs/decisions/0006-targets.md")]
         pub mod d0006 {}
+        #[doc = include_str!("docs/decisions/0011-pictures-and-labels-from-outside.md")]
+        pub mod d0011 {}
     }
 }
