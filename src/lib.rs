@@ -24,6 +24,7 @@ pub mod intake;
 pub mod label;
 pub mod ledger;
 pub mod message;
+pub mod print;
 pub mod protocol;
 pub mod service;
 pub mod sim;
@@ -51,6 +52,14 @@ pub mod docs {
         pub mod d0005 {}
         #[doc = include_str!("docs/decisions/0006-targets.md")]
         pub mod d0006 {}
+        #[doc = include_str!("docs/decisions/0007-backup-and-new-id.md")]
+        pub mod d0007 {}
+        #[doc = include_str!("docs/decisions/0008-interceptions.md")]
+        pub mod d0008 {}
+        #[doc = include_str!("docs/decisions/0009-printing.md")]
+        pub mod d0009 {}
+        #[doc = include_str!("docs/decisions/0010-sources.md")]
+        pub mod d0010 {}
         #[doc = include_str!("docs/decisions/0011-pictures-and-labels-from-outside.md")]
         pub mod d0011 {}
     }

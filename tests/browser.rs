@@ -15,6 +15,7 @@ use fantoccini::key::Key;
 use fantoccini::{Client as Browser, ClientBuilder, Locator};
 use serde_json::json;
 use support::served::{PATIENCE, Served, eventually, free_address, program};
+use waybind::sim::printer::{Fault, SimPrinter, Speech};
 
 struct Driver {
     child: Child,
@@ -216,5 +217,138 @@ async fn a_pin_is_typed_on_the_page_after_the_badge() {
     }
     assert!(text(&browser, "body").await.contains("李雷"));
     assert!(browser.find(Locator::Css("[data-pin]")).await.is_err(), "nothing is asked any more");
+    browser.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_supervisor_sees_what_wants_a_person_and_confirms_a_new_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let driver = Driver::start();
+    let rule = "[[rule]]\nname = \"unpaid\"\nmode = \"warn\"\n";
+    let served = Served::start(folder.path(), &format!("{CONFIG}{rule}"));
+    let mut client = served.client();
+    work(&mut client);
+    let put = client.must("/api/v1/operators", &json!({"id": "boss", "name": "主管", "role": "supervisor"}));
+    let badge = put["results"][0]["scan_code"].as_str().unwrap().to_owned();
+    for (id, sku) in [("SO-1", "FLT-204"), ("SO-2", "FLT-204"), ("SO-3", "FLT-204"), ("SO-4", "PAD-118")] {
+        let consignee = json!({"name": "张三", "phone": "13800001111", "address": "杭州市西湖区文三路 1 号"});
+        let line = json!({"line": 1, "sku": sku, "quantity": 2});
+        client.must("/api/v1/orders", &json!({"id": id, "carrier": "ZTO", "consignee": consignee, "lines": [line]}));
+        client.must(
+            "/api/v1/waybills",
+            &json!({"number": format!("7531234567890{}", &id[3..]), "carrier": "ZTO", "orders": [id]}),
+        );
+    }
+    let other = json!({"name": "李四", "phone": "13900002222", "address": "上海市静安区南京西路 2 号"});
+    client.must("/api/v1/orders/SO-1/address", &other);
+    for (id, data) in [
+        ("a", "SO-2"),
+        ("b", "6901234567892"),
+        ("c", "6901234567892"),
+        ("d", "WB:C:DONE"),
+        ("e", "SO-4"),
+        ("f", "PAD-118"),
+        ("g", "A1"),
+        ("h", "WB:C:PAUSE"),
+    ] {
+        client.scan(id, "bench-01", data);
+    }
+    client.must("/api/v1/orders/SO-2/cancel", &json!({"lines": [{"line": 1, "quantity": 1}]}));
+    client.post("/api/v1/orders", &json!({"id": "SO-4", "carrier": "ZTO", "consignee": {"name": "张三", "phone": "13800001111", "address": "杭州市西湖区文三路 1 号"}, "lines": [{"line": 1, "sku": "FLT-204", "quantity": 2}]}));
+    client.must("/api/v1/orders/SO-3/hold", &json!({"reason": "risk", "kind": "unpaid", "note": "尾款未到"}));
+    client.must(
+        "/api/v1/stop-lists",
+        &json!({"id": "RC-2026-07", "sku": "PAD-118", "lots": ["A1"], "reason": "摩擦片脱胶"}),
+    );
+
+    let browser = driver.browser(&folder.path().join("profile"), "1280,900").await;
+    let at = |path: &str| format!("http://{}{path}", served.address);
+    browser.goto(&at("/")).await.unwrap();
+    let told = text(&browser, ".exceptions").await;
+    assert!(told.contains("SO-4") && !told.contains("南京西路"), "no address on the overview: {told}");
+    picture(&browser, "overview-exceptions.png").await;
+    browser.goto(&at("/recalls/RC-2026-07")).await.unwrap();
+    assert!(text(&browser, "body").await.contains("SO-4"));
+    picture(&browser, "recall.png").await;
+    browser.goto(&at("/returns")).await.unwrap();
+    assert!(text(&browser, "body").await.contains("75312345678901"));
+    picture(&browser, "returns.png").await;
+    browser.goto(&at("/exceptions")).await.unwrap();
+    picture(&browser, "exceptions.png").await;
+    let page = text(&browser, "body").await;
+    assert!(page.contains("文三路") && page.contains("南京西路"), "{page}");
+
+    // the badge is scanned into the field that asks for it
+    browser.find(Locator::Css(".confirm input")).await.unwrap().send_keys("WB:U:NOBODY:0000").await.unwrap();
+    browser.find(Locator::Css(".confirm input")).await.unwrap().send_keys(&Key::Enter.to_string()).await.unwrap();
+    assert!(browser.wait().at_most(PATIENCE).for_element(Locator::Css(".alarm")).await.is_ok());
+    let field = browser.find(Locator::Css(".confirm input")).await.unwrap();
+    field.send_keys(&format!("{badge}{}", char::from(Key::Enter))).await.unwrap();
+    eventually("the confirmation", || (client.get("/api/v1/orders/SO-1")["disposition"] == "active").then_some(()));
+
+    // a rule that only warns: the scan counts, and the band says what is the matter
+    client.scan("i", "bench-01", "SO-3");
+    client.scan("j", "bench-01", "6901234567892");
+    browser.goto(&at("/station/bench-01")).await.unwrap();
+    assert!(text(&browser, ".warned").await.contains("未付款"));
+    assert!(browser.find(Locator::Css(".work tr.stopped")).await.is_err(), "nothing is struck out that is worked on");
+    picture(&browser, "warned.png").await;
+    browser.set_window_size(320, 640).await.unwrap();
+    for path in ["/exceptions", "/recalls/RC-2026-07", "/returns"] {
+        browser.goto(&at(path)).await.unwrap();
+        let wide = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
+        assert_eq!(browser.execute(wide, vec![]).await.unwrap(), json!(false), "{path} on a 320 px screen");
+    }
+    picture(&browser, "returns-narrow.png").await;
+    browser.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_label_that_waits_and_its_reprint_are_on_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let driver = Driver::start();
+    let sim = SimPrinter::start("127.0.0.1:0", Speech::Zpl).unwrap();
+    sim.set_fault(Fault { paper_out: true, ..Fault::default() });
+    let config = format!(
+        "language = \"en\"\n[[station]]\nid = \"bench-01\"\nmode = \"bench\"\nprint_waybill = true\nprinter = \"PACK-01\"\n[[printer]]\nname = \"PACK-01\"\nprofile = \"zpl-203\"\naddress = \"{}\"\n",
+        sim.address
+    );
+    let served = Served::start(folder.path(), &config);
+    let mut client = served.client();
+    client.must("/api/v1/products", &json!({"sku": "FLT-204", "name": "Oil filter"}));
+    let consignee = json!({"name": "Li Lei", "phone": "13800001234", "address": "1 Wensan Road, Hangzhou"});
+    client.must("/api/v1/orders", &json!({"id": "SO-1", "carrier": "ZTO", "consignee": consignee, "lines": [{"line": 1, "sku": "FLT-204", "quantity": 1}]}));
+    client.must("/api/v1/waybills", &json!({"number": "75312345678901", "carrier": "ZTO", "orders": ["SO-1"]}));
+    let browser = driver.browser(&folder.path().join("profile"), "1280,900").await;
+    browser.goto(&format!("http://{}/language/en", served.address)).await.unwrap();
+    browser.goto(&format!("http://{}/station/bench-01", served.address)).await.unwrap();
+    for code in ["SO-1", "FLT-204"] {
+        wedge(&browser, code).await;
+    }
+    band(&browser, "order_complete").await;
+    let waits =
+        browser.wait().at_most(PATIENCE).for_element(Locator::XPath("//footer[contains(., 'out of paper')]")).await;
+    assert!(waits.is_ok(), "the rim says what the printer lacks");
+    assert!(text(&browser, ".waiting.print").await.contains("packed, label waiting"));
+    picture(&browser, "label-waiting.png").await;
+    browser.goto(&format!("http://{}/", served.address)).await.unwrap();
+    assert!(text(&browser, ".printing").await.contains("out of paper"));
+    picture(&browser, "label-waiting-overview.png").await;
+
+    browser.goto(&format!("http://{}/station/bench-01", served.address)).await.unwrap();
+    sim.set_fault(Fault::default());
+    eventually("the label", || (sim.count() == 1).then_some(()));
+    let gone = browser
+        .wait()
+        .at_most(PATIENCE)
+        .for_element(Locator::XPath("//main[not(.//p[contains(@class, 'print')])]"))
+        .await;
+    assert!(gone.is_ok(), "nothing waits any more");
+    browser.find(Locator::Css("[data-scan='WB:C:REPRINT']")).await.unwrap().click().await.unwrap();
+    let reason = browser.wait().at_most(PATIENCE).for_element(Locator::Css("[data-scan='badly printed']")).await;
+    picture(&browser, "reprint.png").await;
+    reason.unwrap().click().await.unwrap();
+    eventually("the copy", || (sim.count() == 2).then_some(()));
+    picture(&browser, "reprinted.png").await;
     browser.close().await.unwrap();
 }

@@ -285,7 +285,7 @@ fn a_probe_shows_bytes_frames_and_meaning_by_every_definition() {
         told.extend(listening.recv_timeout(std::time::Duration::from_secs(1)));
         told.extend(listening.try_iter());
         let has = |text: &str| told.iter().any(|line| line.contains(text));
-        (has("36 39 30 31") && has("generic/line") && has("gtin: \"06901234567892\"")).then_some(())
+        (has("36 39 30 31") && has("generic/line") && has("ean · 06901234567892")).then_some(())
     });
     probe.kill().unwrap();
     probe.wait().unwrap();

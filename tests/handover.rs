@@ -1,4 +1,4 @@
-//! The hand-over scenario on a real ledger, all of it in one transaction: what a look-up by a column finds must be what
+//! Scenarios on a real ledger, each whole in one transaction: what a look-up by a column finds must be what
 //! the same transaction changed just before. The warehouse in memory says what is right.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
@@ -9,10 +9,11 @@ use support::scenario::{Action, expand, files, parse};
 use support::served::assert_clean;
 use support::warehouse::Warehouse;
 use waybind::domain::clock::Now;
-use waybind::domain::decide::{Decision, Site, decide, fingerprint};
-use waybind::domain::ids::{OperatorId, OrderId, ScanId, StationId};
+use waybind::domain::decide::{Decision, Site, answer_pin, decide, fingerprint, pin_question};
+use waybind::domain::ids::{OperatorId, OrderId, ScanId, StationId, WaybillNo};
+use waybind::domain::rules::Rules;
 use waybind::domain::scan::Scan;
-use waybind::domain::upstream::{Outcome, intake, order_action};
+use waybind::domain::upstream::{Outcome, give_back_waybill, intake, order_action, void_waybill};
 use waybind::domain::verdict::Verdict;
 use waybind::ledger::{Cause, Folder, WriteTransaction, Writer};
 
@@ -42,22 +43,22 @@ fn judge(transaction: &mut WriteTransaction<'_>, site: &Site, scan: &Scan, now: 
     verdict
 }
 
-/// Plays the scenario on both; answers how many scans were compared.
-fn play(transaction: &mut WriteTransaction<'_>) -> usize {
+/// Plays a scenario on both; answers how many scans were compared.
+fn play(name: &str, transaction: &mut WriteTransaction<'_>) -> usize {
     let mut warehouse = Warehouse::default();
-    let mut scans = 0;
-    let file = files().into_iter().find(|file| file.ends_with("handover.scn")).unwrap();
+    let (mut scans, mut rules) = (0, Vec::new());
+    let file = files().into_iter().find(|file| file.ends_with(name)).unwrap();
     for step in parse(&file) {
-        let now = warehouse.now();
+        let (now, terms) = (warehouse.now(), warehouse.terms());
         match step.action {
             Action::Station(rules) => warehouse.add_station(rules),
             Action::Say(thing, _) => {
-                let outcome = intake(transaction.view(), (*thing).clone());
+                let outcome = intake(transaction.view(), &terms, (*thing).clone());
                 say(transaction, &outcome, now);
                 assert_eq!(outcome, warehouse.say(*thing), "{}", step.place);
             }
             Action::Act(order, action, _) => {
-                let outcome = order_action(transaction.view(), &OrderId::new(&order).unwrap(), action.clone());
+                let outcome = order_action(transaction.view(), &terms, &OrderId::new(&order).unwrap(), action.clone());
                 say(transaction, &outcome, now);
                 assert_eq!(outcome, warehouse.act(&order, action), "{}", step.place);
             }
@@ -83,7 +84,31 @@ fn play(transaction: &mut WriteTransaction<'_>) -> usize {
                 let verdict = judge(transaction, &warehouse.site.clone(), &scan, warehouse.now());
                 assert_eq!(Verdict { seq: None, ..verdict }, right, "{}", step.place);
             }
-            Action::Void(_) | Action::Pin(..) => unreachable!("{}", step.place),
+            Action::GiveBack(number, _) => {
+                let outcome = give_back_waybill(transaction.view(), &WaybillNo::new(&number).unwrap());
+                say(transaction, &outcome, now);
+                assert_eq!(outcome, warehouse.give_back(&number), "{}", step.place);
+            }
+            Action::Rule(setting) => {
+                rules.push(setting);
+                warehouse.site.rules = Rules::new(rules.clone());
+            }
+            Action::Pin(station, is_right, _) => {
+                let (station, at) = (StationId::new(&station).unwrap(), now.at);
+                if let Some(question) = pin_question(transaction.view(), &station, at) {
+                    let (_, events) = answer_pin(transaction.view(), &station, &question, is_right, at);
+                    transaction.append(at, Cause::Upstream { call: "pin".into(), peer: None }, None, events);
+                }
+                warehouse.pin(station.as_str(), is_right);
+            }
+            Action::Void(number) => {
+                let outcome = void_waybill(transaction.view(), &WaybillNo::new(&number).unwrap());
+                say(transaction, &outcome, now);
+                assert_eq!(outcome, warehouse.void(&number), "{}", step.place);
+            }
+            Action::Printer(_) | Action::Job(..) | Action::Spool(..) | Action::Resolve(..) => {
+                unreachable!("{}", step.place)
+            }
         }
     }
     scans
@@ -91,10 +116,14 @@ fn play(transaction: &mut WriteTransaction<'_>) -> usize {
 
 #[tokio::test]
 async fn one_transaction_sees_what_it_changed() {
-    let folder = tempfile::tempdir().unwrap();
-    let writer = Writer::start(&Folder::new(folder.path())).unwrap();
-    let scans = writer.submit(play).await.unwrap();
-    assert!(scans > 80, "only {scans} scans were played");
-    drop(writer);
-    assert_clean(folder.path());
+    for (name, least) in
+        [("handover.scn", 80), ("interceptions.scn", 150), ("teaching.scn", 40), ("rules.scn", 30), ("shadow.scn", 20)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = Writer::start(&Folder::new(folder.path())).unwrap();
+        let scans = writer.submit(move |transaction| play(name, transaction)).await.unwrap();
+        assert!(scans > least, "only {scans} scans of {name} were played");
+        drop(writer);
+        assert_clean(folder.path());
+    }
 }

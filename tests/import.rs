@@ -400,3 +400,53 @@ fn twenty_thousand_rows_are_taken() {
     assert_eq!((text.matches(" created").count(), code), (4_000, Some(0)));
     assert_eq!(folder.order("SO-3999")["lines"].as_array().unwrap().len(), 5);
 }
+
+/// A workbook with one of its parts replaced.
+fn with_part(workbook: &[u8], name: &str, fill: impl Fn(&mut dyn std::io::Write, &str)) -> Vec<u8> {
+    use std::io::{Cursor, Read, Write};
+    let mut from = zip::ZipArchive::new(Cursor::new(workbook)).unwrap();
+    let mut to = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().large_file(true);
+    for index in 0..from.len() {
+        let mut part = from.by_index(index).unwrap();
+        let mut text = String::new();
+        part.read_to_string(&mut text).unwrap();
+        let here = part.name().unwrap().into_owned();
+        to.start_file(&here, options).unwrap();
+        if here == name { fill(&mut to, &text) } else { to.write_all(text.as_bytes()).unwrap() }
+    }
+    to.finish().unwrap().into_inner()
+}
+
+#[test]
+fn a_workbook_that_would_eat_the_memory_is_refused() {
+    let folder = Folder::new();
+    let file = folder.orders("good.xlsx", |sheet| {
+        sheet.write_row(1, 0, ["SO-1", "ZTO", "张三", "", "1", "FLT-204", "2", ""]).unwrap();
+    });
+    let good = std::fs::read(&file).unwrap();
+    let (text, code) = folder.import(&file);
+    assert_eq!(code, Some(0), "{text}");
+
+    let zeros = vec![b' '; 1024 * 1024];
+    let bomb = with_part(&good, "xl/sharedStrings.xml", |out, text| {
+        out.write_all(text.as_bytes()).unwrap();
+        (0..200).for_each(|_| out.write_all(&zeros).unwrap());
+    });
+    assert!(bomb.len() < 1024 * 1024, "it is small as long as nobody opens it");
+    let lie = with_part(&good, "xl/sharedStrings.xml", |out, text| {
+        let (before, after) = text.split_once("uniqueCount=\"").unwrap();
+        let after = after.split_once('"').unwrap().1;
+        write!(out, "{before}uniqueCount=\"900000000000\"{after}").unwrap();
+    });
+    let backwards = with_part(&good, "xl/worksheets/sheet1.xml", |out, text| {
+        let after = text.split_once("<dimension").unwrap().1.split_once("/>").unwrap().1;
+        write!(out, "<worksheet xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"><dimension ref=\"H9:A1\"/>{after}").unwrap();
+    });
+    for (name, bytes, word) in
+        [("bomb.xlsx", bomb, "larger than"), ("lie.xlsx", lie, "larger than"), ("backwards.xlsx", backwards, "")]
+    {
+        let (text, code) = folder.import(&folder.write(name, &bytes));
+        assert!(matches!(code, Some(0 | 1)) && text.contains(word), "{name}: {code:?} {text}");
+    }
+}

@@ -311,6 +311,25 @@ fn a_warehouses_own_layout_is_found_and_an_unknown_one_told_with_the_nearest() {
     assert!(Library::with_folder(Some(folder.path())).get("ours/bad").is_none());
 }
 
+#[test]
+fn shift_that_goes_down_before_a_pause_belongs_to_the_code_and_one_that_never_goes_up_does_not() {
+    const SHIFT: u16 = 42;
+    const A: u16 = 30;
+    let down = |code| KeyEvent::down(code);
+    for (events, typed) in [
+        (vec![(down(SHIFT), 0), (down(A), 600), (down(ENTER), 601)], "A"),
+        (vec![(down(SHIFT), 0), (down(A), 5_000), (down(ENTER), 5_001)], "a"),
+        (vec![(down(SHIFT), 0), (down(A), 1), (down(ENTER), 2), (down(A), 600), (down(ENTER), 601)], "a"),
+    ] {
+        let mut framer = KeyboardFramer::new(&KeyboardSettings::default(), layouts()[0].clone());
+        let mut items = Vec::new();
+        for (event, at) in events {
+            framer.key(event, Duration::from_millis(at), &mut items);
+        }
+        assert_eq!(items.last(), Some(&frame(typed)));
+    }
+}
+
 fn event() -> impl Strategy<Value = (KeyEvent, u64)> {
     let usual = prop_oneof![Just(28_u16), Just(42), Just(29), Just(56), Just(100), 2..14_u16, 71..84_u16];
     let code = prop_oneof![4 => usual, 3 => 0..128_u16, 1 => any::<u16>()];

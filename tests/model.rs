@@ -11,18 +11,24 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use support::scenario::{Action, parse_line};
+use support::scenario::{Action, expand, parse_line};
 use support::warehouse::{StationByName, Warehouse};
-use waybind::domain::ids::OperatorId;
+use waybind::domain::event::Event;
+use waybind::domain::ids::{OperatorId, PrinterId};
+use waybind::domain::memory::Memory;
 use waybind::domain::order::HoldReason;
+use waybind::domain::printing::{PrintTrouble, Resolution, Step as PrintStep};
+use waybind::domain::rules::recall::{on_order, stop_of};
+use waybind::domain::rules::{Rule, RuleMode, RuleSetting, Rules, Step};
 use waybind::domain::scan::Scan;
 use waybind::domain::upstream::OrderAction;
-use waybind::domain::verdict::Code;
+use waybind::domain::verdict::{Code, Verdict};
 use waybind::domain::view::View;
 
 const ORDERS: usize = 3;
 const SKUS: [&str; 3] = ["A", "B", "C"];
 const DOCKS: [&str; 2] = ["dock", "dock2"];
+const STEPS: usize = 6;
 const STATIONS: [&str; 3] = ["pick", "pack", "bench"];
 
 #[derive(Clone, Debug)]
@@ -43,6 +49,14 @@ enum Command {
     Cancel { order: usize },
     CancelOne { order: usize, line: u32 },
     Readdress { order: usize, name: u8 },
+    Confirm { order: usize },
+    Stop { sku: usize, lot: bool, lifted: bool },
+    Take { station: usize, order: usize },
+    Respecify { order: usize, quantity: u32, other: bool },
+    Refund { order: usize },
+    Teach { station: usize, sku: usize },
+    Shadow { on: bool },
+    Rule { quiet: bool },
     Rebind { order: usize },
     Manifest { dock: usize },
     Leave { dock: usize, lead: bool },
@@ -50,6 +64,9 @@ enum Command {
     LoadAt { dock: usize, order: usize },
     Ship { dock: usize, order: usize },
     Retry { back: usize },
+    Spool { pick: usize, step: usize },
+    Resolve { pick: usize, how: usize },
+    Reprint { station: usize },
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -71,6 +88,16 @@ fn command() -> impl Strategy<Value = Command> {
         1 => order.clone().prop_map(|order| Command::Cancel { order }),
         1 => (order.clone(), 1..3_u32).prop_map(|(order, line)| Command::CancelOne { order, line }),
         1 => (order.clone(), 0..2_u8).prop_map(|(order, name)| Command::Readdress { order, name }),
+        2 => order.clone().prop_map(|order| Command::Confirm { order }),
+        1 => (0..SKUS.len(), any::<bool>(), any::<bool>())
+            .prop_map(|(sku, lot, lifted)| Command::Stop { sku, lot, lifted }),
+        1 => (0..STATIONS.len(), order.clone()).prop_map(|(station, order)| Command::Take { station, order }),
+        1 => (order.clone(), 1..4_u32, any::<bool>())
+            .prop_map(|(order, quantity, other)| Command::Respecify { order, quantity, other }),
+        1 => order.clone().prop_map(|order| Command::Refund { order }),
+        1 => (0..STATIONS.len(), 0..SKUS.len()).prop_map(|(station, sku)| Command::Teach { station, sku }),
+        1 => any::<bool>().prop_map(|on| Command::Shadow { on }),
+        1 => any::<bool>().prop_map(|quiet| Command::Rule { quiet }),
         1 => order.prop_map(|order| Command::Rebind { order }),
         2 => (0..DOCKS.len()).prop_map(|dock| Command::Manifest { dock }),
         2 => (0..DOCKS.len(), any::<bool>()).prop_map(|(dock, lead)| Command::Leave { dock, lead }),
@@ -78,6 +105,9 @@ fn command() -> impl Strategy<Value = Command> {
         3 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::LoadAt { dock, order }),
         2 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::Ship { dock, order }),
         2 => (0..5_usize).prop_map(|back| Command::Retry { back }),
+        3 => (0..4_usize, 0..STEPS).prop_map(|(pick, step)| Command::Spool { pick, step }),
+        1 => (0..4_usize, 0..3_usize).prop_map(|(pick, how)| Command::Resolve { pick, how }),
+        1 => (0..STATIONS.len()).prop_map(|station| Command::Reprint { station }),
     ]
 }
 
@@ -87,6 +117,8 @@ struct Model {
     picked: BTreeMap<(String, String), i64>,
     packed: BTreeMap<(String, String), i64>,
     loaded: BTreeMap<String, bool>,
+    /// How often each print job went out, and how often it may have.
+    sent: BTreeMap<String, (i32, i32)>,
 }
 
 struct World {
@@ -103,11 +135,13 @@ impl World {
         let mut warehouse = Warehouse::default();
         let setup = [
             "station pick pick",
-            "station pack pack",
-            "station bench bench",
+            "printer P1 takes=waybill-100x150,manifest-a4",
+            "station pack pack assigned print-waybill",
+            "station bench bench print-waybill printer=P1",
             "station dock load",
             "station dock2 load",
             "operator lead lead",
+            "operator boss supervisor",
             "product A barcode=6901234567892",
             "product B",
             "product C track=lot",
@@ -121,6 +155,7 @@ impl World {
         for line in setup {
             match parse_line(line).unwrap() {
                 Action::Station(rules) => warehouse.add_station(rules),
+                Action::Printer(rules) => warehouse.site.printers.push(rules),
                 Action::Say(thing, _) => drop(warehouse.say(*thing)),
                 _ => unreachable!("only set-up stands here"),
             }
@@ -135,9 +170,12 @@ impl World {
     fn scan_by(&mut self, operator: &str, station: &str, data: &str) -> Code {
         let id = format!("m{}", self.scans.len());
         let undone = self.warehouse.state.view_station(station).counts.last().cloned();
+        let (before, seen) = (self.warehouse.state.clone(), self.warehouse.facts.len());
         let verdict = self
             .warehouse
             .scan_with(&id, station, data, |scan| Scan { operator: OperatorId::new(operator).ok(), ..scan });
+        self.refused_changes_nothing(&verdict, &before);
+        self.rules_bite(&verdict, &before, seen);
         self.scans.push((id, station.to_owned(), data.to_owned(), operator.to_owned(), verdict.code));
         let order = verdict.order.as_ref().map(ToString::to_string).unwrap_or_default();
         let sku = verdict.got.sku.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -166,6 +204,53 @@ impl World {
             _ => {}
         }
         verdict.code
+    }
+
+    /// What is refused changes nothing but what its station and its manifest remember of it; in shadow not even that a
+    /// cancellation was told.
+    fn refused_changes_nothing(&self, verdict: &Verdict, before: &Memory) {
+        if !verdict.code.is_refusal() {
+            return;
+        }
+        let mut after = self.warehouse.state.clone();
+        after.scans.clone_from(&before.scans);
+        after.stations.clone_from(&before.stations);
+        if !verdict.shadow {
+            after.manifests.clone_from(&before.manifests);
+        }
+        assert!(after == *before, "{verdict:?} changed the warehouse");
+        if verdict.shadow {
+            for (id, station) in &before.stations {
+                let after = self.warehouse.state.station(id);
+                assert_eq!((&after.told_cancelled, &after.latch), (&station.told_cancelled, &station.latch));
+            }
+        }
+    }
+
+    /// Nothing is counted for a held order, or of stopped goods, where the rule blocks; nothing held or stopped leaves.
+    fn rules_bite(&self, verdict: &Verdict, before: &Memory, seen: usize) {
+        let rules = &self.warehouse.site.rules;
+        for fact in &self.warehouse.facts[seen..] {
+            match fact {
+                Event::Counted { count, .. } => {
+                    let order = before.order(count.order.as_str()).unwrap();
+                    let steps = if count.parts.iter().all(|part| part.packed == 0) { Step::Pick } else { Step::Pack };
+                    let held = order.holds.iter().any(|hold| rules.hold_blocks(hold, &[steps]));
+                    assert!(!held, "{verdict:?} counts for a held order");
+                    let stopped = stop_of(before, &count.sku, count.identity.lot.as_deref()).is_some();
+                    assert!(!stopped || !rules.blocks(Rule::Recall, &[steps]), "{verdict:?} counts recalled goods");
+                }
+                Event::WaybillLoaded { waybill, .. } => {
+                    let orders = before.waybill(waybill.as_str()).unwrap().orders.clone();
+                    for order in orders.iter().map(|id| before.order(id.as_str()).unwrap()) {
+                        assert!(order.holds.is_empty() && !order.cancelled && !order.awaits_address());
+                        let clean = on_order(before, &order).is_empty();
+                        assert!(clean || !rules.blocks(Rule::Recall, &[Step::Load]), "recalled goods leave");
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 
     fn count(&mut self, station: &str, order: String, sku: String, quantity: i64) {
@@ -205,9 +290,10 @@ impl World {
                 self.scan(STATIONS[*station], "WB:C:SHORT");
                 self.scan(STATIONS[*station], SKUS[*sku]);
             }
-            Command::Hold { order } => {
-                drop(self.warehouse.act(&order_id(order), OrderAction::Hold { reason: HoldReason::Risk, note: None }))
-            }
+            Command::Hold { order } => drop(
+                self.warehouse
+                    .act(&order_id(order), OrderAction::Hold { reason: HoldReason::Risk, note: None, kind: None }),
+            ),
             Command::Release { order } => {
                 drop(self.warehouse.act(&order_id(order), OrderAction::Release { reason: None }))
             }
@@ -221,6 +307,55 @@ impl World {
                 let mut consignee = self.warehouse.state.order(&order_id(order)).unwrap().spec.consignee.clone();
                 consignee.name = format!("N{name}");
                 self.warehouse.act(&order_id(order), OrderAction::Address(consignee));
+            }
+            Command::Confirm { order } => {
+                let badge = "BOSS0000".to_owned();
+                drop(self.warehouse.act(&order_id(order), OrderAction::ConfirmAddress { badge }));
+            }
+            Command::Stop { sku, lot, lifted } => {
+                let lots = if *lot { " lots=L1" } else { "" };
+                let lifted = if *lifted { " lifted" } else { "" };
+                self.say(&format!("stop R{sku} {}{lots}{lifted}", SKUS[*sku]));
+            }
+            Command::Take { station, order } => {
+                self.scan(STATIONS[*station], "WB:C:PAUSE");
+                self.scan(STATIONS[*station], "WB:C:PUTBACK");
+                self.scan(STATIONS[*station], &order_id(order));
+                for sku in SKUS {
+                    self.item(STATIONS[*station], sku);
+                }
+            }
+            Command::Respecify { order, quantity, other } => {
+                // not a product of another line: the model counts by product
+                let first = if *other { ["C", "B", "C"][*order] } else { ["A", "A", "B"][*order] };
+                let rest = ["B*2", "C*2 lot=L1", "A*2 sub=C"][*order];
+                let to = &self.warehouse.state.order(&order_id(order)).unwrap().spec.consignee.name.clone();
+                self.say(&format!("order SO-{order} to={to} : {first}*{quantity}; {rest}"));
+            }
+            Command::Refund { order } => {
+                let action = OrderAction::Hold { reason: HoldReason::Refund, note: None, kind: None };
+                drop(self.warehouse.act(&order_id(order), action));
+            }
+            Command::Teach { station, sku } => {
+                let code = format!("NEW-{sku}");
+                for data in ["WB:C:TEACH", &code, SKUS[*sku], "{badge:boss}"] {
+                    let data = expand(data, &self.warehouse.site.key, &self.warehouse.state);
+                    self.scan(STATIONS[*station], &data);
+                }
+                // a badge signs in as well: whoever scans next here is not named
+                self.scan(STATIONS[*station], "WB:C:SIGNOUT");
+                self.item(STATIONS[*station], &code);
+            }
+            Command::Shadow { on } => {
+                for rules in self.warehouse.site.stations.values_mut() {
+                    rules.shadow = *on;
+                }
+            }
+            Command::Rule { quiet } => {
+                let mode = if *quiet { RuleMode::Warn } else { RuleMode::Block };
+                let set = |rule, steps: &[Step]| RuleSetting { rule, mode, steps: steps.to_vec() };
+                self.warehouse.site.rules =
+                    Rules::new(vec![set(Rule::Risk, &[Step::Pick, Step::Pack]), set(Rule::Recall, &[Step::Pick])]);
             }
             Command::Rebind { order } => {
                 self.waybills += 1;
@@ -250,6 +385,19 @@ impl World {
             Command::LoadAt { dock, order } => drop(self.scan(DOCKS[*dock], &order_id(order))),
             Command::Ship { dock, order } => self.ship(DOCKS[*dock], &order_id(order)),
             Command::Retry { back } => self.retry(*back),
+            Command::Spool { pick, step } => self.spool(*pick, *step),
+            Command::Resolve { pick, how } => self.resolve(*pick, *how),
+            Command::Reprint { station } => {
+                self.scan(STATIONS[*station], "WB:C:REPRINT");
+                self.scan(STATIONS[*station], "torn off");
+            }
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        match parse_line(line) {
+            Some(Action::Say(thing, _)) => drop(self.warehouse.say(*thing)),
+            _ => panic!("{line}: not understood"),
         }
     }
 
@@ -269,6 +417,41 @@ impl World {
         for waybill in self.warehouse.state.order(order).unwrap().waybills.clone() {
             self.scan("bench", waybill.as_str());
             self.scan(dock, waybill.as_str());
+        }
+    }
+
+    /// A print job takes any step; what comes out of the printer is counted by the sendings.
+    fn spool(&mut self, pick: usize, step: usize) {
+        let jobs: Vec<String> = self.warehouse.state.print_jobs.keys().map(ToString::to_string).collect();
+        let Some(job) = jobs.get(pick % jobs.len().max(1)) else { return };
+        let printer = PrinterId::new("P1").unwrap();
+        let trouble = PrintTrouble::Interrupted;
+        let steps: [PrintStep; STEPS] = [
+            PrintStep::Sending(printer),
+            PrintStep::Sent,
+            PrintStep::Printed,
+            PrintStep::Postponed,
+            PrintStep::Failed(trouble.clone()),
+            PrintStep::Unknown(trouble),
+        ];
+        let counted = self.model.sent.entry(job.clone()).or_insert((0, 1));
+        if self.warehouse.spool(job, steps[step].clone()) {
+            match step {
+                0 => counted.0 += 1,
+                3 => counted.0 -= 1,
+                _ => {}
+            }
+        }
+    }
+
+    /// A person says something of a job; saying "again" is one more that may come out.
+    fn resolve(&mut self, pick: usize, how: usize) {
+        let jobs: Vec<(u32, String)> =
+            self.warehouse.state.print_jobs.values().map(|job| (job.number, job.id.to_string())).collect();
+        let Some((number, job)) = jobs.get(pick % jobs.len().max(1)) else { return };
+        let how = [Resolution::Again, Resolution::Printed, Resolution::Dropped][how];
+        if self.warehouse.resolve(*number, how).is_ok() && how == Resolution::Again {
+            self.model.sent.entry(job.clone()).or_insert((0, 1)).1 += 1;
         }
     }
 
@@ -306,6 +489,9 @@ impl World {
         for (number, waybill) in &self.warehouse.state.waybills {
             assert_eq!(waybill.loaded, self.model.loaded.get(number.as_str()).copied().unwrap_or(false), "{number}");
         }
+        for (job, (went, may)) in &self.model.sent {
+            assert!(went <= may, "{job} went out {went} times and was asked for {may} times");
+        }
         self.warehouse.check_fold();
     }
 }
@@ -320,7 +506,7 @@ fn the_warehouse_counts_what_the_model_counts() {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[42; 32]));
     let mut commands = 0_usize;
-    let counter = std::cell::Cell::new(0_usize);
+    let (counter, sent) = (std::cell::Cell::new(0_usize), std::cell::Cell::new(0_usize));
     runner
         .run(&prop::collection::vec(command(), 5..60), |sequence| {
             let mut world = World::new();
@@ -329,9 +515,11 @@ fn the_warehouse_counts_what_the_model_counts() {
                 counter.set(counter.get() + 1);
             }
             world.compare();
+            sent.set(sent.get() + world.model.sent.len());
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
     commands += counter.get();
     assert!(commands > 200 * 5, "only {commands} commands were played");
+    assert!(sent.get() > 20, "only {} print jobs were moved", sent.get());
 }

@@ -8,6 +8,7 @@ mod support;
 use support::scenario::{Action, expand, field, files, parse};
 use support::warehouse::Warehouse;
 use waybind::domain::ids::OperatorId;
+use waybind::domain::rules::Rules;
 use waybind::domain::scan::Retyped;
 use waybind::domain::upstream::Outcome;
 
@@ -17,6 +18,7 @@ fn every_scenario_plays_as_written() {
     let mut failures = Vec::new();
     for file in files() {
         let mut warehouse = Warehouse::default();
+        let mut rules = Vec::new();
         for step in parse(&file) {
             match step.action {
                 Action::Station(rules) => warehouse.add_station(rules),
@@ -29,10 +31,31 @@ fn every_scenario_plays_as_written() {
                     check(&step.place, &outcome, expected, &mut failures);
                 }
                 Action::Void(number) => drop(warehouse.void(&number)),
+                Action::GiveBack(number, expected) => {
+                    let outcome = warehouse.give_back(&number);
+                    check(&step.place, &outcome, expected, &mut failures);
+                }
+                Action::Rule(setting) => {
+                    rules.push(setting);
+                    warehouse.site.rules = Rules::new(rules.clone());
+                }
                 Action::Pin(station, is_right, expected) => {
                     let got = warehouse.pin(&station, is_right);
                     if Some(&got) != expected.as_ref() {
                         failures.push(format!("{}\n    {got}", step.place));
+                    }
+                }
+                Action::Printer(rules) => warehouse.site.printers.push(rules),
+                Action::Job(id, expect) => job(&warehouse, &step.place, &id, expect, &mut failures),
+                Action::Spool(id, to, refused) => {
+                    if warehouse.spool(&id, to) == refused {
+                        failures.push(format!("{}\n    refused is {}", step.place, !refused));
+                    }
+                }
+                Action::Resolve(number, how, expected) => {
+                    let got = warehouse.resolve(number, how);
+                    if got.is_err() != expected.is_some() {
+                        failures.push(format!("{}\n    {got:?}", step.place));
                     }
                 }
                 Action::Wait(span) => warehouse.clock_ms += span,
@@ -75,12 +98,42 @@ fn every_scenario_plays_as_written() {
     assert!(scans > 150, "only {scans} scans were played");
 }
 
+fn job(
+    warehouse: &Warehouse,
+    place: &str,
+    id: &str,
+    expect: Option<Vec<(String, String)>>,
+    failures: &mut Vec<String>,
+) {
+    let found = warehouse.state.print_jobs.get(id);
+    let (Some(job), Some(expect)) = (found, &expect) else {
+        if found.is_some() != expect.is_some() {
+            failures.push(format!("{place}\n    {found:?}"));
+        }
+        return;
+    };
+    for (name, expected) in expect {
+        let got = match name.as_str() {
+            "state" => job.state.name().to_owned(),
+            "printer" => job.printer.to_string(),
+            "what" => job.what.name(),
+            "copy" => job.copy.to_string(),
+            "reason" => job.reason.clone().unwrap_or_default(),
+            "by" => job.by.as_ref().map(ToString::to_string).unwrap_or_default(),
+            _ => panic!("{place}: a job has no {name}"),
+        };
+        if got != *expected {
+            failures.push(format!("{place}\n    {name} is {got}"));
+        }
+    }
+}
+
 fn check(place: &str, outcome: &Outcome, expected: Option<String>, failures: &mut Vec<String>) {
     let got = match outcome {
         Outcome::Created(_) => "created".to_owned(),
         Outcome::Updated(_) => "updated".to_owned(),
         Outcome::Unchanged => "unchanged".to_owned(),
-        Outcome::Refused(reason) => format!("refused: {reason}"),
+        Outcome::Refused(reason) | Outcome::Disputed(reason, _) => format!("refused: {reason}"),
     };
     let fits = match &expected {
         None => !got.starts_with("refused"),

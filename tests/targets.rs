@@ -174,7 +174,8 @@ fn an_outage_and_kills_lose_nothing() {
         let mut client = served.client();
         if round % 2 == 1 {
             // nobody listens for this round
-            received.extend(receiver.take().map(|receiver| taken(&receiver)).unwrap_or_default());
+            let closed = receiver.take().inspect(Receiver::close);
+            received.extend(closed.map(|receiver| taken(&receiver)).unwrap_or_default());
         } else if receiver.is_none() {
             receiver = Some(eventually("the address", || Receiver::start(&address, true).ok()));
         }

@@ -79,6 +79,8 @@ pub enum Command {
     SignOut,
     /// Print the last label again.
     Reprint,
+    /// Teach a barcode: the code, the product, a supervisor's badge.
+    Teach,
 }
 
 /// Why less was found than wanted.
@@ -214,6 +216,7 @@ fn command(name: &str) -> Option<Command> {
         "PUTBACK" => Command::PutBack,
         "SIGNOUT" => Command::SignOut,
         "REPRINT" => Command::Reprint,
+        "TEACH" => Command::Teach,
         _ => {
             let number: u32 = name.strip_prefix("QTY-")?.parse().ok()?;
             Command::Quantity(Some(number).filter(|number| (1..=QUANTITY_MAX).contains(number))?)

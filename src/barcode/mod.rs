@@ -72,6 +72,21 @@ pub enum Content {
     Text,
 }
 
+impl Content {
+    /// `gs1`, `digital_link`, `ean`, `waybill`, `waybind` (our own) or `text`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Content::Gs1(_) => "gs1",
+            Content::DigitalLink(_) => "digital_link",
+            Content::Article { .. } => "ean",
+            Content::Waybill(_) => "waybill",
+            Content::Own(_) => "waybind",
+            Content::Text => "text",
+        }
+    }
+}
+
 /// Application identifiers with their values, and the ones that a warehouse asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Elements {

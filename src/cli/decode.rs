@@ -73,16 +73,13 @@ fn answer(read: Result<Reading, DecodeError>) -> Value {
         Err(DecodeError { code, message, offset }) => return failure(name(code), &message, offset),
     };
     let empty = Elements::default();
-    let (kind, elements, gtin) = match &reading.content {
-        Content::Gs1(elements) => ("gs1", elements, elements.gtin.clone()),
-        Content::DigitalLink(elements) => ("digital_link", elements, elements.gtin.clone()),
-        Content::Article { gtin, .. } => ("ean", &empty, Some(gtin.clone())),
-        Content::Waybill(_) => ("waybill", &empty, None),
-        Content::Own(_) => ("waybind", &empty, None),
-        Content::Text => ("text", &empty, None),
+    let (elements, gtin) = match &reading.content {
+        Content::Gs1(elements) | Content::DigitalLink(elements) => (elements, elements.gtin.clone()),
+        Content::Article { gtin, .. } => (&empty, Some(gtin.clone())),
+        Content::Waybill(_) | Content::Own(_) | Content::Text => (&empty, None),
     };
     let mut answer = json!({
-        "ok": true, "kind": kind,
+        "ok": true, "kind": reading.content.kind(),
         "symbology": reading.aim.map(barcode::AimId::symbology), "aim": reading.aim.map(|aim| aim.to_string()),
         "elements": elements.all, "gtin": gtin, "lot": elements.lot, "serial": elements.serial, "expiry": elements.expiry,
         "quantity": elements.count, "error": null,
@@ -139,6 +136,7 @@ fn command_name(command: Command) -> String {
         Command::PutBack => "PUTBACK".into(),
         Command::SignOut => "SIGNOUT".into(),
         Command::Reprint => "REPRINT".into(),
+        Command::Teach => "TEACH".into(),
         Command::Quantity(times) => format!("QTY-{times}"),
     }
 }

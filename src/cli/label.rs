@@ -131,21 +131,32 @@ pub(super) fn failed(error: PressError) -> Failure {
     }
 }
 
-/// Writes files; those behind the first get a number.
+/// Writes files; those behind the first get a number, and none of them takes another file's place.
 pub(super) fn write(files: &[Vec<u8>], output: &Path) -> Result<(), Failure> {
-    for (index, bytes) in files.iter().enumerate() {
-        let path = match index {
-            0 => output.to_owned(),
-            _ => {
-                let stem = output.file_stem().unwrap_or_default().to_string_lossy();
-                let name = format!("{stem}-{}", index + 1);
-                output.with_file_name(name).with_extension(output.extension().unwrap_or_default())
-            }
-        };
-        std::fs::write(&path, bytes)
+    let paths: Vec<PathBuf> = (0..files.len()).map(|index| numbered(output, index + 1)).collect();
+    if let Some(there) = paths.iter().skip(1).find(|path| path.exists()) {
+        let (pages, there) = (files.len(), there.display());
+        return Err(Failure::Failed(format!("{there} is there already; this has {pages} pages, name another file")));
+    }
+    for (bytes, path) in files.iter().zip(&paths) {
+        std::fs::write(path, bytes)
             .map_err(|error| Failure::Failed(format!("can't write {}: {error}", path.display())))?;
     }
     Ok(())
+}
+
+/// `label.png`, `label-2.png`, `label-3.png` …
+fn numbered(output: &Path, page: usize) -> PathBuf {
+    if page == 1 {
+        return output.to_owned();
+    }
+    let mut name = output.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{page}"));
+    if let Some(extension) = output.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    output.with_file_name(name)
 }
 
 /// A template by its name or its file.
@@ -248,4 +259,18 @@ fn try_samples(press: &Press, config: &Config, template: &TemplateFile) -> Vec<S
     }
     told.dedup();
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_page_has_a_file_of_its_own() {
+        for (output, third) in
+            [("a/label.png", "a/label-3.png"), ("m.2026-11-22.png", "m.2026-11-22-3.png"), ("label", "label-3")]
+        {
+            assert_eq!(numbered(Path::new(output), 3), Path::new(third));
+        }
+    }
 }

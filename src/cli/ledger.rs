@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::client::display;
 use super::{Failure, say};
 use crate::config::Config;
-use crate::ledger::{Folder, LedgerError, Reader, accept_damage, verify};
+use crate::ledger::{Accepted, Folder, LedgerError, Reader, accept_damage, verify};
 
 /// What to do with the ledger.
 #[derive(Subcommand)]
@@ -78,7 +78,10 @@ pub(super) fn ledger(action: &Action, config: &Config, json: bool) -> Result<(),
         Action::AcceptLoss => {
             let _lock = folder.lock().map_err(failed)?;
             match accept_damage(&folder).map_err(failed)? {
-                Some(damage) => say(&format!("accepted: {}", damage.what)),
+                Some(Accepted { damage, by, last }) => {
+                    super::backup::follow(&folder, &by, last)?;
+                    say(&format!("accepted: {}; the box goes on as {by}", damage.what))
+                }
                 None => say("nothing is lost"),
             }
         }

@@ -1,12 +1,15 @@
 //! The commands. Exit codes: 0 done, 1 failed, 2 wrong use or configuration.
 
+mod backup;
 mod bench;
 mod client;
+mod compare;
 mod decode;
 mod devices;
 mod import;
 mod label;
 mod ledger;
+mod printers;
 mod probe;
 mod read;
 mod replay;
@@ -22,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Scope};
 use crate::web::backend::LABEL_CODES;
 
 /// Every scan is checked, every waybill is bound.
@@ -80,6 +83,23 @@ enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Compare an export of another system with what waybind knows; ends with code 1 if they differ.
+    Compare {
+        /// Workbooks (.xlsx), text tables (.csv, .tsv) and JSON files with orders or waybills.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// A TOML file with a warehouse's own names of sheets, headers and values.
+        #[arg(long)]
+        mapping: Option<PathBuf>,
+        /// Write the differences to this file (.xlsx, .csv or .json).
+        #[arg(short, long)]
+        output: Option<PathBuf>,
+        /// Also tell of cancelled and signed orders that are not in the files.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Say what a scan means.
     Decode {
         /// One JSON object a line on standard input, one answer a line.
@@ -131,6 +151,20 @@ enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
+    /// Copy all that the box knows into one file, while it works.
+    Backup {
+        /// The file, which must not be there yet.
+        file: PathBuf,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Make a box of a backup, in a data folder that has none.
+    Restore {
+        /// The file.
+        file: PathBuf,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Play a recorded scanner trace.
     Replay {
         /// The trace.
@@ -145,6 +179,14 @@ enum Command {
     Devices {
         #[command(subcommand)]
         action: Option<DeviceAction>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// The printers: how they are, and what waits for them.
+    Printers {
+        /// Print this one's self-test.
+        #[arg(long, value_name = "NAME")]
+        test: Option<String>,
         #[command(flatten)]
         target: Target,
     },
@@ -166,6 +208,9 @@ enum Command {
         /// Whose it is.
         #[arg(default_value = "integration")]
         name: String,
+        /// What it may be used for; everything, if that is not said.
+        #[arg(long, value_delimiter = ',', value_parser = token::scope)]
+        scope: Vec<Scope>,
     },
     /// Measure the running service against this disk.
     Bench(bench::Settings),
@@ -291,6 +336,13 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Demo { listen, data, fast, exit, traces } => serve::demo(listen, data, fast, exit, traces),
         Command::Import { template: Some(file), .. } => import::template(&file),
         Command::Import { files, mapping, target, .. } => import::import(&files, mapping.as_deref(), &target),
+        Command::Compare { files, mapping, output, all, target } => compare::compare(&compare::Compared {
+            files: &files,
+            mapping: mapping.as_deref(),
+            report: output.as_deref(),
+            all,
+            target: &target,
+        }),
         Command::Decode { jsonl: true, .. } => decode::lines(),
         Command::Decode { text, .. } => decode::one(&text.unwrap_or_default()),
         Command::LabelCodes { format } => read::label_codes(&format),
@@ -298,15 +350,18 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Label { action } => label::label(&action),
         Command::Sheet { kind, output, language, target } => sheet::sheet(kind, &target, language, &output),
         Command::Ledger { action, data, json } => ledger::ledger(&action, &load(None, data.as_deref())?, json),
+        Command::Backup { file, target } => backup::back_up(&file, &target),
+        Command::Restore { file, target } => backup::restore(&file, &target),
         Command::Replay { trace, station, target } => replay::replay(&trace, station, &target),
         Command::Devices { action, target } => match action {
             None | Some(DeviceAction::List) => devices::list(&target),
             Some(DeviceAction::Watch) => devices::watch(&target),
             Some(DeviceAction::Probe { node, baud }) => probe::run(&node, baud, &target),
         },
+        Command::Printers { test, target } => printers::printers(&target, test.as_deref()),
         Command::CheckConfig { file, json } => check_config(&file, json),
         Command::Selftest { part } => selftest::selftest(&part),
-        Command::Token { name } => token::token(&name),
+        Command::Token { name, scope } => token::token(&name, &scope),
         Command::Bench(settings) => bench::bench(&settings),
     }
 }
@@ -314,15 +369,21 @@ fn execute(command: Command) -> Result<(), Failure> {
 fn check_config(file: &Path, json: bool) -> Result<(), Failure> {
     match Config::load(file, &environment()) {
         Ok(config) if json => {
-            say(&serde_json::json!({"ok": true, "stations": config.station.len(), "devices": config.device.len()})
+            let (stations, devices, printers) = (config.station.len(), config.device.len(), config.printer.len());
+            let warnings = config.warnings();
+            say(&serde_json::json!({"ok": true, "stations": stations, "devices": devices, "printers": printers, "warnings": warnings})
                 .to_string())
         }
-        Ok(config) => say(&format!(
-            "{}: right; {} station(s), {} device(s)",
-            file.display(),
-            config.station.len(),
-            config.device.len()
-        )),
+        Ok(config) => {
+            config.warnings().iter().try_for_each(|warning| say(&format!("warning: {warning}")))?;
+            say(&format!(
+                "{}: right; {} station(s), {} device(s), {} printer(s)",
+                file.display(),
+                config.station.len(),
+                config.device.len(),
+                config.printer.len()
+            ))
+        }
         Err(error) if json => {
             say(&serde_json::json!({"ok": false, "problems": error.problems}).to_string())?;
             Err(Failure::Usage(error.to_string()))

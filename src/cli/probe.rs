@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::devices::library;
 use super::{Failure, Target, runtime, say};
-use crate::barcode::{self, Hint};
+use crate::barcode::{self, Content, Hint, Reading};
 use crate::clock::Clock;
 use crate::config::{Config, Library};
 use crate::device::{Connection, Heard, LineChange, Plugs, Roots, Scanner, Selector, Spoken, plugged, probe};
@@ -47,7 +47,11 @@ fn scanner(node: &Path, input: Input, baud: Option<u32>, library: &Library) -> R
     let named = |error: crate::domain::ids::IdError| Failure::Failed(error.to_string());
     let protocol = Library::generic(input);
     let unknown = || Failure::Failed(format!("the definition {protocol} is missing"));
-    let definition = library.get(protocol).cloned().ok_or_else(unknown)?;
+    let mut definition = Definition::clone(library.get(protocol).ok_or_else(unknown)?);
+    // every definition listens, so a code is over when the most patient of them gives it up
+    let fitting = library.iter().filter(|(_, definition)| definition.input() == input);
+    definition.gap_ms = fitting.filter_map(|(_, definition)| definition.gap_ms).chain([PAUSE_MS]).max();
+    let definition = Arc::new(definition);
     let selector = Selector::Path(node.to_owned());
     let layouts = library.layout_of(&definition).cloned().into_iter().collect();
     let spoken = Spoken { protocol: protocol.to_owned(), definition, layouts };
@@ -67,6 +71,10 @@ fn scanner(node: &Path, input: Input, baud: Option<u32>, library: &Library) -> R
         trace: None,
     })
 }
+
+/// The shortest pause after which a code is shown, in milliseconds: longer than any family pauses within a code unless
+/// its definition says so.
+const PAUSE_MS: u64 = 500;
 
 /// Every definition of a kind of device, each with its framer.
 struct Listener<'l> {
@@ -152,16 +160,44 @@ impl<'l> Listener<'l> {
         read.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
         for (text, names) in read {
             let meaning = match barcode::read(&text, Hint::None, None, self.clock.now().today) {
-                Ok(reading) => format!("{:?}", reading.content),
+                Ok(reading) => meaning(&reading),
                 Err(error) => error.to_string(),
             };
-            say(&format!("  {:?}  {meaning}\n    {}", text.replace('\u{1d}', "␝"), listed(&names)))?;
+            say(&format!("  \"{}\"  {meaning}\n    {}", shown(&text), listed(&names)))?;
         }
         for (why, names) in std::mem::take(&mut self.broken) {
             say(&format!("  broken: {why}\n    {}", listed(&names)))?;
         }
         Ok(())
     }
+}
+
+/// A code on one line: GS as its symbol, what has no sign of its own escaped.
+fn shown(text: &str) -> String {
+    let escaped = |character: char| match character {
+        '\u{1d}' => vec!['␝'],
+        control if control.is_control() => control.escape_default().collect(),
+        other => vec![other],
+    };
+    text.chars().flat_map(escaped).collect()
+}
+
+/// What a code says, for people.
+fn meaning(reading: &Reading) -> String {
+    let says = match &reading.content {
+        Content::Gs1(elements) | Content::DigitalLink(elements) => {
+            elements.all.iter().map(|(ai, value)| format!("({ai}){}", shown(value))).collect()
+        }
+        Content::Article { gtin, .. } => gtin.clone(),
+        Content::Waybill(waybill) => {
+            let carriers: Vec<&str> = waybill.candidates.iter().map(|candidate| candidate.carrier).collect();
+            format!("{}, by its shape of {}", waybill.number, carriers.join(" or "))
+        }
+        Content::Own(_) | Content::Text => String::new(),
+    };
+    let symbology = reading.aim.map(|aim| aim.symbology()).unwrap_or_default();
+    let parts = [reading.content.kind(), symbology, says.as_str()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
 /// Definitions that are named, ours for everything first; most scanners speak in lines, and dozens of definitions do.

@@ -11,6 +11,9 @@ use crate::service::{self, ServeError};
 use crate::sim::demo::{self, Demo};
 
 pub(super) fn serve(config: &Config) -> Result<(), Failure> {
+    for warning in config.warnings() {
+        eprintln!("waybind: warning: {warning}");
+    }
     let ready = |running: &service::Running| {
         eprintln!("waybind: http://{}  data in {}", running.address, config.data.display());
         if !running.address.ip().is_loopback() && config.token.is_empty() {

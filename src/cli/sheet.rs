@@ -1,5 +1,6 @@
 //! `sheet`: commands, badges and the set-up codes of scanners, to print out.
 
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -46,6 +47,12 @@ pub(super) fn sheet(kind: Kind, target: &Target, language: Option<LanguageName>,
     let template = press.template(template).map_err(failed)?;
     let record = Value::table([(list, Value::List(entries))]);
     let proved = press.prove(template, &record, &settings(&config, language), RESOLUTION).map_err(failed)?;
+    if matches!(kind, Kind::Badges) {
+        // a badge's code is what its operator signs in with
+        let made = std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(output);
+        made.and_then(|file| file.set_permissions(std::fs::Permissions::from_mode(0o600)))
+            .map_err(|error| Failure::Failed(format!("can't write {}: {error}", output.display())))?;
+    }
     write(&press.write(&proved, Format::Pdf).map_err(failed)?, output)
 }
 

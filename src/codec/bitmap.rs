@@ -67,6 +67,21 @@ impl Bitmap {
         }
     }
 
+    /// The same page longer or shorter, in thousandths of its height: rows are repeated or left out evenly. For printers
+    /// whose feed is not what they say; on paper the page then has its right length.
+    #[must_use]
+    pub fn scaled(&self, permille: u32) -> Bitmap {
+        let scaled = u64::from(self.height) * u64::from(permille) / 1_000;
+        let height = u32::try_from(scaled).unwrap_or(self.height);
+        let mut bits = Vec::with_capacity(self.stride * height as usize);
+        for row in 0..height {
+            let from = u64::from(row) * u64::from(self.height) / u64::from(height.max(1));
+            let at = usize::try_from(from).unwrap_or(0) * self.stride;
+            bits.extend_from_slice(&self.bits[at..at + self.stride]);
+        }
+        Bitmap { width: self.width, height, stride: self.stride, bits }
+    }
+
     /// Blackens a rectangle.
     pub fn fill(&mut self, area: Area) {
         for y in area.y..area.bottom().min(self.height) {
@@ -91,6 +106,17 @@ impl Bitmap {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_is_made_longer_evenly() {
+        let mut page = Bitmap::new(8, 4);
+        page.set(0, 1, true);
+        page.set(1, 3, true);
+        assert_eq!(page.scaled(1_500).bytes(), [0, 0, 0x80, 0, 0, 0x40]);
+        assert_eq!(page.scaled(500).bytes(), [0, 0]);
+        assert_eq!(page.scaled(1_000), page);
+        assert_eq!(Bitmap::new(100, 1_199).scaled(1_019).height(), 1_221);
+    }
 
     #[test]
     fn dots_are_bits_from_the_left() {

@@ -1,5 +1,7 @@
 //! Labels for TSPL printers: their dots as one bitmap a page. No text of a label stands in the job.
 
+use std::borrow::Cow;
+
 use super::proof::Proved;
 
 /// How a printer wants its jobs.
@@ -11,11 +13,17 @@ pub struct TsplSettings {
     pub direction: u8,
     /// How often each page is printed.
     pub copies: u32,
+    /// How the dots are laid over what is there: 0 in its place, 1 added to it, which some clones want.
+    pub mode: u8,
+    /// Whether 1 is black, on printers that have it the other way round.
+    pub inverted: bool,
+    /// The length of the page in thousandths of what it should be, for a feed that is too short or too long.
+    pub feed_permille: u32,
 }
 
 impl Default for TsplSettings {
     fn default() -> Self {
-        TsplSettings { gap_mm: 2.0, direction: 1, copies: 1 }
+        TsplSettings { gap_mm: 2.0, direction: 1, copies: 1, mode: 0, inverted: false, feed_permille: 1_000 }
     }
 }
 
@@ -25,18 +33,28 @@ pub fn tspl(label: &Proved, settings: TsplSettings) -> Vec<u8> {
     let layout = label.layout();
     let mut job = Vec::new();
     for page in label.pages() {
+        let page = match settings.feed_permille {
+            1_000 => Cow::Borrowed(page),
+            permille => Cow::Owned(page.scaled(permille)),
+        };
+        // a feed that is too short counts its millimetres too long
+        let height_mm = match settings.feed_permille {
+            1_000 => layout.height_mm,
+            permille => (layout.height_mm * f64::from(permille) / 1_000.0 * 10.0).round() / 10.0,
+        };
         let head = format!(
-            "SIZE {} mm,{} mm\r\nGAP {} mm,0 mm\r\nDIRECTION {}\r\nREFERENCE 0,0\r\nCLS\r\nBITMAP 0,0,{},{},0,",
+            "SIZE {} mm,{} mm\r\nGAP {} mm,0 mm\r\nDIRECTION {}\r\nREFERENCE 0,0\r\nCLS\r\nBITMAP 0,0,{},{},{},",
             layout.width_mm,
-            layout.height_mm,
+            height_mm,
             settings.gap_mm,
             settings.direction.min(1),
             page.stride(),
-            page.height()
+            page.height(),
+            settings.mode.min(2)
         );
         job.extend_from_slice(head.as_bytes());
         // 0 is black here, and what fills up the last byte of a row must be white
-        job.extend(page.bytes().iter().map(|byte| !byte));
+        job.extend(page.bytes().iter().map(|byte| if settings.inverted { *byte } else { !byte }));
         job.extend_from_slice(format!("\r\nPRINT 1,{}\r\n", settings.copies.max(1)).as_bytes());
     }
     job

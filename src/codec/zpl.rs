@@ -1,6 +1,7 @@
 //! Labels for ZPL II printers: their dots as graphic fields, in bands. No text of a label stands in the job, so none
 //! of it can be a command.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
 use data_encoding::BASE64;
@@ -11,7 +12,7 @@ use super::bitmap::Bitmap;
 use super::proof::Proved;
 
 /// Most bytes of a graphic field: its parameters go to 99,999 (ZPL II guide, `^GF`).
-const BAND_MAX: usize = 99_999;
+pub const BAND_MAX: usize = 99_999;
 
 /// How the dots are packed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,11 +31,26 @@ pub struct ZplSettings {
     pub compression: Compression,
     /// How often each page is printed.
     pub copies: u32,
+    /// Most bytes of a band, at most [`BAND_MAX`].
+    pub band: usize,
+    /// Whether the page comes out the other way up.
+    pub turned: bool,
+    /// The length of the page in thousandths of what it should be, for a feed that is too short or too long.
+    pub feed_permille: u32,
+    /// The number of the print job, as a comment that the printer skips.
+    pub job: Option<u32>,
 }
 
 impl Default for ZplSettings {
     fn default() -> Self {
-        ZplSettings { compression: Compression::default(), copies: 1 }
+        ZplSettings {
+            compression: Compression::default(),
+            copies: 1,
+            band: BAND_MAX,
+            turned: false,
+            feed_permille: 1_000,
+            job: None,
+        }
     }
 }
 
@@ -43,15 +59,25 @@ impl Default for ZplSettings {
 pub fn zpl(label: &Proved, settings: ZplSettings) -> Vec<u8> {
     let mut job = String::new();
     for page in label.pages() {
-        format(page, settings, &mut job);
+        let page = match settings.feed_permille {
+            1_000 => Cow::Borrowed(page),
+            permille => Cow::Owned(page.scaled(permille)),
+        };
+        format(&page, settings, &mut job);
     }
     job.into_bytes()
 }
 
 fn format(page: &Bitmap, settings: ZplSettings, job: &mut String) {
     let stride = page.stride().max(1);
-    let rows = (BAND_MAX / stride).max(1);
+    let rows = (settings.band.min(BAND_MAX) / stride).max(1);
     job.push_str(&format!("^XA\n^PW{}\n^LL{}\n^LH0,0\n", page.width(), page.height()));
+    if settings.turned {
+        job.push_str("^POI\n");
+    }
+    if let Some(number) = settings.job {
+        job.push_str(&format!("^FXjob {number}^FS\n"));
+    }
     for (band, bytes) in page.bytes().chunks(rows * stride).enumerate() {
         let packed = match settings.compression {
             Compression::Deflate => deflated(bytes),

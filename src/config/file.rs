@@ -57,6 +57,24 @@ pub enum Secret {
     },
 }
 
+impl Secret {
+    /// The secret, from its file where it is there; none if there is none.
+    ///
+    /// # Errors
+    /// The file can't be read, or the secret is empty, in words.
+    pub fn text(&self) -> Result<Option<String>, String> {
+        let text = match self {
+            Secret::None => return Ok(None),
+            Secret::Text(text) => text.clone(),
+            Secret::File { file } => std::fs::read_to_string(file)
+                .map_err(|error| format!("the secret's file {} can't be read: {error}", file.display()))?
+                .trim()
+                .to_owned(),
+        };
+        if text.is_empty() { Err("a secret is empty".into()) } else { Ok(Some(text)) }
+    }
+}
+
 impl std::fmt::Debug for Secret {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("Secret(…)")

@@ -48,16 +48,19 @@ pub fn headers(file: Option<&Path>) -> Result<Dictionary, HeadersError> {
     let mut dictionary = Dictionary::default();
     add(&mut dictionary, BUILT_IN, "headers.toml")?;
     if let Some(file) = file {
-        let name = file.display().to_string();
-        let failed = |message: String| HeadersError { file: name.clone(), message };
-        let size = std::fs::metadata(file).map_err(|error| failed(format!("can't be read: {error}")))?.len();
-        if size > FILE_MAX {
-            return Err(failed(format!("it has more than {FILE_MAX} bytes")));
-        }
-        let text = std::fs::read_to_string(file).map_err(|error| failed(format!("can't be read: {error}")))?;
-        add(&mut dictionary, &text, &name)?;
+        add(&mut dictionary, &read_mapping(file)?, &file.display().to_string())?;
     }
     Ok(dictionary)
+}
+
+/// Reads a mapping file.
+pub(super) fn read_mapping(file: &Path) -> Result<String, HeadersError> {
+    let failed = |message: String| HeadersError { file: file.display().to_string(), message };
+    let size = std::fs::metadata(file).map_err(|error| failed(format!("can't be read: {error}")))?.len();
+    if size > FILE_MAX {
+        return Err(failed(format!("it has more than {FILE_MAX} bytes")));
+    }
+    std::fs::read_to_string(file).map_err(|error| failed(format!("can't be read: {error}")))
 }
 
 fn add(dictionary: &mut Dictionary, text: &str, name: &str) -> Result<(), HeadersError> {

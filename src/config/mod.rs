@@ -3,10 +3,14 @@
 mod file;
 mod fonts;
 mod headers;
+mod printers;
 mod protocols;
+mod rules;
+mod sources;
 mod stations;
 mod targets;
 mod templates;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,14 +21,19 @@ use jiff::tz::TimeZone;
 pub use self::file::{Problem, Secret};
 pub use self::fonts::find_fonts;
 pub use self::headers::{HeadersError, headers};
+pub use self::printers::{Packing, PrinterLanguage, PrinterProfile, PrinterSettings, Profiles, StatusDialect};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
+pub use self::rules::RuleSettings;
+pub use self::sources::{Auth, PLACEHOLDERS, SourceKind, SourceSettings, template_address};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
 pub use self::targets::{RobotFormat, Secrets, TargetKind, TargetSettings};
 pub use self::templates::{TemplateError, TemplateFile, Templates, parse_template};
+pub use self::tokens::{Scope, TokenSettings};
 
 use self::file::{Reader, section};
 use crate::domain::decide::OVERRIDABLE;
 use crate::domain::station::{Mode, StationRules};
+use crate::domain::upstream::ADDRESS_WINDOW_MINUTES;
 use crate::domain::verdict::Code;
 use crate::message::Language;
 
@@ -45,6 +54,10 @@ section! {
         ignore: Vec<String> = Vec::new();
         /// Refusals that a lead may let pass.
         overridable: Vec<Code> = vec![Code::Unreadable, Code::WrongLocation, Code::WrongSlot, Code::WrongRevision, Code::WrongLot, Code::Expired];
+        /// Minutes after the payment in which an address may change; 0: never.
+        address_window_minutes: u32 = ADDRESS_WINDOW_MINUTES;
+        /// Whether a step may have more rules than people bear, without a warning.
+        crowded_rules: bool = false;
         /// A folder with further scanner definitions.
         protocols: Option<PathBuf> = None;
         /// A folder with further label templates.
@@ -53,25 +66,34 @@ section! {
         fonts: Vec<PathBuf> = Vec::new();
         /// The stations; without any there are `http-pick`, `http-pack`, `http-bench`, `http-load` and `http-info`.
         station: Vec<StationSettings> = Vec::new(), tables;
+        /// Who sends the parcels, for waybills that are printed here.
+        sender: Sender = Sender::default();
+        /// The printers.
+        printer: Vec<PrinterSettings> = Vec::new(), tables;
         /// The scanners.
         device: Vec<DeviceSettings> = Vec::new(), tables;
         /// Who is told what happened.
         target: Vec<TargetSettings> = Vec::new(), tables;
+        /// The interceptions that do not block at every step.
+        rule: Vec<RuleSettings> = Vec::new(), tables;
+        /// Who is asked what there is to do.
+        source: Vec<SourceSettings> = Vec::new(), tables;
         /// Tokens for the API; beyond loopback it asks for one.
         token: Vec<TokenSettings> = Vec::new(), tables;
     }
 }
 
-section! {
-    /// A token of the API.
-    TokenSettings {
-        /// Whose it is.
-        name: String = String::new();
-        /// SHA-256 of the token, hexadecimal; `waybind token` makes both.
-        sha256: String = String::new();
-    }
+/// Who sends the parcels.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sender {
+    /// Name.
+    pub name: String,
+    /// Telephone number.
+    pub phone: String,
+    /// Full address.
+    pub address: String,
 }
-
 /// Why a configuration can't be used: every mistake in it.
 #[derive(Debug, thiserror::Error)]
 #[error("{} mistake(s) in {}", .problems.len(), .path.display())]
@@ -126,7 +148,8 @@ impl Config {
     fn override_with(&mut self, key: &str, value: &str, reader: &mut Reader<'_>) {
         let single = format!("{key} = {value}\n");
         let quoted = format!("{key} = {}\n", toml::Value::String(value.to_owned()));
-        if !Config::KEYS.contains(&key) || ["station", "device", "target", "token"].contains(&key) {
+        const TABLES: [&str; 8] = ["station", "device", "printer", "sender", "target", "source", "rule", "token"];
+        if !Config::KEYS.contains(&key) || TABLES.contains(&key) {
             return;
         }
         let parsed = Config::parse_one(&single).or_else(|_| Config::parse_one(&quoted));
@@ -169,16 +192,11 @@ impl Config {
             reader.problem(reader.line_of("templates"), message, "name the folder with your label templates");
         }
         stations::check(self, library, reader);
+        printers::check(self, reader);
         targets::check(&self.target, reader);
-        for token in &self.token {
-            if token.sha256.len() != 64 || !token.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                reader.problem(
-                    token.line,
-                    format!("token \"{}\": sha256 is no SHA-256 in hexadecimal", token.name),
-                    "`waybind token` makes a token and its sha256",
-                );
-            }
-        }
+        rules::check(&self.rule, reader);
+        sources::check(&self.source, reader);
+        tokens::check(&self.token, reader);
     }
 
     /// The site's time zone.
@@ -202,7 +220,10 @@ impl Config {
 const SECTIONS: &[(&str, &[&str])] = &[
     ("station", StationSettings::KEYS),
     ("device", DeviceSettings::KEYS),
+    ("printer", PrinterSettings::KEYS),
     ("target", TargetSettings::KEYS),
+    ("rule", RuleSettings::KEYS),
+    ("source", SourceSettings::KEYS),
     ("token", TokenSettings::KEYS),
 ];
 

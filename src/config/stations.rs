@@ -7,9 +7,9 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 use super::file::{Reader, Tables, section};
-use super::{Config, Library, MODE_DEFAULT, TokenSettings};
-use crate::domain::ids::{DeviceId, StationId};
-use crate::domain::station::{Bind, Mode, Seal, SignIn, StationRules};
+use super::{Config, Library, MODE_DEFAULT};
+use crate::domain::ids::{DeviceId, PrinterId, StationId};
+use crate::domain::station::{Bind, Mode, Seal, SignIn, StationRules, WAYBILL_TEMPLATE};
 use crate::protocol::{Flow, Input, Match, Parity};
 
 section! {
@@ -35,6 +35,12 @@ section! {
         item_first: bool = false;
         /// Seconds without a scan after which the operator is signed out; 0: never.
         sign_out_after: u64 = 0;
+        /// Where it prints.
+        printer: Option<String> = None;
+        /// Whether the waybill of a sealed parcel is printed by itself.
+        print_waybill: bool = false;
+        /// By which template.
+        waybill_template: String = WAYBILL_TEMPLATE.to_owned();
     }
 }
 
@@ -107,7 +113,7 @@ macro_rules! tables {
     )*};
 }
 
-tables!(StationSettings, DeviceSettings, TokenSettings);
+tables!(StationSettings, DeviceSettings);
 
 impl StationSettings {
     /// The rules for the domain; none if the id is no id.
@@ -124,6 +130,9 @@ impl StationSettings {
             confirm_slot: self.confirm_slot,
             item_first: self.item_first,
             sign_out_after: self.sign_out_after,
+            printer: self.printer.as_deref().and_then(|name| PrinterId::new(name).ok()),
+            print_waybill: self.print_waybill,
+            waybill_template: self.waybill_template.clone(),
         })
     }
 }

@@ -95,22 +95,7 @@ impl Secrets {
             Secrets::Several(several) => several.as_slice(),
             Secrets::One(one) => std::slice::from_ref(one),
         };
-        let mut texts = Vec::new();
-        for secret in secrets {
-            let text = match secret {
-                Secret::None => continue,
-                Secret::Text(text) => text.clone(),
-                Secret::File { file } => std::fs::read_to_string(file)
-                    .map_err(|error| format!("the secret's file {} can't be read: {error}", file.display()))?
-                    .trim()
-                    .to_owned(),
-            };
-            if text.is_empty() {
-                return Err("a secret is empty".into());
-            }
-            texts.push(text);
-        }
-        Ok(texts)
+        secrets.iter().filter_map(|secret| secret.text().transpose()).collect()
     }
 
     /// The keys that webhooks are signed with: what follows `whsec_` is base64, anything else is taken as it stands.
@@ -142,16 +127,29 @@ impl TargetSettings {
     /// # Errors
     /// What is wrong with it.
     pub fn uri(&self) -> Result<Uri, String> {
-        let url = self.url.as_deref().unwrap_or_default();
-        let uri: Uri = url.parse().map_err(|error| format!("its url is no address: {error}"))?;
-        match (uri.scheme_str(), uri.host()) {
-            (Some("http" | "https"), Some(host)) if !host.is_empty() => {}
-            _ => return Err("its url does not begin with http:// or https:// and a host".into()),
-        }
-        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-            return Err("its url holds a user; a webhook is known by its signature".into());
-        }
-        Ok(uri)
+        address(self.url.as_deref().unwrap_or_default())
+    }
+}
+
+/// An address that can be called.
+pub(super) fn address(url: &str) -> Result<Uri, String> {
+    let uri: Uri = url.parse().map_err(|error| format!("its url is no address: {error}"))?;
+    match (uri.scheme_str(), uri.host()) {
+        (Some("http" | "https"), Some(host)) if !host.is_empty() => {}
+        _ => return Err("its url does not begin with http:// or https:// and a host".into()),
+    }
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err("its url holds a user, and addresses are shown to people".into());
+    }
+    Ok(uri)
+}
+
+/// Tells if a name can't be a folder's.
+pub(super) fn check_name(what: &str, name: &str, line: Option<usize>, reader: &mut Reader<'_>) {
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(is_name) {
+        let hint = format!("use up to {NAME_MAX} of a-z, 0-9, - and _, for example name = \"erp\"");
+        reader.problem(line, format!("a {what}'s name is \"{name}\""), hint);
     }
 }
 
@@ -160,14 +158,8 @@ pub(super) fn check(targets: &[TargetSettings], reader: &mut Reader<'_>) {
     let mut paths = HashSet::new();
     for target in targets {
         let name = &target.name;
-        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
-        if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(is_name) {
-            reader.problem(
-                target.line,
-                format!("a target's name is \"{name}\""),
-                format!("use up to {NAME_MAX} of a-z, 0-9, - and _, for example name = \"erp\""),
-            );
-        } else if !names.insert(name.as_str()) {
+        check_name("target", name, target.line, reader);
+        if !name.is_empty() && !names.insert(name.as_str()) {
             reader.problem(target.line, format!("target \"{name}\" stands twice"), "give each target its own name");
         }
         if let Some(path) = &target.path

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::plugs::Claim;
-use super::port::{Opened, Port};
-use super::reader::Chunk;
+use super::port::{Opened, Port, pause};
+use super::reader::{Chunk, Told};
 use super::{Scanner, TraceWriter};
 use crate::protocol::{Framer, Input, Item};
 
@@ -36,7 +36,7 @@ impl Line {
                 .ok()
         };
         let types = scanner.spoken.definition.input() == Input::Keyboard;
-        let trace = kept.or_else(begin);
+        let trace = kept.map(TraceWriter::resumed).or_else(begin);
         Line { port, framer, _claim: claim, trace, types, mute: false, at: Duration::ZERO, last: None }
     }
 
@@ -52,28 +52,21 @@ impl Line {
         if !self.types {
             return Ok(None);
         }
-        let gap = Duration::from_millis(self.framer.gap_ms());
         let mut passed_over = None;
-        while let Ok(read) = tokio::time::timeout(gap, self.port.read()).await {
-            read.map_err(|error| error.to_string())?;
+        while let Told::Piece(_) = self.port.read(None).await.map_err(|error| error.to_string())? {
             passed_over = Some(Item::Broken("keys came while the scanner was opened", Vec::new()));
         }
         Ok(passed_over)
     }
 
     pub(super) async fn read(&mut self) -> Result<Vec<Item>, String> {
-        let gap = Duration::from_millis(self.framer.gap_ms());
-        let read = self.port.read();
-        let read = match self.framer.is_pending() {
-            true => match tokio::time::timeout(gap, read).await {
-                Ok(read) => read,
-                Err(_) => return Ok(self.framer.pause()),
-            },
-            false => read.await,
+        let pause = self.framer.is_pending().then(|| pause(&self.framer));
+        let Chunk { bytes, at } = match self.port.read(pause).await.map_err(|error| error.to_string())? {
+            Told::Piece(chunk) => chunk,
+            Told::Quiet => return Ok(self.framer.pause()),
         };
-        let Chunk { bytes, at } = read.map_err(|error| error.to_string())?;
         if let Some(trace) = &mut self.trace {
-            trace.read(&bytes);
+            trace.read(&bytes, at);
         }
         self.at = at;
         Ok(self.framer.feed_at(&bytes, at))

@@ -16,7 +16,7 @@ use super::discovery::{NotFound, Plugged, Selector};
 use super::hid_pos::{HidPos, write_report};
 use super::keyboard::Keyboard;
 use super::plugs::Claim;
-use super::reader::{self, Chunk};
+use super::reader::{self, Chunk, Told};
 use super::{Connection, LineChange, Scanner};
 use crate::protocol::{Flow, Framer, Input, Keystroke, Parity, SerialSettings};
 
@@ -35,7 +35,7 @@ pub(super) enum Port {
     /// A stream of bytes.
     Stream { stream: Pin<Box<dyn Stream>>, buffer: Vec<u8>, since: Instant },
     /// Keystrokes or reports from a thread of their own; reports may be written back.
-    Pieces { pieces: mpsc::Receiver<io::Result<Chunk>>, reports: Option<Arc<File>> },
+    Pieces { pieces: mpsc::Receiver<io::Result<Told>>, reports: Option<Arc<File>> },
 }
 
 /// An open port with what makes frames of what comes over it.
@@ -58,7 +58,8 @@ pub(super) async fn open(scanner: &mut Scanner, listener: &mut Option<TcpListene
             let node = found.node.clone();
             let device = blocking(move || Keyboard::open(&node)).await?;
             still_there(scanner, &found).await?;
-            let pieces = reader::listen(scanner.id.as_str(), device, Keystroke::Lost.to_bytes().to_vec())?;
+            let lost = Keystroke::Lost.to_bytes().to_vec();
+            let pieces = reader::listen(scanner.id.as_str(), device, lost, pause(&framer))?;
             let port = Port::Pieces { pieces, reports: None };
             Ok(Opened { port, framer, descriptor: Vec::new(), claim: Some(claim) })
         }
@@ -70,7 +71,7 @@ pub(super) async fn open(scanner: &mut Scanner, listener: &mut Option<TcpListene
             still_there(scanner, &found).await?;
             let reports = device.writer();
             // a report of no bytes breaks what it stands in
-            let pieces = reader::listen(scanner.id.as_str(), device, Vec::new())?;
+            let pieces = reader::listen(scanner.id.as_str(), device, Vec::new(), pause(&framer))?;
             let port = Port::Pieces { pieces, reports };
             Ok(Opened { port, framer, descriptor: found.descriptor, claim: Some(claim) })
         }
@@ -128,6 +129,11 @@ fn framer(scanner: &Scanner, descriptor: &[u8]) -> io::Result<Framer> {
     let spoken = &scanner.spoken;
     let framer = Framer::of_device(spoken.definition.clone(), spoken.layouts.first().cloned(), descriptor);
     framer.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))
+}
+
+/// The silence that ends what was begun.
+pub(super) fn pause(framer: &Framer) -> Duration {
+    Duration::from_millis(framer.gap_ms())
 }
 
 /// Finds a USB device, and how it talks where that is not configured.
@@ -193,15 +199,26 @@ impl Port {
         Port::Stream { stream: Box::pin(stream), buffer: vec![0; READ_MAX], since: Instant::now() }
     }
 
-    /// What came in; nothing is lost if this is given up half-way.
-    pub(super) async fn read(&mut self) -> io::Result<Chunk> {
+    /// What came in, or that nothing did: over a stream for `pause`, where one is given; keystrokes and reports end by
+    /// the pause that their reader was given. Nothing is lost if this is given up half-way.
+    pub(super) async fn read(&mut self, pause: Option<Duration>) -> io::Result<Told> {
         match self {
-            Port::Stream { stream, buffer, since } => match stream.read(buffer).await? {
-                0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the other end is gone")),
-                len => Ok(Chunk { bytes: buffer[..len].to_vec(), at: since.elapsed() }),
-            },
+            Port::Stream { stream, buffer, since } => {
+                let read = stream.read(buffer);
+                let len = match pause {
+                    Some(pause) => match tokio::time::timeout(pause, read).await {
+                        Ok(read) => read?,
+                        Err(_) => return Ok(Told::Quiet),
+                    },
+                    None => read.await?,
+                };
+                match len {
+                    0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the other end is gone")),
+                    len => Ok(Told::Piece(Chunk { bytes: buffer[..len].to_vec(), at: since.elapsed() })),
+                }
+            }
             Port::Pieces { pieces, .. } => match pieces.recv().await {
-                Some(piece) => piece,
+                Some(told) => told,
                 None => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "its reader ended")),
             },
         }

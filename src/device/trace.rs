@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +111,8 @@ const TRACE_MAX: u64 = 64 * 1024 * 1024;
 pub struct TraceWriter {
     file: File,
     since: Instant,
+    /// A moment of this connection by the device's own clock, and by this trace's.
+    clock: Option<(Duration, Duration)>,
     written: u64,
 }
 
@@ -120,7 +122,7 @@ impl TraceWriter {
     /// # Errors
     /// The file can't be written.
     pub fn create(path: &Path, scanner: &Scanner, descriptor: &[u8]) -> std::io::Result<TraceWriter> {
-        let mut writer = TraceWriter { file: File::create(path)?, since: Instant::now(), written: 0 };
+        let mut writer = TraceWriter { file: File::create(path)?, since: Instant::now(), clock: None, written: 0 };
         let head = TraceLine::Head {
             device: scanner.id.to_string(),
             station: scanner.station.to_string(),
@@ -147,19 +149,30 @@ impl TraceWriter {
         }
     }
 
-    fn ms(&self) -> u64 {
-        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    /// Goes on with another connection, whose device has a clock of its own.
+    #[must_use]
+    pub fn resumed(self) -> TraceWriter {
+        TraceWriter { clock: None, ..self }
     }
 
-    /// Records what was read.
-    pub fn read(&mut self, bytes: &[u8]) {
-        let line = TraceLine::Read { ms: self.ms(), read: data_encoding::HEXLOWER.encode(bytes) };
+    /// Records what was read; `at` is the device's own time, so that pauses are those of the device and not of this
+    /// program.
+    pub fn read(&mut self, bytes: &[u8], at: Duration) {
+        let now = self.since.elapsed();
+        let (device, ours) = *self.clock.get_or_insert((at, now));
+        let time = at.checked_sub(device).map_or(now, |since| ours + since);
+        let line = TraceLine::Read { ms: milliseconds(time), read: data_encoding::HEXLOWER.encode(bytes) };
         self.keep(&line);
     }
 
     /// Records what was written.
     pub fn wrote(&mut self, bytes: &[u8]) {
-        let line = TraceLine::Wrote { ms: self.ms(), wrote: data_encoding::HEXLOWER.encode(bytes) };
+        let line =
+            TraceLine::Wrote { ms: milliseconds(self.since.elapsed()), wrote: data_encoding::HEXLOWER.encode(bytes) };
         self.keep(&line);
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,6 +5,7 @@ use super::ids::{ManifestId, OrderId, ParcelId, StationId, WaybillNo};
 use super::manifest::{FOREIGN_MAX, Foreign, Loading, ManifestState};
 use super::order::{Order, ShortDecision, Stage};
 use super::progress::Sign;
+use super::rules;
 use super::station::{Count, Session, UNDO_MAX, Work};
 use super::view::State;
 use super::work::{ListState, ParcelState, PickList, VoidReason, Waybill, WrongPins};
@@ -60,6 +61,17 @@ impl Fold<'_> {
             | Event::PinAccepted { .. }
             | Event::PinRefused { .. }
             | Event::Remembered { .. } => self.station(),
+            Event::AddressConfirmed { .. }
+            | Event::WaybillWanted { .. }
+            | Event::WaybillGivenBack { .. }
+            | Event::OrderDiffers { .. }
+            | Event::StopListPut { .. }
+            | Event::BarcodeTaught { .. }
+            | Event::BarcodeForgotten { .. }
+            | Event::Intercepted { .. } => {
+                rules::fold::fold(self.event, self.state).map_err(|lost| self.lost(lost.kind, lost.id))
+            }
+            Event::PrintRequested { .. } | Event::PrintStep { .. } | Event::PrintResolved { .. } => self.printing(),
             _ => self.order(),
         }
     }
@@ -75,7 +87,14 @@ impl Fold<'_> {
 
     fn put(&mut self) -> Done {
         match self.event {
-            Event::ProductPut { product } => self.state.put_product((**product).clone()),
+            Event::ProductPut { product } => {
+                let mut product = (**product).clone();
+                if let Some(known) = self.state.view().product(product.sku.as_str()) {
+                    product.taught.clone_from(&known.taught);
+                    product.keep_taught();
+                }
+                self.state.put_product(product);
+            }
             Event::OrderPut { spec, number } => {
                 let merged = match self.state.view().order(spec.id.as_str()) {
                     Some(order) => (*order).clone().merge((**spec).clone()),
@@ -112,7 +131,9 @@ impl Fold<'_> {
             }
         }
         for order in &waybill.orders {
-            self.order_mut(order)?.waybills.push(waybill.number.clone());
+            let order = self.order_mut(order)?;
+            order.waybills.push(waybill.number.clone());
+            order.waybill_pending = order.waybill_pending && waybill.void.is_some();
         }
         self.state.put_waybill(waybill.clone());
         Ok(())
@@ -122,8 +143,10 @@ impl Fold<'_> {
         match self.event {
             Event::OrderHeld { order, hold } => {
                 let holds = &mut self.order_mut(order)?.holds;
-                holds.retain(|held| held.reason != hold.reason);
-                holds.push(hold.clone());
+                let mut hold = hold.clone();
+                hold.by_rule |= holds.iter().any(|held| held.reason == hold.reason && held.by_rule);
+                holds.retain(|held| (held.reason, &held.kind) != (hold.reason, &hold.kind));
+                holds.push(hold);
             }
             Event::OrderReleased { order, reasons } => {
                 self.order_mut(order)?.holds.retain(|hold| !reasons.contains(&hold.reason));
@@ -135,13 +158,21 @@ impl Fold<'_> {
                 line.cancelled = line.cancelled.saturating_add(*quantity).min(line.spec.quantity);
             }
             Event::OrderReaddressed { order, consignee } => {
-                self.order_mut(order)?.spec.consignee = (**consignee).clone();
+                let order = self.order_mut(order)?;
+                let before = std::mem::replace(&mut order.spec.consignee, (**consignee).clone());
+                if order.awaits_address() {
+                    order.readdressed_from.get_or_insert(Box::new(before));
+                }
             }
             Event::StageReached { order, stage } => {
                 let order = self.order_mut(order)?;
                 order.stage = order.stage.max(*stage);
             }
-            Event::OrderReturned { order, .. } => self.order_mut(order)?.partially_completed = true,
+            Event::OrderReturned { order, exchange_order } => {
+                let order = self.order_mut(order)?;
+                order.partially_completed = true;
+                order.exchange_orders.extend(exchange_order.clone());
+            }
             Event::ShortRecorded { order, line, short, list } => {
                 let lost = self.lost("line", format_args!("{order}/{line}"));
                 let before = self.order_mut(order)?.line_mut(*line).ok_or(lost)?.short.replace(*short);
@@ -438,12 +469,33 @@ impl Fold<'_> {
             Memory::Refusal(refusal) => station.refusal = refusal.as_deref().cloned(),
             Memory::ToldCancelled(order) => station.told_cancelled = Some(order.clone()),
             Memory::TakeOver(wish) => station.take_over.clone_from(wish),
+            Memory::Printer(printer) => station.printer.clone_from(printer),
             Memory::Seen(at) => {
                 if let Some(session) = &mut station.session {
                     session.last = *at;
                 }
             }
         }
+    }
+
+    fn printing(&mut self) -> Done {
+        let (Event::PrintStep { job: id, .. } | Event::PrintResolved { job: id, .. }) = self.event else {
+            if let Event::PrintRequested { job } = self.event {
+                if let Some(station) = &job.station {
+                    self.state.station_mut(station).last_print = Some(job.id.clone());
+                }
+                self.state.put_print_job((**job).clone());
+            }
+            return Ok(());
+        };
+        let lost = self.lost("print job", id);
+        let job = self.state.print_job_mut(id).ok_or(lost)?;
+        match self.event {
+            Event::PrintStep { step, .. } => job.take(step),
+            Event::PrintResolved { how, .. } => job.settle(*how),
+            _ => {}
+        }
+        Ok(())
     }
 
     fn people(&mut self) -> Done {

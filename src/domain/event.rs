@@ -3,10 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
-use super::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
+use super::ids::{
+    ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, PrinterId, Sku, StationId, WaybillNo,
+};
 use super::manifest::{Foreign, Loading, Manifest};
-use super::order::{Consignee, Hold, HoldReason, OrderSpec, Short, ShortDecision, Stage};
-use super::product::Product;
+use super::order::{Consignee, Difference, Hold, HoldReason, OrderSpec, Short, ShortDecision, Stage};
+use super::printing::{PrintJob, Resolution, Step as JobStep};
+use super::product::{Barcode, Product};
+use super::rules::recall::StopList;
+use super::rules::{Rule, RuleMode, Step};
 use super::station::{Await, Count, Refusal, TakeOver, Work};
 use super::verdict::{Code, Verdict};
 use super::work::{Operator, Parcel, PickList, VoidReason, Waybill};
@@ -46,6 +51,23 @@ pub enum Event {
     OrderReturned { order: OrderId, exchange_order: Option<String> },
     /// It was decided what becomes of a short line.
     ShortDecided { order: OrderId, line: u32, decision: ShortDecision },
+
+    /// A supervisor confirmed a new address.
+    AddressConfirmed { order: OrderId, by: OperatorId },
+    /// A new number is asked for, in place of those that no longer hold.
+    WaybillWanted { order: OrderId, instead_of: Vec<WaybillNo> },
+    /// A void number went back to its carrier.
+    WaybillGivenBack { waybill: WaybillNo },
+    /// Upstream wants other goods than were picked; none: it no longer does.
+    OrderDiffers { order: OrderId, differences: Vec<Difference> },
+    /// A product or lots of it were stopped, or let go.
+    StopListPut { stop: Box<StopList> },
+    /// A station learned a barcode: a proposal for upstream, in force at once.
+    BarcodeTaught { sku: Sku, barcode: Barcode, station: StationId, by: OperatorId },
+    /// A code that was taught is no longer the product's: upstream gave it to one.
+    BarcodeForgotten { sku: Sku, text: String },
+    /// A rule that does not block would have refused.
+    Intercepted { station: StationId, order: OrderId, rule: Rule, mode: RuleMode, code: Code, steps: Vec<Step> },
 
     /// Units were counted at a station.
     Counted { station: StationId, count: Count },
@@ -106,6 +128,23 @@ pub enum Event {
     PinAccepted { station: StationId, operator: OperatorId },
     /// A PIN was wrong.
     PinRefused { station: StationId, operator: OperatorId, at: Moment },
+    /// Something is to be printed.
+    PrintRequested { job: Box<PrintJob> },
+    /// A print job went on.
+    PrintStep {
+        job: PrintJobId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order: Option<OrderId>,
+        step: JobStep,
+    },
+    /// A person said what becomes of a print job.
+    PrintResolved {
+        job: PrintJobId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order: Option<OrderId>,
+        how: Resolution,
+        by: Option<OperatorId>,
+    },
     /// A station remembers something for its next scan.
     Remembered { station: StationId, memory: Memory },
 }
@@ -130,6 +169,8 @@ pub enum Memory {
     ToldCancelled(OrderId),
     /// Work that was asked for.
     TakeOver(Option<TakeOver>),
+    /// The printer that was chosen by its code.
+    Printer(Option<PrinterId>),
     /// The last scan of the session.
     Seen(Moment),
 }
@@ -154,6 +195,14 @@ impl Event {
             Event::StageReached { .. } => "stage_reached",
             Event::OrderReturned { .. } => "order_returned",
             Event::ShortDecided { .. } => "short_decided",
+            Event::AddressConfirmed { .. } => "address_confirmed",
+            Event::WaybillWanted { .. } => "waybill_wanted",
+            Event::WaybillGivenBack { .. } => "waybill_given_back",
+            Event::OrderDiffers { .. } => "order_differs",
+            Event::StopListPut { .. } => "stop_list_put",
+            Event::BarcodeTaught { .. } => "barcode_taught",
+            Event::BarcodeForgotten { .. } => "barcode_forgotten",
+            Event::Intercepted { .. } => "intercepted",
             Event::Counted { count, .. } => count.name(),
             Event::CountUndone { .. } => "undone",
             Event::PutBack { .. } => "put_back",
@@ -177,14 +226,29 @@ impl Event {
             Event::SignedOut { .. } => "signed_out",
             Event::PinAccepted { .. } => "pin_accepted",
             Event::PinRefused { .. } => "pin_refused",
+            Event::PrintRequested { .. } => "print_requested",
+            Event::PrintStep { step, .. } => match step {
+                JobStep::Sending(_) => "print_sending",
+                JobStep::Postponed => "print_postponed",
+                JobStep::Sent => "print_sent",
+                JobStep::Printed => "printed",
+                JobStep::Failed(_) => "print_failed",
+                JobStep::Unknown(_) => "print_unknown",
+            },
+            Event::PrintResolved { .. } => "print_resolved",
             Event::Remembered { .. } => "remembered",
         }
     }
 
-    /// Whether the world outside is told; what a station or a manifest only remembers is not.
+    /// Whether the world outside is told; what a station, a manifest or the spool only remembers is not.
     #[must_use]
     pub fn is_public(&self) -> bool {
-        !matches!(self, Event::Remembered { .. } | Event::ManifestForeign { .. })
+        !matches!(
+            self,
+            Event::Remembered { .. }
+                | Event::ManifestForeign { .. }
+                | Event::PrintStep { step: JobStep::Sending(_) | JobStep::Postponed, .. }
+        )
     }
 
     /// The order that it is about, if it is about one.
@@ -200,6 +264,10 @@ impl Event {
             | Event::StageReached { order, .. }
             | Event::OrderReturned { order, .. }
             | Event::ShortDecided { order, .. }
+            | Event::AddressConfirmed { order, .. }
+            | Event::WaybillWanted { order, .. }
+            | Event::OrderDiffers { order, .. }
+            | Event::Intercepted { order, .. }
             | Event::ShortRecorded { order, .. }
             | Event::ParcelSealed { order, .. }
             | Event::ParcelReopened { order, .. }
@@ -210,6 +278,8 @@ impl Event {
                 Some(&count.order)
             }
             Event::ParcelOpened { parcel, .. } => Some(&parcel.order),
+            Event::PrintRequested { job } => job.order.as_ref(),
+            Event::PrintStep { order, .. } | Event::PrintResolved { order, .. } => order.as_ref(),
             Event::WorkOpened { work: Work::Order(order), .. } => Some(order),
             _ => None,
         }

@@ -121,6 +121,25 @@ pub fn seal(view: &dyn View, order: &Order, parcel: &Parcel) -> Vec<Event> {
     events
 }
 
+/// The stages that an order reaches without a scan, as what was still open is no longer wanted.
+#[must_use]
+pub fn stages(view: &dyn View, order: &Order) -> Vec<Event> {
+    let boxes: Vec<Arc<Parcel>> = order
+        .parcels
+        .iter()
+        .filter_map(|id| view.parcel(id.as_str()))
+        .filter(|parcel| !parcel.contents.is_empty())
+        .collect();
+    let packed = !order.cancelled && order.lines.iter().all(OrderLine::is_satisfied);
+    if !packed || boxes.is_empty() || boxes.iter().any(|parcel| parcel.state == ParcelState::Open) {
+        return Vec::new();
+    }
+    let bound = boxes.iter().all(|parcel| parcel.waybill.is_some());
+    let reached = [(true, Stage::Packed), (bound, Stage::WaybillReported)];
+    let new = reached.into_iter().filter(|(is_so, stage)| *is_so && order.stage < *stage);
+    new.map(|(_, stage)| Event::StageReached { order: order.id().clone(), stage }).collect()
+}
+
 /// The one valid waybill that upstream assigned to an order; several are no assignment.
 #[must_use]
 pub fn assigned_waybill(view: &dyn View, order: &Order) -> Option<WaybillNo> {

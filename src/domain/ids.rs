@@ -100,10 +100,16 @@ ids! {
     PickListId
     /// One scan, made by its sender before it is sent and kept for a retry.
     ScanId
+    /// A print job; the box that runs waybind numbers them.
+    PrintJobId
+    /// A printer, by its name in the configuration.
+    PrinterId
     /// A stock-keeping unit.
     Sku
     /// A place where scans are made.
     StationId
+    /// A stop-list, as upstream numbers it.
+    StopListId
     /// A carrier's waybill number.
     WaybillNo
 }

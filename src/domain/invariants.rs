@@ -7,6 +7,8 @@ use super::gate;
 use super::ids::OrderId;
 use super::manifest::{ManifestState, tally};
 use super::memory::Memory;
+use super::order::Stage;
+use super::printing::{JobState, Step};
 use super::station::Work;
 use super::view::View;
 use super::work::{ListState, ParcelState};
@@ -24,6 +26,7 @@ pub fn check(state: &Memory) -> Vec<Violation> {
     waybills(state, &mut broken);
     manifests(state, &mut broken);
     stations(state, &mut broken);
+    print_jobs(state, &mut broken);
     broken
 }
 
@@ -43,9 +46,11 @@ pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violati
         if over {
             broken.push(format!("a count takes line {} of {} above what it demands", count.line, count.order));
         }
-        let stopped = before.order(count.order.as_str()).is_some_and(|order| !order.is_active());
+        // whether a hold stops a count is a rule of the configuration; that its order was released and stands is not
+        let stopped =
+            before.order(count.order.as_str()).is_some_and(|order| order.stage < Stage::StockLocked || order.cancelled);
         if stopped {
-            broken.push(format!("a count for {}, which is not active", count.order));
+            broken.push(format!("a count for {}, which is not released or cancelled", count.order));
         }
     }
     if let Event::WaybillLoaded { waybill, .. } = event {
@@ -65,6 +70,12 @@ pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violati
         let stopped = before.manifest(manifest.as_str()).map(|manifest| tally(before, &manifest).stopped);
         for stopped in stopped.unwrap_or_default() {
             broken.push(format!("manifest {manifest} was closed with {} on it: {:?}", stopped.waybill, stopped.code));
+        }
+    }
+    if let Event::PrintStep { job, step: Step::Sending(_), .. } = event {
+        let waited = before.print_job(job.as_str()).is_some_and(|job| job.state == JobState::Queued);
+        if !waited {
+            broken.push(format!("print job {job} went out though it did not wait to"));
         }
     }
     if let Some(id) = event.order()
@@ -179,6 +190,20 @@ fn manifests(state: &Memory, broken: &mut Vec<Violation>) {
         };
         if at.len() > 1 || at.first().map(|station| &station.id) != said {
             broken.push(format!("manifest {} is open at {} stations, its state says {said:?}", manifest.id, at.len()));
+        }
+    }
+}
+
+fn print_jobs(state: &Memory, broken: &mut Vec<Violation>) {
+    for job in state.print_jobs.values() {
+        if job.copy == 0 {
+            broken.push(format!("print job {} is no copy", job.id));
+        }
+    }
+    for station in state.stations.values() {
+        let Some(last) = &station.last_print else { continue };
+        if state.print_job(last.as_str()).is_none() {
+            broken.push(format!("{} printed {last} last, which is not there", station.id));
         }
     }
 }

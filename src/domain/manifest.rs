@@ -120,15 +120,18 @@ impl Manifest {
         if self.expects == Expects::Everything || waybill.orders.iter().any(|order| self.names_order(order)) {
             return true;
         }
-        let mut number = Some(waybill.number.clone());
-        for _ in 0..REPLACED_MAX {
-            let Some(here) = number else { return false };
-            if self.names_waybill(&here) {
-                return true;
-            }
-            number = view.waybill(here.as_str()).and_then(|waybill| waybill.replaces.clone());
+        if names_it_or_its_forerunner(self, view, waybill) {
+            return true;
         }
-        false
+        // an order whose named waybill is void without a successor leaves under any that it has
+        let named_and_void = |number: &WaybillNo| {
+            self.names_waybill(number) && view.waybill(number.as_str()).is_some_and(|named| named.void.is_some())
+        };
+        waybill
+            .orders
+            .iter()
+            .filter_map(|id| view.order(id.as_str()))
+            .any(|order| order.waybills.iter().any(named_and_void))
     }
 
     /// Whether an order without a valid waybill could get one that may be loaded on it.
@@ -139,6 +142,19 @@ impl Manifest {
                 || self.names_order(order.id())
                 || order.waybills.iter().any(|number| self.names_waybill(number)))
     }
+}
+
+/// Whether a waybill, or one that it replaced itself or over others, is named.
+fn names_it_or_its_forerunner(manifest: &Manifest, view: &dyn View, waybill: &Waybill) -> bool {
+    let mut number = Some(waybill.number.clone());
+    for _ in 0..REPLACED_MAX {
+        let Some(here) = number else { return false };
+        if manifest.names_waybill(&here) {
+            return true;
+        }
+        number = view.waybill(here.as_str()).and_then(|waybill| waybill.replaces.clone());
+    }
+    false
 }
 
 /// How a manifest's hand-over stands.
@@ -216,15 +232,22 @@ fn stopped(view: &dyn View, waybill: &Waybill) -> Option<Stopped> {
 fn missing_of(view: &dyn View, manifest: &Manifest, orders: &[OrderId], waybills: &[WaybillNo]) -> Vec<Absent> {
     let mut missing = Vec::new();
     let mut seen: BTreeSet<WaybillNo> = BTreeSet::new();
+    let mut expected: BTreeSet<OrderId> = orders.iter().cloned().collect();
     let mut look = |number: WaybillNo, missing: &mut Vec<Absent>| {
         if seen.insert(number.clone()) {
             missing.extend(absent(view, manifest, &number));
         }
     };
     for number in waybills {
-        look(current(view, number), &mut missing);
+        let number = current(view, number);
+        let waybill = view.waybill(number.as_str());
+        match waybill.filter(|waybill| waybill.void.is_some()) {
+            None => look(number, &mut missing),
+            // its orders still leave, under a number that is there or comes
+            Some(void) => expected.extend(void.orders.iter().cloned()),
+        }
     }
-    for order in orders.iter().filter_map(|id| view.order(id.as_str())) {
+    for order in expected.iter().filter_map(|id| view.order(id.as_str())) {
         if order.cancelled || order.spec.carrier != manifest.carrier {
             continue;
         }

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ids::{
-    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo,
+    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId, StopListId,
+    WaybillNo,
 };
 use super::manifest::{LISTED_MAX, Manifest};
 use super::order::{HoldReason, Order, Stage};
+use super::printing::{PrintJob, Printable};
 use super::product::{Product, barcode_key, part_number_key};
+use super::rules::recall::StopList;
 use super::station::Station;
 use super::view::{Numbered, Recorded, State, View};
 use super::work::{ListState, Operator, Parcel, PickList, Waybill};
@@ -28,10 +31,14 @@ pub struct Memory {
     pub waybills: BTreeMap<WaybillNo, Arc<Waybill>>,
     /// Manifests.
     pub manifests: BTreeMap<ManifestId, Arc<Manifest>>,
+    /// Print jobs.
+    pub print_jobs: BTreeMap<PrintJobId, Arc<PrintJob>>,
     /// Operators.
     pub operators: BTreeMap<OperatorId, Arc<Operator>>,
     /// Stations.
     pub stations: BTreeMap<StationId, Arc<Station>>,
+    /// Stop-lists, lifted ones too.
+    pub stop_lists: BTreeMap<StopListId, Arc<StopList>>,
     /// Which order line has a serial.
     pub serials: BTreeMap<(Sku, String), (OrderId, u32)>,
     /// Scans that were recorded; kept by tests, not by a fold.
@@ -49,7 +56,7 @@ impl View for Memory {
 
     fn barcode(&self, key: &str) -> Vec<(Sku, u32)> {
         let bears = |product: &Arc<Product>| {
-            let barcode = product.barcodes.iter().find(|barcode| barcode_key(&barcode.text) == key)?;
+            let barcode = product.codes().find(|barcode| barcode_key(&barcode.text) == key)?;
             Some((product.sku.clone(), barcode.quantity))
         };
         self.products.values().filter_map(bears).collect()
@@ -112,6 +119,16 @@ impl View for Memory {
         self.waybills.values().filter(waits).take(LISTED_MAX).map(|waybill| waybill.number.clone()).collect()
     }
 
+    fn print_job(&self, id: &str) -> Option<Arc<PrintJob>> {
+        self.print_jobs.get(id).cloned()
+    }
+
+    fn prints_of(&self, what: &Printable) -> Vec<PrintJobId> {
+        let mut jobs: Vec<_> = self.print_jobs.values().filter(|job| job.what == *what).collect();
+        jobs.sort_by_key(|job| job.number);
+        jobs.into_iter().map(|job| job.id.clone()).collect()
+    }
+
     fn operator(&self, id: &str) -> Option<Arc<Operator>> {
         self.operators.get(id).cloned()
     }
@@ -122,6 +139,14 @@ impl View for Memory {
 
     fn station(&self, id: &StationId) -> Arc<Station> {
         self.stations.get(id).cloned().unwrap_or_else(|| Station::new(id.clone()).into())
+    }
+
+    fn stop_list(&self, id: &str) -> Option<Arc<StopList>> {
+        self.stop_lists.get(id).cloned()
+    }
+
+    fn stops_on(&self, sku: &Sku) -> Vec<Arc<StopList>> {
+        self.stop_lists.values().filter(|stop| stop.active && stop.sku == *sku).cloned().collect()
     }
 
     fn serial(&self, sku: &Sku, serial: &str) -> Option<(OrderId, u32)> {
@@ -155,6 +180,9 @@ impl View for Memory {
                 .values()
                 .find(|manifest| manifest.number == number)
                 .map(|manifest| manifest.id.to_string()),
+            Numbered::PrintJob => {
+                self.print_jobs.values().find(|job| job.number == number).map(|job| job.id.to_string())
+            }
         }
     }
 
@@ -165,6 +193,7 @@ impl View for Memory {
             Numbered::Parcel => self.parcels.values().map(|parcel| parcel.number).max(),
             Numbered::Product => self.products.values().map(|product| product.number).max(),
             Numbered::Manifest => self.manifests.values().map(|manifest| manifest.number).max(),
+            Numbered::PrintJob => self.print_jobs.values().map(|job| job.number).max(),
         };
         highest.unwrap_or(0) + 1
     }
@@ -199,8 +228,16 @@ impl State for Memory {
         self.manifests.insert(manifest.id.clone(), manifest.into());
     }
 
+    fn put_print_job(&mut self, job: PrintJob) {
+        self.print_jobs.insert(job.id.clone(), job.into());
+    }
+
     fn put_operator(&mut self, operator: Operator) {
         self.operators.insert(operator.id.clone(), operator.into());
+    }
+
+    fn put_stop_list(&mut self, stop: StopList) {
+        self.stop_lists.insert(stop.id.clone(), stop.into());
     }
 
     fn order_mut(&mut self, id: &OrderId) -> Option<&mut Order> {
@@ -221,6 +258,10 @@ impl State for Memory {
 
     fn manifest_mut(&mut self, id: &ManifestId) -> Option<&mut Manifest> {
         self.manifests.get_mut(id).map(Arc::make_mut)
+    }
+
+    fn print_job_mut(&mut self, id: &PrintJobId) -> Option<&mut PrintJob> {
+        self.print_jobs.get_mut(id).map(Arc::make_mut)
     }
 
     fn operator_mut(&mut self, id: &OperatorId) -> Option<&mut Operator> {

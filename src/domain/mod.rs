@@ -3,7 +3,7 @@
 //! Pure: no clock, no IO, no randomness. [`decide::decide`] judges a scan, [`upstream::intake`] and
 //! [`upstream::order_action`] judge what the systems above say, both answer facts ([`event::Event`]), and [`apply()`]
 //! folds facts into the state. [`invariants`] are what must hold after each of them. [`consolidate`] groups packed
-//! parcels into bags.
+//! parcels into bags, [`rules`] are the interceptions that a configuration sets, [`printing`] says what is printed where.
 
 mod apply;
 pub mod clock;
@@ -16,8 +16,10 @@ pub mod invariants;
 pub mod manifest;
 pub mod memory;
 pub mod order;
+pub mod printing;
 pub mod product;
 mod progress;
+pub mod rules;
 pub mod scan;
 pub mod station;
 pub mod upstream;

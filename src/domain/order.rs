@@ -29,6 +29,33 @@ pub enum Stage {
     WarrantyActive,
 }
 
+impl Stage {
+    /// Every stage, in their order.
+    pub const ALL: [Stage; 7] = [
+        Stage::Paid,
+        Stage::RiskPassed,
+        Stage::StockLocked,
+        Stage::Packed,
+        Stage::WaybillReported,
+        Stage::Signed,
+        Stage::WarrantyActive,
+    ];
+
+    /// Its name in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stage::Paid => "paid",
+            Stage::RiskPassed => "risk_passed",
+            Stage::StockLocked => "stock_locked",
+            Stage::Packed => "packed",
+            Stage::WaybillReported => "waybill_reported",
+            Stage::Signed => "signed",
+            Stage::WarrantyActive => "warranty_active",
+        }
+    }
+}
+
 /// Why an order is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -52,6 +79,35 @@ pub struct Hold {
     pub reason: HoldReason,
     /// What the one who stopped it wrote.
     pub note: Option<String>,
+    /// Of a risk: `credit`, `unpaid`, `unsigned_drawing`, or a word of upstream's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Whether waybind itself stopped it: then upstream's release does not lift it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_rule: bool,
+}
+
+impl Hold {
+    /// A hold that waybind itself makes.
+    #[must_use]
+    pub fn by_rule(reason: HoldReason, note: Option<String>) -> Self {
+        Hold { reason, note, kind: None, by_rule: true }
+    }
+
+    /// Whether only what made it lifts it: missing products when they come, an address when a supervisor confirms it.
+    #[must_use]
+    pub fn is_by_rule(&self) -> bool {
+        self.by_rule || self.reason == HoldReason::MasterData
+    }
+}
+
+/// A line as upstream wants it now, after other goods were picked for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The line.
+    pub line: u32,
+    /// What upstream wants.
+    pub wanted: LineSpec,
 }
 
 /// Whether an order may leave in parts.
@@ -79,18 +135,24 @@ pub struct Consignee {
 }
 
 impl Consignee {
+    /// Whether name, telephone and address say the same, spaces and punctuation aside.
+    #[must_use]
+    pub fn reads_like(&self, other: &Consignee) -> bool {
+        let normalised = |text: &str| -> String {
+            text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+        };
+        [(&self.name, &other.name), (&self.phone, &other.phone), (&self.address, &other.address)]
+            .into_iter()
+            .all(|(mine, theirs)| normalised(mine) == normalised(theirs))
+    }
+
     /// Whether two orders go to the same person at the same place: equal merge keys, else equal normalised name,
     /// telephone and address.
     #[must_use]
     pub fn same_as(&self, other: &Consignee) -> bool {
-        let normalised = |text: &str| -> String {
-            text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-        };
         match (&self.merge_key, &other.merge_key) {
             (Some(mine), Some(theirs)) => mine == theirs,
-            _ => [(&self.name, &other.name), (&self.phone, &other.phone), (&self.address, &other.address)]
-                .into_iter()
-                .all(|(mine, theirs)| normalised(mine) == normalised(theirs)),
+            _ => self.reads_like(other),
         }
     }
 }
@@ -137,6 +199,9 @@ pub struct OrderSpec {
     pub stage: Stage,
     /// Its lines.
     pub lines: Vec<LineSpec>,
+    /// When it was paid; when it was first heard of, where upstream does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid_at: Option<jiff::Timestamp>,
     /// Upstream's own data as JSON text, kept and handed back untouched.
     pub ext: Option<String>,
 }
@@ -204,6 +269,51 @@ pub struct Order {
     pub lists: Vec<PickListId>,
     /// The station at which it is open by itself, without a list.
     pub open_at: Option<StationId>,
+    /// Orders that go out in exchange for what came back, in the order in which they were told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exchange_orders: Vec<String>,
+    /// Whom it went to before, while nobody has confirmed the new address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readdressed_from: Option<Box<Consignee>>,
+    /// Whether its number was voided and a new one is waited for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waybill_pending: bool,
+    /// Lines that upstream wants otherwise, after goods were picked for them; what was picked stays true.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differs: Vec<Difference>,
+}
+
+/// Why a person should look at an order, most pressing first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attention {
+    /// A new address waits for a supervisor.
+    Address,
+    /// Upstream wants other goods than were picked.
+    Differs,
+    /// It is held.
+    Held,
+    /// Goods must go back to the shelf.
+    PutBack,
+    /// It waits for a decision about what was not found.
+    Short,
+    /// It waits for a new waybill number.
+    WaybillPending,
+}
+
+impl Attention {
+    /// Its name in tables and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Attention::Address => "address",
+            Attention::Differs => "differs",
+            Attention::Held => "held",
+            Attention::PutBack => "put_back",
+            Attention::Short => "short",
+            Attention::WaybillPending => "waybill_pending",
+        }
+    }
 }
 
 /// A line with its progress.
@@ -386,6 +496,10 @@ impl Order {
             waybills: Vec::new(),
             lists: Vec::new(),
             open_at: None,
+            exchange_orders: Vec::new(),
+            readdressed_from: None,
+            waybill_pending: false,
+            differs: Vec::new(),
         }
     }
 
@@ -404,6 +518,30 @@ impl Order {
     /// A line by its number, to change it.
     pub fn line_mut(&mut self, number: u32) -> Option<&mut OrderLine> {
         self.lines.iter_mut().find(|line| line.spec.line == number)
+    }
+
+    /// Why a person should look at it; none if it goes its way.
+    #[must_use]
+    pub fn attention(&self) -> Option<Attention> {
+        let put_back = self.has_put_back().then_some(Attention::PutBack);
+        if self.cancelled {
+            return put_back;
+        }
+        let first = [
+            (self.awaits_address(), Attention::Address),
+            (!self.differs.is_empty(), Attention::Differs),
+            (!self.holds.is_empty(), Attention::Held),
+            (put_back.is_some(), Attention::PutBack),
+            (self.lines.iter().any(|line| line.short.is_some()), Attention::Short),
+            (self.waybill_pending, Attention::WaybillPending),
+        ];
+        first.into_iter().find(|(is_so, _)| *is_so).map(|(_, attention)| attention)
+    }
+
+    /// Whether a new address waits for a supervisor.
+    #[must_use]
+    pub fn awaits_address(&self) -> bool {
+        self.holds.iter().any(|hold| hold.reason == HoldReason::AddressChange && hold.by_rule)
     }
 
     /// Whether goods may be counted for it: released, not cancelled, not held.

@@ -23,9 +23,23 @@ pub struct Product {
     pub tracking: Vec<Tracking>,
     /// How this product writes its revision into a lot or serial, where AI (20) doesn't carry it.
     pub revision_pattern: Option<RevisionPattern>,
+    /// Codes that were taught at a station and that upstream does not know of yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taught: Vec<Barcode>,
 }
 
 impl Product {
+    /// All codes on it, taught ones too.
+    pub fn codes(&self) -> impl Iterator<Item = &Barcode> {
+        self.barcodes.iter().chain(&self.taught)
+    }
+
+    /// Forgets taught codes that upstream knows of by now.
+    pub(super) fn keep_taught(&mut self) {
+        let keys: Vec<String> = self.barcodes.iter().map(|barcode| barcode_key(&barcode.text)).collect();
+        self.taught.retain(|barcode| !keys.contains(&barcode_key(&barcode.text)));
+    }
+
     /// Whether a trait must be captured with each unit.
     #[must_use]
     pub fn tracks(&self, tracking: Tracking) -> bool {

@@ -73,6 +73,7 @@ impl Order {
             self.notes_confirmed = false;
         }
         self.spec = spec;
+        self.differs.clear();
         self
     }
 }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
-use super::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, Sku, StationId, WaybillNo};
+use super::ids::{
+    ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, PrinterId, Sku, StationId, WaybillNo,
+};
 use super::order::Identity;
 use super::verdict::{Code, Verdict};
 
@@ -81,7 +83,16 @@ pub struct StationRules {
     pub item_first: bool,
     /// Seconds without a scan after which the operator is signed out; 0: never.
     pub sign_out_after: u64,
+    /// Where it prints, unless another printer was chosen by its code.
+    pub printer: Option<PrinterId>,
+    /// Whether the waybill of a sealed parcel is printed by itself.
+    pub print_waybill: bool,
+    /// By which template.
+    pub waybill_template: String,
 }
+
+/// The template of a single waybill, where a station has no other.
+pub const WAYBILL_TEMPLATE: &str = "waybill-100x150";
 
 impl StationRules {
     /// A station with every option at its default.
@@ -98,6 +109,9 @@ impl StationRules {
             confirm_slot: false,
             item_first: false,
             sign_out_after: 0,
+            printer: None,
+            print_waybill: false,
+            waybill_template: WAYBILL_TEMPLATE.to_owned(),
         }
     }
 }
@@ -145,6 +159,12 @@ pub struct Station {
     pub told_cancelled: Option<OrderId>,
     /// Work that is open elsewhere and was asked for.
     pub take_over: Option<TakeOver>,
+    /// The printer that was chosen by its code, in place of the station's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub printer: Option<PrinterId>,
+    /// What was printed for this station last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_print: Option<PrintJobId>,
 }
 
 /// How many counts undo can reverse; they are written with every scan, so they are few.
@@ -167,6 +187,8 @@ impl Station {
             refusal: None,
             told_cancelled: None,
             take_over: None,
+            printer: None,
+            last_print: None,
         }
     }
 }
@@ -215,6 +237,14 @@ pub enum Awaited {
     OverrideReason(OperatorId),
     /// The product of the unreadable label.
     OverrideItem(OperatorId, String),
+    /// The code that is taught.
+    TeachCode,
+    /// The product that bears this code.
+    TeachItem(String),
+    /// The badge of a supervisor who vouches that a product bears this code, and how many it stands for.
+    TeachBadge(String, Sku, u32),
+    /// Why something is printed again.
+    ReprintReason(PrintJobId),
     /// The PIN of whoever showed a badge; it never comes as a scan.
     Pin(OperatorId, PinFor),
 }

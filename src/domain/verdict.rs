@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use jiff::civil::Date;
 
 use super::ids::{CarrierCode, OrderId, PickListId, ScanId, Sku, WaybillNo};
+use super::rules::Rule;
 
 /// How a verdict looks, sounds and whether it latches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +84,8 @@ codes! {
     OrderCancelled "order_cancelled" Stop;
     /// The order is held.
     OrderHeld "order_held" Stop;
+    /// The product or lot is on a stop-list.
+    Recalled "recalled" Stop;
     /// This serial was picked before and not undone.
     SerialAlreadyUsed "serial_already_used" Stop;
     /// The line names another shelf.
@@ -169,6 +172,8 @@ codes! {
     ShortRecorded "short_recorded" Ok;
     /// The refusal was let pass.
     Overridden "overridden" Ok;
+    /// The station learned a barcode.
+    BarcodeTaught "barcode_taught" Ok;
     /// The customer's note is confirmed.
     NoteConfirmed "note_confirmed" Ok;
 }
@@ -315,6 +320,14 @@ pub enum Why {
     NothingToPutBack,
     /// Nothing was printed here.
     NothingPrinted,
+    /// No printer takes it.
+    NoPrinter,
+    /// Scan or type why it is printed again.
+    ReprintReason,
+    /// It is printed again, as this copy.
+    Reprinting(u32),
+    /// What this station prints comes out of this printer from now on.
+    PrinterChosen,
     /// The next item counts this many times.
     QuantitySet(u32),
     /// At this shelf now.
@@ -333,6 +346,16 @@ pub enum Why {
     OverrideReason,
     /// Scan or type the product that the unreadable label belongs to.
     OverrideItem,
+    /// Scan the code that nothing bears yet.
+    TeachCode,
+    /// Scan the product that bears it, by its own label.
+    TeachItem,
+    /// A supervisor scans their badge.
+    TeachBadge,
+    /// A code of ours, a number known here, or no code that a product could bear.
+    NotTeachable,
+    /// A product bears this code already.
+    CodeTaken,
     /// Type the PIN.
     PinWanted,
     /// A PIN is wanted and this person has none.
@@ -422,6 +445,20 @@ pub struct Verdict {
     /// What it could be.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub candidates: Vec<String>,
+    /// Rules that would have refused and only warn.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub warnings: Vec<Warning>,
+}
+
+/// A rule that would have refused and only warns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// Which rule.
+    pub rule: Rule,
+    /// The refusal that it would have given.
+    pub code: Code,
+    /// The order that it is about.
+    pub order: OrderId,
 }
 
 /// A line's progress in sets or base units.
@@ -455,6 +492,7 @@ impl Verdict {
             counts: None,
             missing: Vec::new(),
             candidates: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 

@@ -6,11 +6,13 @@
 use std::sync::Arc;
 
 use super::ids::{
-    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo,
+    CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId, WaybillNo,
 };
 use super::manifest::Manifest;
 use super::order::Order;
+use super::printing::{PrintJob, Printable};
 use super::product::Product;
+use super::rules::recall::StopList;
 use super::station::Station;
 use super::verdict::Verdict;
 use super::work::{Operator, Parcel, PickList, Waybill};
@@ -28,6 +30,8 @@ pub enum Numbered {
     Product,
     /// Manifests.
     Manifest,
+    /// Print jobs.
+    PrintJob,
 }
 
 /// A scan that was recorded.
@@ -70,12 +74,20 @@ pub trait View {
     /// Waybills of a carrier that hold, have parcels and are not on a truck; by number, at most
     /// [`super::manifest::LISTED_MAX`].
     fn waybills_waiting(&self, carrier: &CarrierCode) -> Vec<WaybillNo>;
+    /// A print job.
+    fn print_job(&self, id: &str) -> Option<Arc<PrintJob>>;
+    /// The print jobs of a thing, oldest first.
+    fn prints_of(&self, what: &Printable) -> Vec<PrintJobId>;
     /// An operator.
     fn operator(&self, id: &str) -> Option<Arc<Operator>>;
     /// An operator by the secret on the badge.
     fn operator_by_badge(&self, badge: &str) -> Option<Arc<Operator>>;
     /// What a station remembers; a new station remembers nothing.
     fn station(&self, id: &StationId) -> Arc<Station>;
+    /// A stop-list.
+    fn stop_list(&self, id: &str) -> Option<Arc<StopList>>;
+    /// The stop-lists in force on a product, by id.
+    fn stops_on(&self, sku: &Sku) -> Vec<Arc<StopList>>;
     /// The order line that has a serial.
     fn serial(&self, sku: &Sku, serial: &str) -> Option<(OrderId, u32)>;
     /// Orders that wait for a product that is not known yet.
@@ -102,8 +114,12 @@ pub trait State {
     fn put_waybill(&mut self, waybill: Waybill);
     /// Stores a manifest.
     fn put_manifest(&mut self, manifest: Manifest);
+    /// Stores a print job.
+    fn put_print_job(&mut self, job: PrintJob);
     /// Stores an operator.
     fn put_operator(&mut self, operator: Operator);
+    /// Stores a stop-list.
+    fn put_stop_list(&mut self, stop: StopList);
     /// An order, to change in place.
     fn order_mut(&mut self, id: &OrderId) -> Option<&mut Order>;
     /// A pick list, to change in place.
@@ -114,6 +130,8 @@ pub trait State {
     fn waybill_mut(&mut self, number: &WaybillNo) -> Option<&mut Waybill>;
     /// A manifest, to change in place.
     fn manifest_mut(&mut self, id: &ManifestId) -> Option<&mut Manifest>;
+    /// A print job, to change in place.
+    fn print_job_mut(&mut self, id: &PrintJobId) -> Option<&mut PrintJob>;
     /// An operator, to change in place.
     fn operator_mut(&mut self, id: &OperatorId) -> Option<&mut Operator>;
     /// What a station remembers, to change in place.

@@ -132,6 +132,9 @@ pub struct Waybill {
     /// The manifest that they were loaded on, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loading: Option<Loading>,
+    /// Whether it was void and went back to the carrier.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub given_back: bool,
     /// The parcels bound to it.
     pub parcels: Vec<ParcelId>,
     /// The carrier's or platform's own label, printed unchanged.
@@ -143,6 +146,12 @@ impl Waybill {
     #[must_use]
     pub fn waits_for_truck(&self) -> bool {
         self.void.is_none() && !self.loaded && !self.parcels.is_empty()
+    }
+
+    /// Whether the carrier must get the number back: it was issued for an address that no longer holds.
+    #[must_use]
+    pub fn is_to_return(&self) -> bool {
+        self.void == Some(VoidReason::Readdressed) && !self.given_back
     }
 }
 

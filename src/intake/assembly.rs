@@ -227,9 +227,12 @@ impl<'a> Assembly<'a> {
             let reading = Reading { shape: field.shape, words, zone: self.zone };
             let read = reading.read(cell).map_err(|why| format!("{title}: {why}"))?;
             match (read, field.level) {
+                (Some(node), Level::Head) if field.is_told => open.add_told(place, node, row.number),
                 (Some(node), Level::Head) => open.add_head(place, title, node, row.number)?,
                 (Some(node), Level::Part) => part.push((field.path, node)),
-                (None, Level::Part) if field.is_required => return Err(format!("{title} is missing")),
+                (None, Level::Part) if field.is_required && !self.columns.is_comparing => {
+                    return Err(format!("{title} is missing"));
+                }
                 (None, _) => {}
             }
         }
@@ -245,6 +248,7 @@ impl<'a> Assembly<'a> {
         let missing = fields
             .iter()
             .enumerate()
+            .filter(|(place, _)| *place == 0 || !self.columns.is_comparing)
             .find(|(place, field)| field.is_required && field.level == Level::Head && !head.contains_key(place));
         let fault = fault.or_else(|| missing.map(|(place, _)| format!("{} is missing", self.title(place))));
         let built = match fault {
@@ -273,6 +277,20 @@ impl Open {
                 self.head.insert(place, (node, row));
                 Ok(())
             }
+        }
+    }
+
+    /// Adds what an export tells in one row and continues in the next: the waybills of an order, each beside its lines.
+    fn add_told(&mut self, place: usize, node: Node, row: u32) {
+        match (self.head.get_mut(&place), node) {
+            (Some((Node::List(known), _)), Node::List(new)) => {
+                for node in new {
+                    if !known.contains(&node) {
+                        known.push(node);
+                    }
+                }
+            }
+            (_, node) => drop(self.head.insert(place, (node, row))),
         }
     }
 

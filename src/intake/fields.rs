@@ -62,14 +62,20 @@ pub struct Field {
     pub level: Level,
     /// Whether a sheet must have its column and a thing (or each row) a value.
     pub is_required: bool,
+    /// Whether it is only compared: what an export tells of a thing, and nobody describes it by.
+    pub is_told: bool,
 }
 
 const fn head(path: &'static str, shape: Shape) -> Field {
-    Field { path, shape, level: Level::Head, is_required: false }
+    Field { path, shape, level: Level::Head, is_required: false, is_told: false }
 }
 
 const fn part(path: &'static str, shape: Shape) -> Field {
-    Field { path, shape, level: Level::Part, is_required: false }
+    Field { path, shape, level: Level::Part, is_required: false, is_told: false }
+}
+
+const fn told(field: Field) -> Field {
+    Field { is_told: true, ..field }
 }
 
 const fn required(field: Field) -> Field {
@@ -126,6 +132,7 @@ const ORDERS: &[Field] = &[
     head("courier", Text),
     head("sort_code", Text),
     head("ship_at", Time),
+    head("paid_at", Time),
     head("ship_policy", Word(&["complete", "may_split"])),
     head("priority", Whole(i32::MIN as i64, i32::MAX as i64)),
     head("channel", Text),
@@ -135,6 +142,7 @@ const ORDERS: &[Field] = &[
     head("consignee.merge_key", Code),
     head("tracking_code", Code),
     VERSION,
+    told(head("waybills", Codes)),
 ];
 
 const PICK_LISTS: &[Field] = &[

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::fields::{Field, Kind};
 use super::row::{Cell, Row};
+use super::words::Words;
 
 /// Rows at the top of a sheet among which the headers are looked for: a title or a date often stands above them.
 pub const HEADER_ROWS: usize = 10;
@@ -31,7 +32,11 @@ pub enum DictionaryError {
 #[derive(Clone, Debug, Default)]
 pub struct Dictionary {
     kinds: BTreeMap<Kind, Names>,
+    is_comparing: bool,
 }
+
+/// Kinds that exports are compared by; where headers fit both, the first counts.
+const COMPARED: [Kind; 2] = [Kind::Orders, Kind::Waybills];
 
 #[derive(Clone, Debug, Default)]
 struct Names {
@@ -67,6 +72,13 @@ fn field(kind: Kind, path: &str) -> Result<usize, DictionaryError> {
 }
 
 impl Dictionary {
+    /// The same names for exports that are compared with what is known: nothing but the id must be there, and columns
+    /// count that only tell something.
+    #[must_use]
+    pub fn comparing(self) -> Dictionary {
+        Dictionary { is_comparing: true, ..self }
+    }
+
     /// Adds a name of a sheet.
     pub fn add_sheet(&mut self, kind: Kind, name: &str) {
         for names in self.kinds.values_mut() {
@@ -108,7 +120,7 @@ impl Dictionary {
             let known = names.and_then(|names| names.headers.iter().find(|(known, _)| *known == place));
             (known.map_or_else(|| field.path.to_owned(), |(_, name)| name.clone()), field.is_required)
         };
-        (sheet, kind.fields().iter().enumerate().map(header).collect())
+        (sheet, kind.fields().iter().enumerate().filter(|(_, field)| !field.is_told).map(header).collect())
     }
 
     fn kind_of(&self, sheet: &str) -> Option<Kind> {
@@ -122,7 +134,9 @@ impl Dictionary {
     /// # Errors
     /// It is no row of headers, or one that something is wrong with.
     pub fn recognise(&self, sheet: &str, row: &Row) -> Result<Columns, Unrecognised> {
-        let kinds = self.kind_of(sheet).map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
+        let any = if self.is_comparing { &COMPARED[..] } else { &Kind::ALL };
+        let named = self.kind_of(sheet).filter(|kind| any.contains(kind));
+        let kinds = named.map_or_else(|| any.to_vec(), |kind| vec![kind]);
         let mut read: Vec<Columns> = kinds.into_iter().map(|kind| self.columns(kind, row)).collect();
         read.sort_by_key(|columns| (std::cmp::Reverse(columns.known()), !columns.missing.is_empty()));
         let mut read = read.into_iter();
@@ -137,10 +151,47 @@ impl Dictionary {
         if !best.missing.is_empty() {
             return Err(Unrecognised::Missing(best.kind, best.missing));
         }
-        match read.next().filter(|next| next.missing.is_empty() && next.known() == best.known()) {
+        let equal = |next: &Columns| next.missing.is_empty() && next.known() == best.known() && !self.is_comparing;
+        match read.next().filter(equal) {
             Some(next) => Err(Unrecognised::Ambiguous(best.kind, next.kind)),
             None => Ok(best),
         }
+    }
+
+    /// Columns that no sheet has named: a field each, with the title by which people are told of it.
+    ///
+    /// # Errors
+    /// The kind has no such field.
+    pub fn columns_of(&self, kind: Kind, titles: &[(&str, String)]) -> Result<Columns, DictionaryError> {
+        let mut columns = Columns {
+            kind,
+            header_row: 0,
+            notes: Vec::new(),
+            columns: Vec::new(),
+            titles: titles.iter().map(|(_, title)| title.clone()).collect(),
+            missing: Vec::new(),
+            is_comparing: self.is_comparing,
+            words: self.kinds.get(&kind).map(|names| names.words.clone()).unwrap_or_default(),
+        };
+        for (path, _) in titles {
+            columns.columns.push(match path.strip_prefix(EXT) {
+                Some(name) if kind == Kind::Orders && !name.is_empty() => Target::Ext(name.to_owned()),
+                _ => Target::Field(field(kind, path)?),
+            });
+        }
+        Ok(columns)
+    }
+
+    /// The words that a field's values may be: what its shape says, and the names that are known for it.
+    #[must_use]
+    pub fn words(&self, kind: Kind, path: &str) -> Option<Words> {
+        let place = field(kind, path).ok()?;
+        let mut words = Words::of(kind.fields()[place].shape)?;
+        for (theirs, ours) in self.kinds.get(&kind).and_then(|names| names.words.get(&place)).into_iter().flatten() {
+            // the names that the program knows are checked by its own tests
+            drop(words.add(theirs, ours));
+        }
+        Some(words)
     }
 
     fn columns(&self, kind: Kind, row: &Row) -> Columns {
@@ -154,12 +205,15 @@ impl Dictionary {
             missing: Vec::new(),
             notes: Vec::new(),
             words: names.words,
+            is_comparing: self.is_comparing,
         };
         for cell in &row.cells {
             let title = if let Cell::Text(text) = cell { text.trim() } else { "" };
             let plain = normalised(title);
             let by_name = names.headers.iter().find(|(_, name)| normalised(name) == plain).map(|(place, _)| *place);
-            let place = by_name.or_else(|| fields.iter().position(|field| normalised(field.path) == plain));
+            let is_open = |place: &usize| self.is_comparing || !fields[*place].is_told;
+            let place =
+                by_name.or_else(|| fields.iter().position(|field| normalised(field.path) == plain)).filter(is_open);
             let target = match (place, title.strip_prefix(EXT)) {
                 (Some(place), _) => Target::Field(place),
                 (None, Some(name)) if kind == Kind::Orders && !name.is_empty() => Target::Ext(name.to_owned()),
@@ -174,7 +228,8 @@ impl Dictionary {
             columns.titles.push(title.to_owned());
         }
         let is_there = |place: usize| columns.columns.contains(&Target::Field(place));
-        let missing = fields.iter().enumerate().filter(|(place, field)| field.is_required && !is_there(*place));
+        let is_wanted = |place: usize| fields[place].is_required && (place == 0 || !self.is_comparing);
+        let missing = fields.iter().enumerate().filter(|(place, _)| is_wanted(*place) && !is_there(*place));
         let title =
             |place: usize| names.headers.iter().find(|(known, _)| *known == place).map(|(_, name)| name.clone());
         let missing = missing.map(|(place, field)| title(place).unwrap_or_else(|| field.path.to_owned())).collect();
@@ -219,6 +274,8 @@ pub struct Columns {
     pub(super) columns: Vec<Target>,
     pub(super) titles: Vec<String>,
     missing: Vec<String>,
+    /// Only the id must be there.
+    pub(super) is_comparing: bool,
     pub(super) words: BTreeMap<usize, Vec<(String, String)>>,
 }
 
@@ -234,6 +291,12 @@ impl Columns {
             }
             _ => None,
         })
+    }
+
+    /// The column of the id, from 0.
+    #[must_use]
+    pub fn id_column(&self) -> Option<usize> {
+        self.column_of(0)
     }
 
     /// The column of a field, from 0.

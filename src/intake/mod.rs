@@ -8,8 +8,10 @@ mod fields;
 mod headers;
 mod row;
 mod value;
+mod words;
 
 pub use assembly::{Assembly, Entry, Node, Outcome, PARTS_MAX, Refusal, Survey};
 pub use fields::{Field, Kind, Level, Shape};
 pub use headers::{Columns, Dictionary, DictionaryError, HEADER_ROWS, Unrecognised};
 pub use row::{Cell, Merged, Row};
+pub use words::Words;

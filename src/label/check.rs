@@ -8,6 +8,13 @@ use super::pattern::{Path, Piece};
 use super::record::Value;
 use super::template::{Element, ElementRef, Elements, Kind, Overflow, Repeat, Template};
 
+/// Lowest bars, in millimetres: below it a hand misses them.
+const BARS_MIN_MM: f64 = 5.0;
+/// Narrowest bar, in millimetres: one dot at 203 dots an inch.
+const BAR_MODULE_MIN_MM: f64 = 0.125;
+
+/// Most elements; a full page of print has fewer.
+const ELEMENTS_MAX: usize = 500;
 /// Most entries of a page; more cells than this no paper has.
 const CELLS_MAX: usize = 1_000;
 /// Names that a pattern knows by itself.
@@ -32,7 +39,17 @@ pub fn check(template: &Template) -> Vec<Problem> {
     for (index, repeat) in template.repeat.iter().enumerate() {
         checker.repeat(index, repeat);
     }
-    checker.overlaps();
+    let elements = Elements::of(template).iter().count()
+        + template
+            .repeat
+            .iter()
+            .enumerate()
+            .map(|(at, repeat)| Elements::of_repeat(repeat, at).iter().count())
+            .sum::<usize>();
+    match elements <= ELEMENTS_MAX {
+        true => checker.overlaps(),
+        false => checker.problem(None, format!("{elements} elements are too many"), "repeat one over a list instead"),
+    }
     checker.problems
 }
 
@@ -135,7 +152,17 @@ impl<'t> Checker<'t> {
                     "make one coordinate of its ends equal",
                 );
             }
-            Element::Line(_) | Element::Box(_) | Element::Barcode(_) => {}
+            Element::Barcode(bars) => {
+                if bars.size[1] < BARS_MIN_MM {
+                    let hint = format!("at least {BARS_MIN_MM} mm, or a scanner must be aimed too well");
+                    self.problem(Some(name), format!("bars of {} mm are too low", bars.size[1]), hint);
+                }
+                if bars.min_module.is_nan() || bars.min_module < BAR_MODULE_MIN_MM {
+                    let hint = format!("min_module = {BAR_MODULE_MIN_MM} or more, which is a dot at 203 dpi");
+                    self.problem(Some(name), format!("no bar is {} mm wide", bars.min_module), hint);
+                }
+            }
+            Element::Line(_) | Element::Box(_) => {}
         }
     }
 

@@ -8,7 +8,7 @@ use super::record::Value;
 use super::template::{Element, ElementRef, Elements, Kind, Overflow, Repeat, Template};
 use crate::message::Language;
 
-/// Most pages of one label: a manifest of ten thousand parcels still fits, and a request can't ask for a book.
+/// Most pages of one label: a manifest of nine thousand parcels still fits, and a request can't ask for a book.
 pub const PAGES_MAX: usize = 300;
 /// Longest text of an element, in characters; no label has room for more.
 pub const TEXT_MAX: usize = 2_000;
@@ -157,7 +157,9 @@ fn place<'t>(
         if !is_wanted {
             continue;
         }
-        match element.pattern().map_or(Ok(String::new()), |pattern| scope.text(pattern)) {
+        let is_code = matches!(element, Element::Qr(_) | Element::Barcode(_));
+        let content = |pattern| scope.text(pattern, if is_code { Value::as_code } else { Value::as_text });
+        match element.pattern().map_or(Ok(String::new()), content) {
             Ok(content) => placed.push(Placed { name, element, content, moved }),
             Err(trouble) => errors.push(LabelError { element: Some(name), trouble }),
         }
@@ -192,14 +194,14 @@ impl Scope<'_> {
         }
     }
 
-    fn text(&self, pattern: &Pattern) -> Result<String, Trouble> {
+    fn text(&self, pattern: &Pattern, read: fn(&Value) -> Option<String>) -> Result<String, Trouble> {
         let mut text = String::new();
         for piece in &pattern.pieces {
             match piece {
                 Piece::Literal(literal) => text.push_str(literal),
                 Piece::Field { path, optional } => match self.find(path) {
                     Some(value) => {
-                        let found = value.as_text().ok_or_else(|| Trouble::NotText { field: path.to_string() })?;
+                        let found = read(&value).ok_or_else(|| Trouble::NotText { field: path.to_string() })?;
                         text.push_str(&found);
                     }
                     None if *optional => {}

@@ -64,6 +64,14 @@ impl Modules {
         self.dark.len() as u32 / self.columns
     }
 
+    /// Whether a module is dark; outside of the code none is.
+    #[must_use]
+    pub fn is_dark(&self, column: u32, row: u32) -> bool {
+        let at = u64::from(row) * u64::from(self.columns) + u64::from(column);
+        let at = usize::try_from(at).ok().filter(|_| column < self.columns);
+        at.and_then(|at| self.dark.get(at)).copied().unwrap_or(false)
+    }
+
     /// Runs of dark modules: column, row, length.
     pub fn runs(&self) -> impl Iterator<Item = (u32, u32, u32)> {
         self.dark.chunks(self.columns as usize).enumerate().flat_map(|(row, modules)| {
@@ -317,6 +325,7 @@ impl Bench<'_> {
         if placed.content.is_empty() {
             return Err(Trouble::EmptyCode);
         }
+        typeable(&placed.content, element.controls)?;
         let modules = self.encoder.qr(&placed.content, element.correction).map_err(Trouble::NotEncodable)?;
         let side = area.width.min(area.height);
         let whole = modules.columns() + 2 * QR_QUIET;
@@ -340,6 +349,7 @@ impl Bench<'_> {
     }
 
     fn barcode(&self, element: &BarcodeElement, placed: &Placed<'_>, area: Area) -> Result<Symbol, Trouble> {
+        typeable(&placed.content, element.controls)?;
         let content = match element.symbology {
             _ if placed.content.is_empty() => return Err(Trouble::EmptyCode),
             Symbology::Gs1Code128 => self.element_string(&placed.content)?,
@@ -385,6 +395,18 @@ impl Bench<'_> {
             open = !element.definition().fixed;
         }
         Ok(content)
+    }
+}
+
+/// Refuses what a scanner that acts as a keyboard would send as Enter or the like, and what people can't see.
+fn typeable(content: &str, controls: bool) -> Result<(), Trouble> {
+    let control = content.chars().position(char::is_control).filter(|_| !controls);
+    if let Some(at) = control {
+        return Err(Trouble::NotEncodable(format!("character {} is a control character", at + 1)));
+    }
+    match content.trim() == content || controls {
+        true => Ok(()),
+        false => Err(Trouble::NotEncodable("it begins or ends with a space".to_owned())),
     }
 }
 

@@ -157,6 +157,9 @@ pub struct QrElement {
     pub min_module: f64,
     /// Modules of exactly so many dots, for a printer's test.
     pub module_dots: Option<u32>,
+    /// Whether it may hold control characters and outer spaces, as set-up codes of scanners do.
+    #[serde(default)]
+    pub controls: bool,
     /// Draw it only where this field is there and not blank.
     pub when: Option<Path>,
 }
@@ -191,6 +194,9 @@ pub struct BarcodeElement {
     /// Least width of a module; a quarter of a millimetre unless said otherwise.
     #[serde(default = "bar_module_min")]
     pub min_module: f64,
+    /// Whether it may hold control characters and outer spaces, as set-up codes of scanners do.
+    #[serde(default)]
+    pub controls: bool,
     /// Draw it only where this field is there and not blank.
     pub when: Option<Path>,
 }

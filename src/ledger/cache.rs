@@ -8,7 +8,9 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::manifest::Manifest;
 use crate::domain::order::Order;
+use crate::domain::printing::PrintJob;
 use crate::domain::product::Product;
+use crate::domain::rules::recall::StopList;
 use crate::domain::station::Station;
 use crate::domain::work::{Operator, Parcel, PickList, Waybill};
 
@@ -39,7 +41,9 @@ documents! {
     Parcel, "parcels", parcel => parcel.id.as_str();
     Waybill, "waybills", waybill => waybill.number.as_str();
     Manifest, "manifests", manifest => manifest.id.as_str();
+    PrintJob, "print_jobs", job => job.id.as_str();
     Operator, "operators", operator => operator.id.as_str();
+    StopList, "stop_lists", stop => stop.id.as_str();
     Station, "stations", station => station.id.as_str();
 }
 
@@ -83,6 +87,11 @@ impl<T: Document> Shelf<T> {
         self.items.get_mut(id)?.as_mut().map(Arc::make_mut)
     }
 
+    /// Whether something was changed and is not yet written.
+    pub(super) fn has_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
     fn mark(&mut self, id: &str) {
         if !self.changed.iter().any(|known| **known == *id) {
             self.changed.push(id.into());
@@ -106,6 +115,9 @@ impl<T: Document> Shelf<T> {
 /// What barcode keys mean: the hottest look-up of all.
 pub(super) type Barcodes = HashMap<Box<str>, Vec<(crate::domain::ids::Sku, u32)>>;
 
+/// The stop-lists in force by product: looked up for every unit, and nearly always none.
+pub(super) type Stops = HashMap<Box<str>, Vec<Arc<StopList>>>;
+
 /// Everything that is kept.
 #[derive(Default)]
 pub(super) struct Cache {
@@ -115,8 +127,11 @@ pub(super) struct Cache {
     pub parcels: Shelf<Parcel>,
     pub waybills: Shelf<Waybill>,
     pub manifests: Shelf<Manifest>,
+    pub print_jobs: Shelf<PrintJob>,
     pub operators: Shelf<Operator>,
     pub stations: Shelf<Station>,
+    pub stop_lists: Shelf<StopList>,
+    pub stops: Stops,
     pub barcodes: Barcodes,
 }
 
@@ -128,8 +143,13 @@ impl Cache {
         self.parcels.trim();
         self.waybills.trim();
         self.manifests.trim();
+        self.print_jobs.trim();
         self.operators.trim();
         self.stations.trim();
+        self.stop_lists.trim();
+        if self.stops.len() > KEPT_MAX {
+            self.stops.clear();
+        }
         if self.barcodes.len() > KEPT_MAX {
             self.barcodes.clear();
         }

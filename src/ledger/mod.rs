@@ -17,9 +17,11 @@
 //! id what was recorded.
 
 mod anchor;
+mod backup;
 mod bare;
 mod cache;
 mod feed;
+mod prints;
 mod reader;
 mod record;
 mod schema;
@@ -31,6 +33,7 @@ mod writer;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+pub use self::backup::{BackedUp, Restored, SmallFile, back_up, restore};
 pub use self::bare::BareCommit;
 pub use self::feed::FeedEvent;
 pub use self::reader::{OrderHistory, Reader, Stats};
@@ -38,7 +41,7 @@ pub use self::record::{Cause, Record};
 pub use self::tables::ReadTransaction;
 pub use self::transaction::WriteTransaction;
 pub use self::verify::{Finding, Report, verify};
-pub use self::writer::{Health, WriteError, Writer, accept_damage};
+pub use self::writer::{Accepted, Health, WriteError, Writer, accept_damage};
 
 /// Why a ledger can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +92,26 @@ pub enum LedgerError {
         /// Pages that were moved.
         moved: i64,
     },
+    /// Something is in the way.
+    #[error("{} is there already", .path.display())]
+    Exists {
+        /// What.
+        path: PathBuf,
+    },
+    /// A file is no backup.
+    #[error("{} is no backup of waybind", .path.display())]
+    NoBackup {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// What was copied does not prove itself.
+    #[error("the copy is damaged: {what}")]
+    Damaged {
+        /// The first finding.
+        what: String,
+    },
     /// A fact does not fit the state.
     #[error("a fact does not fit the state")]
     Apply(#[source] crate::domain::ApplyError),
@@ -121,6 +144,9 @@ impl LedgerError {
             LedgerError::Panicked => "send the log to waybind's developers",
             LedgerError::Io { .. } => "check that the folder exists, is writable and has space",
             LedgerError::Newer { .. } => "nothing was changed",
+            LedgerError::Exists { .. } => "nothing was changed; name another place, or move it away first",
+            LedgerError::NoBackup { .. } => "nothing was changed; name a file that `waybind backup` made",
+            LedgerError::Damaged { .. } => "nothing was changed; take an older backup, and keep this one",
             LedgerError::OldSqlite(_) => "build waybind with its bundled SQLite",
             LedgerError::Sqlite { .. } | LedgerError::Document { .. } | LedgerError::Apply(_) => {
                 "run `waybind ledger verify`; keep a copy of the folder before anything else"

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension};
 use super::feed::{self, FeedEvent};
 use super::tables::ReadTransaction;
 use super::{Folder, LedgerError, schema};
-use crate::domain::work::Operator;
+use crate::domain::rules::recall::StopList;
+use crate::domain::work::{Operator, Waybill};
 
 /// Readers that are kept open; each page or call takes one for a moment.
 const KEPT_MAX: usize = 4;
@@ -58,7 +59,7 @@ impl Reader {
         Ok(Reader { path, idle: Arc::new(Mutex::new(vec![first])) })
     }
 
-    fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+    pub(super) fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
         let idle = self.idle.lock().map(|mut idle| idle.pop()).unwrap_or_default();
         let conn = idle.map_or_else(|| schema::open_reader(&self.path), Ok)?;
         let done = work(&conn)?;
@@ -194,6 +195,57 @@ impl Reader {
         })
     }
 
+    /// Ids of the orders that a person should look at, oldest first.
+    ///
+    /// # Errors
+    /// A table can't be read.
+    pub fn orders_wanting_attention(&self, limit: usize) -> Result<Vec<String>, LedgerError> {
+        let sql = "SELECT id FROM orders WHERE attention IS NOT NULL ORDER BY number LIMIT ?1";
+        self.with(|conn| ids(conn, sql, [limit as i64]))
+    }
+
+    /// Ids of the orders that have goods of a product, or want some, newest first. The documents are searched: a recall is
+    /// rare, and no scan pays for an index of it.
+    ///
+    /// # Errors
+    /// A table can't be read.
+    pub fn orders_with_goods(&self, sku: &str, limit: usize) -> Result<Vec<String>, LedgerError> {
+        let quoted = serde_json::Value::from(sku).to_string();
+        let sql = "SELECT id FROM orders WHERE instr(doc, CAST(?1 AS BLOB)) > 0 ORDER BY number DESC LIMIT ?2";
+        self.with(|conn| ids(conn, sql, (quoted, limit as i64)))
+    }
+
+    /// Void waybills whose numbers go back to their carriers, by number.
+    ///
+    /// # Errors
+    /// The table can't be read.
+    pub fn waybills_to_return(&self, limit: usize) -> Result<Vec<Waybill>, LedgerError> {
+        let sql = "SELECT doc FROM waybills WHERE to_return IS NOT NULL ORDER BY id LIMIT ?1";
+        self.with(|conn| documents(conn, sql, [limit as i64]))
+    }
+
+    /// Every stop-list, lifted ones last.
+    ///
+    /// # Errors
+    /// The table can't be read.
+    pub fn stop_lists(&self) -> Result<Vec<StopList>, LedgerError> {
+        self.with(|conn| documents(conn, "SELECT doc FROM stop_lists ORDER BY stops IS NULL, id", []))
+    }
+
+    /// Ids of orders after an id, in their order.
+    ///
+    /// # Errors
+    /// The table can't be read.
+    pub fn orders_after(&self, after: &str, limit: usize) -> Result<Vec<String>, LedgerError> {
+        self.with(|conn| {
+            let sqlite = || LedgerError::sqlite("can't list orders");
+            let sql = "SELECT id FROM orders WHERE id > ?1 ORDER BY id LIMIT ?2";
+            let mut statement = conn.prepare_cached(sql).map_err(sqlite())?;
+            let rows = statement.query_map((after, limit as i64), |row| row.get(0));
+            rows.and_then(Iterator::collect).map_err(sqlite())
+        })
+    }
+
     /// How much there is.
     ///
     /// # Errors
@@ -217,4 +269,23 @@ impl Reader {
             })
         })
     }
+}
+
+fn ids(conn: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<Vec<String>, LedgerError> {
+    let sqlite = || LedgerError::sqlite("can't list orders");
+    let mut statement = conn.prepare_cached(sql).map_err(sqlite())?;
+    statement.query_map(params, |row| row.get(0)).and_then(Iterator::collect).map_err(sqlite())
+}
+
+fn documents<T: serde::de::DeserializeOwned>(
+    conn: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> Result<Vec<T>, LedgerError> {
+    let sqlite = || LedgerError::sqlite("can't list documents");
+    let mut statement = conn.prepare_cached(sql).map_err(sqlite())?;
+    let rows = statement.query_map(params, |row| row.get::<_, Vec<u8>>(0));
+    let documents: Vec<Vec<u8>> = rows.and_then(Iterator::collect).map_err(sqlite())?;
+    let unreadable = |source| LedgerError::Document { what: "a document can't be read".into(), source };
+    documents.iter().map(|document| serde_json::from_slice(document).map_err(unreadable)).collect()
 }

@@ -8,7 +8,13 @@ use rusqlite::{Connection, OpenFlags};
 use super::LedgerError;
 
 /// Every schema since the first; each entry leads from the one before it.
-const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema-1.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+    include_str!("schema-5.sql"),
+];
 
 /// 3.51.3 mended a WAL bug that could corrupt a database with two connections.
 const SQLITE_MIN: i32 = 3_051_003;
@@ -59,6 +65,7 @@ fn version(conn: &Connection) -> Result<i64, LedgerError> {
         .map_err(LedgerError::sqlite("can't read the schema's version"))
 }
 
+/// Refuses a database of a newer waybind; answers which schema it has.
 fn check_version(conn: &Connection) -> Result<usize, LedgerError> {
     let found = version(conn)?;
     match usize::try_from(found) {
@@ -72,7 +79,20 @@ pub(super) fn is_current(conn: &Connection) -> Result<bool, LedgerError> {
     check_version(conn).map(|found| found == MIGRATIONS.len())
 }
 
-fn migrate(conn: &mut Connection) -> Result<(), LedgerError> {
+/// Whether a database of the newest schema holds what we make, and nothing else that could act by itself.
+pub(super) fn is_ours(conn: &Connection) -> Result<bool, LedgerError> {
+    let mut fresh = Connection::open_in_memory().map_err(LedgerError::sqlite("can't compare the schema"))?;
+    migrate(&mut fresh)?;
+    let declared = |conn: &Connection| -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
+        let mut statement = conn.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")?;
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).and_then(Iterator::collect)
+    };
+    let sqlite = || LedgerError::sqlite("can't compare the schema");
+    Ok(declared(conn).map_err(sqlite())? == declared(&fresh).map_err(sqlite())?)
+}
+
+/// Brings a database to the newest schema.
+pub(super) fn migrate(conn: &mut Connection) -> Result<(), LedgerError> {
     let from = check_version(conn)?;
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(from) {
         let mut step = || -> rusqlite::Result<()> {
@@ -89,6 +109,37 @@ fn migrate(conn: &mut Connection) -> Result<(), LedgerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn orders_of_the_second_schema_say_what_wants_a_person_and_what_came_back() {
+        let mut conn = Connection::open_in_memory().expect("a database");
+        MIGRATIONS[..2].iter().for_each(|step| conn.execute_batch(step).expect("the schemas before"));
+        conn.pragma_update(None, "user_version", 2).expect("a version");
+        for (number, id, rest) in [
+            (1, "SO-1", r#""cancelled":false,"holds":[{"reason":"risk","note":null}]"#),
+            (2, "SO-2", r#""cancelled":true,"holds":[{"reason":"risk","note":null}]"#),
+            (3, "SO-3", r#""cancelled":false,"holds":[]"#),
+        ] {
+            let doc = format!("{{{rest}}}").into_bytes();
+            let sql = "INSERT INTO orders (number, id, doc) VALUES (?1, ?2, ?3)";
+            conn.execute(sql, (number, id, doc)).expect("an order");
+        }
+        for (seq, id, exchange) in [(1, "SO-2", "null"), (2, "SO-3", r#""SO-9""#)] {
+            let body =
+                format!(r#"{{"events":[{{"type":"order_returned","order":"{id}","exchange_order":{exchange}}}]}}"#);
+            let sql = "INSERT INTO ledger (seq, body, hash) VALUES (?1, ?2, ?3)";
+            conn.execute(sql, (seq, body.into_bytes(), vec![0_u8; 32])).expect("a record");
+        }
+        conn.execute("INSERT INTO ledger (seq, body, hash) VALUES (3, CAST('{}' AS BLOB), x'00')", [])
+            .expect("a record");
+        migrate(&mut conn).expect("the migration");
+        let sql = "SELECT group_concat(id) FROM orders WHERE attention IS NOT NULL";
+        let wanting: String = conn.query_row(sql, [], |row| row.get(0)).expect("its rows");
+        assert_eq!(wanting, "SO-1");
+        let sql = "SELECT id || ' ' || json_extract(CAST(doc AS TEXT), '$.exchange_orders[0]') FROM orders WHERE instr(doc, CAST('exchange' AS BLOB)) > 0";
+        let returned: String = conn.query_row(sql, [], |row| row.get(0)).expect("its rows");
+        assert_eq!(returned, "SO-3 SO-9");
+    }
 
     #[test]
     fn waybills_of_the_first_schema_wait_for_their_truck() {

@@ -9,10 +9,12 @@ use super::LedgerError;
 use super::cache::{Cache, Document, Shelf};
 use super::record::{Cause, Record};
 use super::transaction::{Found, write_changed};
-use crate::domain::ids::{CarrierCode, ManifestId, OrderId, PickListId, ScanId, Sku, StationId, WaybillNo};
+use crate::domain::ids::{CarrierCode, ManifestId, OrderId, PickListId, PrintJobId, ScanId, Sku, StationId, WaybillNo};
 use crate::domain::manifest::{LISTED_MAX, Manifest};
 use crate::domain::order::Order;
+use crate::domain::printing::{PrintJob, Printable};
 use crate::domain::product::Product;
+use crate::domain::rules::recall::StopList;
 use crate::domain::station::Station;
 use crate::domain::view::{Numbered, Recorded, View};
 use crate::domain::work::{Operator, Parcel, PickList, Waybill};
@@ -23,7 +25,7 @@ pub(super) struct Tables<'c> {
     pub cache: RefCell<Cache>,
     failure: RefCell<Option<LedgerError>>,
     /// Numbers given out in this transaction before their things were written.
-    numbers: [Cell<u32>; 5],
+    numbers: [Cell<u32>; 6],
 }
 
 impl<'c> Tables<'c> {
@@ -146,6 +148,7 @@ fn number_slot(kind: Numbered) -> usize {
         Numbered::Parcel => 2,
         Numbered::Product => 3,
         Numbered::Manifest => 4,
+        Numbered::PrintJob => 5,
     }
 }
 
@@ -162,6 +165,10 @@ impl View for Tables<'_> {
     fn barcode(&self, key: &str) -> Vec<(Sku, u32)> {
         if let Some(known) = self.cache.borrow().barcodes.get(key) {
             return known.clone();
+        }
+        let taught = self.cache.borrow().products.has_changed();
+        if taught {
+            self.flush();
         }
         let found =
             self.many("SELECT sku, quantity FROM product_codes WHERE kind = 'barcode' AND key = ?1", [key], |row| {
@@ -220,6 +227,16 @@ impl View for Tables<'_> {
         self.many(sql, (carrier.as_str(), LISTED_MAX as i64), |row| id_of(row, 0, WaybillNo::new))
     }
 
+    fn print_job(&self, id: &str) -> Option<Arc<PrintJob>> {
+        self.document(id, |cache| &mut cache.print_jobs)
+    }
+
+    fn prints_of(&self, what: &Printable) -> Vec<PrintJobId> {
+        self.flush();
+        let sql = "SELECT id FROM print_jobs WHERE what = ?1 ORDER BY number";
+        self.many(sql, [what.key()], |row| id_of(row, 0, PrintJobId::new))
+    }
+
     fn operator(&self, id: &str) -> Option<Arc<Operator>> {
         self.document(id, |cache| &mut cache.operators)
     }
@@ -231,6 +248,25 @@ impl View for Tables<'_> {
 
     fn station(&self, id: &StationId) -> Arc<Station> {
         self.document(id.as_str(), |cache| &mut cache.stations).unwrap_or_else(|| Station::new(id.clone()).into())
+    }
+
+    fn stop_list(&self, id: &str) -> Option<Arc<StopList>> {
+        self.document(id, |cache| &mut cache.stop_lists)
+    }
+
+    fn stops_on(&self, sku: &Sku) -> Vec<Arc<StopList>> {
+        if let Some(known) = self.cache.borrow().stops.get(sku.as_str()) {
+            return known.clone();
+        }
+        let changed = self.cache.borrow().stop_lists.has_changed();
+        if changed {
+            self.flush();
+        }
+        let ids: Vec<String> =
+            self.many("SELECT id FROM stop_lists WHERE stops = ?1 ORDER BY id", [sku.as_str()], |row| row.get(0));
+        let found: Vec<Arc<StopList>> = ids.iter().filter_map(|id| self.stop_list(id)).collect();
+        self.cache.borrow_mut().stops.insert(sku.as_str().into(), found.clone());
+        found
     }
 
     fn serial(&self, sku: &Sku, serial: &str) -> Option<(OrderId, u32)> {
@@ -249,6 +285,7 @@ impl View for Tables<'_> {
             Numbered::Parcel => "SELECT id FROM parcels WHERE number = ?1",
             Numbered::Product => "SELECT id FROM products WHERE number = ?1",
             Numbered::Manifest => "SELECT id FROM manifests WHERE number = ?1",
+            Numbered::PrintJob => "SELECT id FROM print_jobs WHERE number = ?1",
         };
         self.one(sql, [number], |row| row.get(0))
     }
@@ -262,6 +299,7 @@ impl View for Tables<'_> {
                 Numbered::Parcel => "SELECT max(number) FROM parcels",
                 Numbered::Product => "SELECT max(number) FROM products",
                 Numbered::Manifest => "SELECT max(number) FROM manifests",
+                Numbered::PrintJob => "SELECT max(number) FROM print_jobs",
             };
             slot.set(self.one(sql, [], |row| row.get::<_, Option<u32>>(0)).flatten().unwrap_or(0));
         }

@@ -10,10 +10,14 @@ use super::tables::Tables;
 use crate::domain::apply;
 use crate::domain::clock::Moment;
 use crate::domain::event::Event;
-use crate::domain::ids::{ManifestId, OperatorId, OrderId, ParcelId, PickListId, ScanId, Sku, StationId, WaybillNo};
+use crate::domain::ids::{
+    ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId, WaybillNo,
+};
 use crate::domain::manifest::Manifest;
-use crate::domain::order::{HoldReason, Order, Stage};
+use crate::domain::order::{Attention, HoldReason, Order, Stage};
+use crate::domain::printing::{JobState, PrintJob};
 use crate::domain::product::{Product, barcode_key, part_number_key};
+use crate::domain::rules::recall::StopList;
 use crate::domain::station::Station;
 use crate::domain::verdict::{Code, Verdict};
 use crate::domain::view::{Numbered, State, View};
@@ -192,23 +196,32 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
             conn.prepare_cached(sql)?.execute(params![parcel.number, parcel.id.as_str(), json(&*parcel)?])?;
         }
         for waybill in cache.waybills.take_changed() {
-            let sql = "INSERT INTO waybills (id, doc, waits_for, manifest) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET doc = ?2, waits_for = ?3, manifest = ?4";
+            let sql = "INSERT INTO waybills (id, doc, waits_for, manifest, to_return) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET doc = ?2, waits_for = ?3, manifest = ?4, to_return = ?5";
             let waits_for = waybill.waits_for_truck().then(|| waybill.carrier.as_str());
             let manifest = waybill.loading.as_ref().map(|loading| loading.manifest.as_str());
             conn.prepare_cached(sql)?.execute(params![
                 waybill.number.as_str(),
                 json(&*waybill)?,
                 waits_for,
-                manifest
+                manifest,
+                waybill.is_to_return().then_some(1)
             ])?;
         }
         for manifest in cache.manifests.take_changed() {
             let sql = "INSERT INTO manifests (number, id, doc) VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE SET doc = ?3";
             conn.prepare_cached(sql)?.execute(params![manifest.number, manifest.id.as_str(), json(&*manifest)?])?;
         }
+        for job in cache.print_jobs.take_changed() {
+            write_print_job(conn, &job)?;
+        }
         for operator in cache.operators.take_changed() {
             let sql = "INSERT INTO operators (id, badge, doc) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET badge = ?2, doc = ?3";
             conn.prepare_cached(sql)?.execute(params![operator.id.as_str(), operator.badge, json(&*operator)?])?;
+        }
+        for stop in cache.stop_lists.take_changed() {
+            let sql = "INSERT INTO stop_lists (id, stops, doc) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET stops = ?2, doc = ?3";
+            let stops = stop.active.then(|| stop.sku.as_str());
+            conn.prepare_cached(sql)?.execute(params![stop.id.as_str(), stops, json(&*stop)?])?;
         }
         for station in cache.stations.take_changed() {
             let doc = json(&*station)?;
@@ -251,13 +264,22 @@ fn json<T: serde::Serialize>(item: &T) -> Result<Vec<u8>, WriteFault> {
     serde_json::to_vec(item).map_err(WriteFault::Json)
 }
 
+fn write_print_job(conn: &Connection, job: &PrintJob) -> Result<(), WriteFault> {
+    let sql = "INSERT INTO print_jobs (number, id, what, state, waits_at, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (number) DO UPDATE SET state = ?4, waits_at = ?5, doc = ?6";
+    let waits = matches!(job.state, JobState::Queued | JobState::Sending);
+    let waits_at = waits.then(|| job.printer.as_str());
+    let (what, state) = (job.what.key(), job.state.name());
+    conn.prepare_cached(sql)?.execute(params![job.number, job.id.as_str(), what, state, waits_at, json(job)?])?;
+    Ok(())
+}
+
 fn write_product(conn: &Connection, product: &Product) -> Result<(), WriteFault> {
     let sql = "INSERT INTO products (number, id, doc) VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE SET doc = ?3";
     conn.prepare_cached(sql)?.execute(params![product.number, product.sku.as_str(), json(product)?])?;
     conn.prepare_cached("DELETE FROM product_codes WHERE sku = ?1")?.execute([product.sku.as_str()])?;
     let mut insert =
         conn.prepare_cached("INSERT OR IGNORE INTO product_codes (kind, key, sku, quantity) VALUES (?1, ?2, ?3, ?4)")?;
-    for barcode in &product.barcodes {
+    for barcode in product.codes() {
         insert.execute(params!["barcode", barcode_key(&barcode.text), product.sku.as_str(), barcode.quantity])?;
     }
     for number in &product.part_numbers {
@@ -271,10 +293,13 @@ fn write_order(conn: &Connection, order: &Order, found: Found) -> Result<(), Wri
     let phone: String = order.spec.consignee.phone.chars().filter(char::is_ascii_digit).collect();
     let phone = Some(phone).filter(|phone| !phone.is_empty());
     let doc = json(order)?;
-    let update = "UPDATE orders SET tracking = ?2, phone = ?3, doc = ?4 WHERE number = ?1";
-    if conn.prepare_cached(update)?.execute(params![order.number, order.spec.tracking_code, phone, doc])? == 0 {
-        let insert = "INSERT INTO orders (number, id, tracking, phone, doc) VALUES (?1, ?2, ?3, ?4, ?5)";
-        conn.prepare_cached(insert)?.execute(params![order.number, id, order.spec.tracking_code, phone, doc])?;
+    let attention = order.attention().map(Attention::as_str);
+    let update = "UPDATE orders SET tracking = ?2, phone = ?3, doc = ?4, attention = ?5 WHERE number = ?1";
+    let values = params![order.number, order.spec.tracking_code, phone, doc, attention];
+    if conn.prepare_cached(update)?.execute(values)? == 0 {
+        let insert = "INSERT INTO orders (number, id, tracking, phone, doc, attention) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let values = params![order.number, id, order.spec.tracking_code, phone, doc, attention];
+        conn.prepare_cached(insert)?.execute(values)?;
     }
     let untouched = order.lines.iter().all(|line| line.parts.iter().all(|part| part.picked == 0));
     if order.lines.len() == 1 {
@@ -345,8 +370,19 @@ impl State for WriteTransaction<'_> {
         self.tables.cache.get_mut().manifests.put(manifest);
     }
 
+    fn put_print_job(&mut self, job: PrintJob) {
+        self.tables.used_number(Numbered::PrintJob, job.number);
+        self.tables.cache.get_mut().print_jobs.put(job);
+    }
+
     fn put_operator(&mut self, operator: Operator) {
         self.tables.cache.get_mut().operators.put(operator);
+    }
+
+    fn put_stop_list(&mut self, stop: StopList) {
+        let cache = self.tables.cache.get_mut();
+        cache.stops.clear();
+        cache.stop_lists.put(stop);
     }
 
     fn order_mut(&mut self, id: &OrderId) -> Option<&mut Order> {
@@ -367,6 +403,10 @@ impl State for WriteTransaction<'_> {
 
     fn manifest_mut(&mut self, id: &ManifestId) -> Option<&mut Manifest> {
         self.change(id.as_str(), |cache| &mut cache.manifests)
+    }
+
+    fn print_job_mut(&mut self, id: &PrintJobId) -> Option<&mut PrintJob> {
+        self.change(id.as_str(), |cache| &mut cache.print_jobs)
     }
 
     fn operator_mut(&mut self, id: &OperatorId) -> Option<&mut Operator> {

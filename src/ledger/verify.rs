@@ -65,11 +65,7 @@ impl Report {
 pub fn verify(folder: &Folder) -> Result<Report, LedgerError> {
     let conn = schema::open_reader(&folder.database())?;
     conn.execute_batch("BEGIN").map_err(LedgerError::sqlite("can't begin to read"))?;
-    let mut report = Report::default();
-    integrity(&conn, &mut report)?;
-    let mut fold = Fold { state: Memory::default(), files: BTreeSet::new(), scans: BTreeMap::new(), outbox: 0 };
-    let head = walk(&conn, &mut report, &mut fold)?;
-    report.head = data_encoding::HEXLOWER.encode(&head.hash);
+    let (mut report, head) = prove(&conn)?;
     // the anchor is written after the commit: beside a working writer it may be ahead of this snapshot
     let anchored = Anchor::open(&folder.anchor())?
         .1
@@ -77,11 +73,21 @@ pub fn verify(folder: &Folder) -> Result<Report, LedgerError> {
     if let Some(damage) = compare(&conn, head, anchored)? {
         report.add(None, damage.what);
     }
+    Ok(report)
+}
+
+/// Proves what one database says by itself: its chain, its facts, its tables.
+pub(super) fn prove(conn: &Connection) -> Result<(Report, Head), LedgerError> {
+    let mut report = Report::default();
+    integrity(conn, &mut report)?;
+    let mut fold = Fold { state: Memory::default(), files: BTreeSet::new(), scans: BTreeMap::new(), outbox: 0 };
+    let head = walk(conn, &mut report, &mut fold)?;
+    report.head = data_encoding::HEXLOWER.encode(&head.hash);
     for violation in invariants::check(&fold.state) {
         report.add(None, violation);
     }
-    compare_tables(&conn, &fold, &mut report)?;
-    Ok(report)
+    compare_tables(conn, &fold, &mut report)?;
+    Ok((report, head))
 }
 
 /// The head as a fresh reader sees it.
@@ -172,6 +178,12 @@ fn compare_tables(conn: &Connection, fold: &Fold, report: &mut Report) -> Result
     }
     if schema::is_current(conn)? || !fold.files.is_empty() {
         files(conn, &fold.files, report)?;
+    }
+    if schema::is_current(conn)? || !state.stop_lists.is_empty() {
+        documents(conn, &state.stop_lists, "stop-list", report)?;
+    }
+    if schema::is_current(conn)? || !state.print_jobs.is_empty() {
+        documents(conn, &state.print_jobs, "print job", report)?;
     }
     documents(conn, &state.operators, "operator", report)?;
     documents(conn, &state.stations, "station", report)?;

@@ -361,12 +361,36 @@ fn box_id(conn: &Connection) -> Result<Arc<str>, LedgerError> {
     made.map(Into::into).map_err(LedgerError::sqlite("can't read the id of the box"))
 }
 
+/// Gives the box a new id, because records that were under the old one are gone and their numbers come again: what was
+/// told of them elsewhere must not be taken for the new ones.
+pub(super) fn new_box_id(conn: &Connection) -> Result<String, LedgerError> {
+    conn.execute("DELETE FROM meta WHERE key = 'box'", []).map_err(LedgerError::sqlite("can't forget the box's id"))?;
+    box_id(conn).map(|id| id.to_string())
+}
+
+/// A loss that a person has accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// What is lost.
+    pub damage: Damage,
+    /// The id under which the box goes on.
+    pub by: String,
+    /// The last place of its feed.
+    pub last: u64,
+}
+
+/// The last place of the feed.
+pub(super) fn last_of_feed(conn: &Connection) -> Result<u64, LedgerError> {
+    let last = conn.query_row("SELECT max(seq) FROM outbox", [], |row| row.get::<_, Option<i64>>(0));
+    last.map(|last| last.unwrap_or(0).cast_unsigned()).map_err(LedgerError::sqlite("can't read the feed"))
+}
+
 /// Says that a lost tail is known: the anchor is set to what is there, and work can go on. Only a person may do this,
 /// and no other process may hold the folder.
 ///
 /// # Errors
 /// The ledger can't be opened, or the anchor can't be written.
-pub fn accept_damage(folder: &Folder) -> Result<Option<Damage>, LedgerError> {
+pub fn accept_damage(folder: &Folder) -> Result<Option<Accepted>, LedgerError> {
     let mut store = Store::open(folder)?;
     if let Some(damage) = store.damage.take() {
         let path: PathBuf = folder.anchor();
@@ -374,7 +398,8 @@ pub fn accept_damage(folder: &Folder) -> Result<Option<Damage>, LedgerError> {
         for _ in 0..2 {
             store.anchor.write(store.head).map_err(LedgerError::io("can't write", &path))?;
         }
-        return Ok(Some(damage));
+        let (by, last) = (new_box_id(&store.conn)?, last_of_feed(&store.conn)?);
+        return Ok(Some(Accepted { damage, by, last }));
     }
     Ok(None)
 }

@@ -4,7 +4,7 @@ use super::Language;
 use crate::domain::work::Role;
 
 /// The commands that are printed: the code behind `WB:C:`, and what it does in Chinese and English.
-pub const COMMANDS: [(&str, &str, &str); 20] = [
+pub const COMMANDS: [(&str, &str, &str); 21] = [
     ("UNDO", "撤销", "Undo"),
     ("ACK", "确认报警", "Acknowledge"),
     ("DONE", "完成关闭", "Done"),
@@ -17,6 +17,7 @@ pub const COMMANDS: [(&str, &str, &str); 20] = [
     ("UNLOAD", "卸车", "Unload"),
     ("PUTBACK", "放回", "Put back"),
     ("REPRINT", "重打", "Reprint"),
+    ("TEACH", "登记条码", "Teach a barcode"),
     ("SIGNOUT", "退出登录", "Sign out"),
     ("QTY-2", "数量 2", "Quantity 2"),
     ("QTY-3", "数量 3", "Quantity 3"),

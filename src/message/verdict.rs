@@ -1,9 +1,10 @@
 //! Verdicts in words.
 
 use super::Language;
+use super::rule::rule_name;
 use super::why::why_text;
 use crate::domain::order::Stage;
-use crate::domain::verdict::{Code, Facts, MissingWhy, Verdict};
+use crate::domain::verdict::{Code, Facts, MissingWhy, Verdict, Warning};
 
 /// A verdict in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ fn refusal_words(code: Code) -> Option<Words> {
         Code::DoubledCode => words(("条码重复", "Code doubled"), ("扫描枪发送了两遍，请关闭其中一种输出方式", "The scanner sent it twice; switch one of its two output ways off")),
         Code::NotSignedIn => words(("未登录", "Not signed in"), ("请先扫工牌", "Scan your badge first")),
         Code::NotAllowed => words(("无权限", "Not allowed"), ("请组长或主管操作", "Ask a lead or supervisor")),
-        Code::UnknownCode => words(("未知条码", "Unknown code"), ("核对是否扫错标签；新条码请报主管登记", "Check whether it is the right label; report a new barcode to the supervisor")),
+        Code::UnknownCode => words(("未知条码", "Unknown code"), ("核对是否扫错标签；新条码扫 TEACH 由主管登记", "Check whether it is the right label; a supervisor teaches a new barcode with TEACH")),
         Code::WrongStep => words(("步骤不对", "Wrong step"), ("按屏幕提示操作", "Do what the screen says first")),
         Code::ListInUse => words(("他处作业中", "In use elsewhere"), ("10 秒内由组长再扫一次可接管", "A lead takes it over by scanning it again within 10 seconds")),
         Code::AmbiguousCode => words(("条码不唯一", "Ambiguous code"), ("请改扫商品标签或更完整的编号", "Scan the product label or a fuller number")),
@@ -67,6 +68,7 @@ fn refusal_words(code: Code) -> Option<Words> {
         Code::OrderNotReleased => words(("订单未放行", "Order not released"), ("等待上游放行", "Wait until it is released upstream")),
         Code::OrderCancelled => words(("订单已取消", "Order cancelled"), ("停止拣货，商品放回货架", "Stop; put the goods back on the shelf")),
         Code::OrderHeld => words(("订单挂起", "Order on hold"), ("放到待处理区，等待放行", "Put it aside until it is released")),
+        Code::Recalled => words(("召回，禁止发货", "Recalled, do not ship"), ("放到隔离区；已拣的扫 PUTBACK 退出", "Put it into quarantine; what was picked comes out with PUTBACK")),
         Code::SerialAlreadyUsed => words(("序列号已使用", "Serial already used"), ("换一件，并报告主管", "Take another unit and tell the supervisor")),
         Code::WrongLocation => words(("货位不符", "Wrong location"), ("到指定货位取货", "Take it from the shelf shown")),
         Code::WrongSlot => words(("播种格不符", "Wrong slot"), ("放到提示的播种格", "Put it into the slot shown")),
@@ -122,6 +124,7 @@ fn done_words(code: Code) -> Words {
         Code::Acknowledged => words(("已确认", "Acknowledged"), NO_HINT),
         Code::ShortRecorded => words(("短拣已记录", "Shortage recorded"), ("等待主管决定", "Waits for a decision")),
         Code::Overridden => words(("已放行", "Overridden"), NO_HINT),
+        Code::BarcodeTaught => words(("条码已登记", "Barcode taught"), NO_HINT),
         Code::NoteConfirmed => words(("备注已确认", "Note confirmed"), NO_HINT),
         _ => words(("正确", "Right"), NO_HINT),
     }
@@ -177,6 +180,13 @@ fn facts_text(facts: &Facts, language: Language) -> String {
     add("面单", "waybill", facts.waybill.as_ref().map(ToString::to_string));
     add("", "", facts.text.clone());
     parts.join(" ")
+}
+
+/// What a rule that only warns would have refused, in words.
+#[must_use]
+pub fn warning_text(warning: &Warning, language: Language) -> String {
+    let (title, rule) = (code_title(warning.code, language), rule_name(warning.rule, language));
+    format!("{} {title} · {rule}", warning.order)
 }
 
 /// A code's title.

@@ -10,6 +10,10 @@ pub(super) fn why_text(why: &Why, language: Language) -> (String, String) {
             language.pick("下一件计 {} 件", "the next item counts {} times").replace("{}", &times.to_string()),
             language.pick("扫描商品", "Scan the item").to_owned(),
         ),
+        Why::Reprinting(copy) => (
+            language.pick("补打第 {} 份", "printing copy {}").replace("{}", &copy.to_string()),
+            language.pick("撕掉旧标签", "Take the old label off").to_owned(),
+        ),
         Why::StillMissing(count) => (
             language
                 .pick("清单还缺 {} 单", "{} expected on the manifest are missing")
@@ -68,6 +72,9 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::NotLoaded => (("该面单未装车", "this waybill is not loaded"), ("", "")),
         Why::NothingToPutBack => (("没有待放回的商品", "nothing of this is to be put back"), ("", "")),
         Why::NothingPrinted => (("此工位尚未打印", "nothing was printed here"), ("", "")),
+        Why::NoPrinter => (("没有可用的打印机", "no printer takes it"), ("扫描打印机条码，或请主管配置", "Scan a printer's code, or ask a supervisor to configure one")),
+        Why::ReprintReason => (("补打原因", "reason for the reprint"), ("扫描或输入原因", "Scan or type the reason")),
+        Why::PrinterChosen => (("本工位改用此打印机", "this station prints there now"), ("", "")),
         Why::AtLocation => (("当前货位", "at this shelf now"), ("扫描商品", "Scan the item")),
         Why::ShortWhat => (("登记短拣", "shortage"), ("扫描短缺的商品，或输入行号", "Scan the item that is short, or type its line number")),
         Why::UnloadWhat => (("卸车", "unloading"), ("扫描要卸下的面单", "Scan the waybill to take off")),
@@ -75,6 +82,11 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::OverrideBadge => (("申请放行", "override"), ("组长或主管扫工牌", "A lead or supervisor scans their badge")),
         Why::OverrideReason => (("放行原因", "reason for the override"), ("扫描或输入原因", "Scan or type the reason")),
         Why::OverrideItem => (("人工确认", "confirmation by hand"), ("输入或扫描该商品编号", "Scan or type the product's number")),
+        Why::TeachCode => (("登记条码", "teaching a barcode"), ("扫描尚未登记的条码", "Scan the code that is not known yet")),
+        Why::TeachItem => (("登记条码", "teaching a barcode"), ("扫描商品自己的标签，或输入 SKU", "Scan the product's own label, or type its SKU")),
+        Why::TeachBadge => (("登记条码需主管确认", "a supervisor must vouch for the barcode"), ("主管扫工牌", "A supervisor scans their badge")),
+        Why::NotTeachable => (("此条码不能登记为商品", "no product can bear this code"), ("扫描商品包装上的条码", "Scan the code on the product's packaging")),
+        Why::CodeTaken => (("此条码已属于一个商品", "a product bears this code already"), ("如有误请在上游更正", "If that is wrong, correct it upstream")),
         Why::PinWanted => (("需要 PIN", "PIN wanted"), ("在屏幕上输入 PIN", "Type your PIN on the screen")),
         Why::NoPin => (("此人员未设置 PIN", "this person has no PIN"), ("请主管设置 PIN", "Ask a supervisor to set one")),
         Why::PinWrong => (("PIN 错误", "wrong PIN"), ("重新输入 PIN", "Type it again")),
@@ -93,6 +105,6 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::AboutProduct => (("商品", "product"), ("", "")),
         Why::AboutPlace => (("位置", "place"), ("", "")),
         Why::AboutOperator => (("工牌", "badge"), ("", "")),
-        Why::QuantitySet(_) | Why::StillMissing(_) | Why::WrongLayout(_) | Why::Decode(..) | Why::Frame(_) | Why::Storage(_) => (("", ""), ("", "")),
+        Why::Reprinting(_) | Why::QuantitySet(_) | Why::StillMissing(_) | Why::WrongLayout(_) | Why::Decode(..) | Why::Frame(_) | Why::Storage(_) => (("", ""), ("", "")),
     }
 }

@@ -57,6 +57,30 @@ impl Glob {
         pattern[at..].iter().all(|token| matches!(token, Token::Any))
     }
 
+    /// Whether there is a text that fits both.
+    pub(super) fn overlaps(&self, other: &Glob) -> bool {
+        let (one, two) = (self.tokens(), other.tokens());
+        // from the ends backwards: whether what follows these two places can be one text
+        let mut after = vec![false; two.len() + 1];
+        for at in (0..=one.len()).rev() {
+            let mut here = vec![false; two.len() + 1];
+            for with in (0..=two.len()).rev() {
+                here[with] = match (one.get(at), two.get(with)) {
+                    (None, None) => true,
+                    (Some(Token::Any), _) => after[with] || (with < two.len() && here[with + 1]),
+                    (_, Some(Token::Any)) => here[with + 1] || (at < one.len() && after[with]),
+                    (None, _) | (_, None) => false,
+                    (Some(Token::Char(one)), Some(Token::Char(two))) => {
+                        one.eq_ignore_ascii_case(two) && after[with + 1]
+                    }
+                    _ => after[with + 1],
+                };
+            }
+            after = here;
+        }
+        after[0]
+    }
+
     /// How many characters it fixes: a measure of how much it says.
     pub(super) fn weight(&self) -> usize {
         self.tokens().iter().filter(|token| matches!(token, Token::Char(_))).count()
@@ -99,6 +123,28 @@ mod tests {
             ("扫描枪?", "扫描枪一", true),
         ] {
             assert_eq!(Glob::new(pattern).fits(text), fits, "{pattern} on {text}");
+        }
+    }
+
+    #[test]
+    fn two_patterns_overlap_where_one_text_fits_both() {
+        for (one, two, overlap) in [
+            ("", "", true),
+            ("", "*", true),
+            ("*", "x", true),
+            ("a*", "*b", true),
+            ("a*", "b*", false),
+            ("?", "**", true),
+            ("?", "", false),
+            ("Zebra DS*", "zebra*08", true),
+            ("Zebra DS*", "Zebra LS*", false),
+            ("*a?", "b*a", true),
+            (r"\*", "?", true),
+            (r"\*", "x", false),
+            ("a*b*c", "a*c*b", false),
+        ] {
+            assert_eq!(Glob::new(one).overlaps(&Glob::new(two)), overlap, "{one} and {two}");
+            assert_eq!(Glob::new(two).overlaps(&Glob::new(one)), overlap, "{two} and {one}");
         }
     }
 

@@ -129,22 +129,36 @@ impl Match {
             Some(_) => return None,
         };
         let texts = self.texts().into_iter().zip([&identity.name, &identity.serial, &identity.by_id]);
-        let mut fit = Fit { usb, keys: 0, weight: 0 };
-        for ((_, glob), text) in texts {
-            let Some(glob) = glob else { continue };
-            if text.is_empty() || !glob.fits(text) {
-                return None;
-            }
-            fit.keys += 1;
-            fit.weight += glob.weight();
+        let mut given = texts.filter_map(|((_, glob), text)| Some((glob?, text)));
+        let is_interface = self.interface.is_none() || self.interface == identity.interface;
+        if !is_interface || !given.all(|(glob, text)| !text.is_empty() && glob.fits(text)) {
+            return None;
         }
-        if self.interface.is_some() {
-            if self.interface != identity.interface {
-                return None;
-            }
-            fit.keys += 1;
-        }
-        Some(fit)
+        let (keys, weight) = self.says();
+        Some(Fit { usb, keys, weight })
+    }
+
+    /// Whether one device can fit both equally well.
+    fn rivals(&self, other: &Match) -> bool {
+        let both = self.texts().into_iter().zip(other.texts());
+        let interfaces_agree =
+            self.interface.is_none() || other.interface.is_none() || self.interface == other.interface;
+        self.usb == other.usb
+            && self.says() == other.says()
+            && interfaces_agree
+            && both.filter_map(|((_, one), (_, two))| one.zip(two)).all(|(one, two)| one.overlaps(two))
+    }
+
+    /// Whether it asks for the same.
+    fn equals(&self, other: &Match) -> bool {
+        self.to_string().eq_ignore_ascii_case(&other.to_string())
+    }
+
+    /// The keys that are given beside the USB id, and how much they fix.
+    fn says(&self) -> (usize, usize) {
+        let globs: Vec<&Glob> = self.texts().into_iter().filter_map(|(_, glob)| glob).collect();
+        let keys = globs.len() + usize::from(self.interface.is_some());
+        (keys, globs.iter().map(|glob| glob.weight()).sum())
     }
 
     fn texts(&self) -> [(&'static str, Option<&Glob>); 3] {
@@ -215,34 +229,40 @@ pub fn choose<'a>(
     }
 }
 
-/// Two definitions that ask for the same.
+/// Two definitions that one device can fit equally well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Collision {
     /// The definitions; the same twice if one says it twice.
     pub names: [String; 2],
-    /// What both ask for.
-    pub section: Match,
+    /// What each asks for.
+    pub sections: [Match; 2],
 }
 
 impl fmt::Display for Collision {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} and {} both match {}", self.names[0], self.names[1], self.section)
+        let ([first, second], [one, two]) = (&self.names, &self.sections);
+        match one.equals(two) {
+            true => write!(out, "{first} and {second} both match {one}"),
+            false => write!(out, "{first} (match {one}) and {second} (match {two}) can fit one device equally well"),
+        }
     }
 }
 
-/// Every pair of identical match sections among definitions of the same input.
+/// Every pair of match sections that one device can fit equally well, among definitions of the same input.
 pub fn collisions<'a>(definitions: impl IntoIterator<Item = (&'a str, &'a Definition)>) -> Vec<Collision> {
-    let mut seen: BTreeMap<(Input, String), &str> = BTreeMap::new();
+    type Seen<'a> = Vec<(&'a str, &'a Match)>;
+    let mut seen: BTreeMap<(Input, (usize, usize)), Seen<'a>> = BTreeMap::new();
     let mut found = Vec::new();
     for (name, definition) in definitions {
         for section in &definition.matches {
-            let key = (definition.input(), section.to_string().to_ascii_lowercase());
-            match seen.get(&key) {
-                Some(first) => {
-                    found.push(Collision { names: [(*first).to_owned(), name.to_owned()], section: section.clone() })
-                }
-                None => drop(seen.insert(key, name)),
+            let like = seen.entry((definition.input(), section.says())).or_default();
+            let is_collision =
+                |(other, rival): &&(&str, &Match)| rival.equals(section) || (*other != name && rival.rivals(section));
+            for (other, rival) in like.iter().filter(is_collision) {
+                let names = [(*other).to_owned(), name.to_owned()];
+                found.push(Collision { names, sections: [(*rival).clone(), section.clone()] });
             }
+            like.push((name, section));
         }
     }
     found
@@ -308,6 +328,19 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].to_string(), "a/one and b/other both match USB 05e0:1701");
         assert!(collisions([("a/one", &one), ("c/name", &line("name = \"05e0:1701\""))]).is_empty());
+    }
+
+    #[test]
+    fn sections_that_one_device_can_fit_equally_well_are_found_before_it_is_plugged_in() {
+        let names = |one: &str, two: &str| collisions([("a/one", &line(one)), ("b/two", &line(two))]).len();
+        assert_eq!(names("name = \"Zebra*\"", "name = \"*DS220\""), 1);
+        assert_eq!(names("name = \"Zebra*\"", "name = \"*DS2208\""), 0, "the second says more");
+        assert_eq!(names("name = \"Zebra*\"", "name = \"Opti1*\""), 0, "no name fits both");
+        assert_eq!(names("usb = \"05e0:*\"\nname = \"A*\"", "usb = \"05e0:*\"\nserial = \"B*\""), 1);
+        assert_eq!(names("usb = \"05e0:*\"\ninterface = 0", "usb = \"05e0:*\"\ninterface = 1"), 0);
+        let found = collisions([("a/one", &line("name = \"Zebra*\"")), ("b/two", &line("name = \"*DS220\""))]);
+        let told = "a/one (match name \"Zebra*\") and b/two (match name \"*DS220\") can fit one device equally well";
+        assert_eq!(found[0].to_string(), told);
     }
 
     #[test]

@@ -2,29 +2,36 @@
 
 use std::sync::Arc;
 
-use data_encoding::BASE64;
 use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::task::spawn_blocking;
 
+use super::printers::printer_exposition;
 use super::targets::exposition;
-use super::{Core, held, random, unread};
+use super::{Core, held, labels, random, unread};
 use crate::barcode::codes::SiteKey;
+use crate::config::Scope;
 use crate::device::{DeviceState, Scanner};
-use crate::domain::decide::{PinAnswer, UnknownStation};
+use crate::domain::clock::Now;
+use crate::domain::decide::{PinAnswer, Site, UnknownStation};
 use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
+use crate::domain::printing::{PrintJob, Resolution, Unresolved, follow};
+use crate::domain::rules::Rules;
+use crate::domain::rules::recall::StopList;
 use crate::domain::scan::Scan;
 use crate::domain::station::StationRules;
-use crate::domain::upstream::{OrderAction, Outcome, Thing, intake, order_action, void_waybill};
+use crate::domain::upstream::{
+    OrderAction, Outcome, Terms, Thing, give_back_waybill, intake, order_action, void_waybill,
+};
 use crate::domain::verdict::Verdict;
 use crate::domain::view::View;
-use crate::domain::work::{PinHash, sha256};
+use crate::domain::work::{PinHash, Waybill};
 use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, WriteTransaction};
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, Pictures, PluggedView, Secrets, Shown,
-    TargetView, Unavailable,
+    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, Pictures, PluggedView, PrinterView,
+    Secrets, Shown, SourceView, TargetView, Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
@@ -42,12 +49,25 @@ pub(super) fn unreadable(error: LedgerError) -> Unavailable {
 }
 
 /// Records what was judged of a word from upstream.
-fn record(transaction: &mut WriteTransaction<'_>, caller: &Caller, outcome: &Outcome, now: crate::domain::clock::Now) {
+fn record(transaction: &mut WriteTransaction<'_>, site: &Site, caller: &Caller, outcome: &Outcome, now: Now) {
+    let cause = Cause::Upstream { call: caller.call.to_owned(), peer: Some(caller.peer.clone()) };
+    record_as(transaction, site, cause, outcome, now);
+}
+
+/// Records what was judged, and what is printed after it.
+pub(super) fn record_as(
+    transaction: &mut WriteTransaction<'_>,
+    site: &Site,
+    cause: Cause,
+    outcome: &Outcome,
+    now: Now,
+) {
     if outcome.events().is_empty() {
         return;
     }
-    let cause = Cause::Upstream { call: caller.call.to_owned(), peer: Some(caller.peer.clone()) };
-    transaction.append(now.at, cause, None, outcome.events().to_vec());
+    let mut events = outcome.events().to_vec();
+    events.extend(follow(transaction.view(), site, &events, now.at));
+    transaction.append(now.at, cause, None, events);
 }
 
 impl Core {
@@ -62,10 +82,15 @@ impl Core {
 
     /// What may have changed on any station's page.
     pub(super) fn announce_everywhere(&self) {
+        self.prints_moved();
         self.feed_moved();
         for rules in self.parts.stations.iter() {
             self.announce(&rules.id);
         }
+    }
+
+    pub(super) fn terms(&self, now: crate::domain::clock::Now) -> Terms {
+        Terms { at: now.at.wall, address_window_minutes: self.parts.address_window_minutes }
     }
 
     fn feed_item(&self, event: FeedEvent) -> FeedItem {
@@ -101,19 +126,18 @@ impl Backend for Core {
 
     async fn intake(&self, caller: Caller, things: Vec<Thing>) -> Result<Vec<Outcome>, Unavailable> {
         let now = self.parts.clock.now();
+        let terms = self.terms(now);
         let mut outcomes = Vec::with_capacity(things.len());
         let mut things = things.into_iter().peekable();
         while things.peek().is_some() {
             let chunk: Vec<Thing> = things.by_ref().take(INTAKE_CHUNK).collect();
-            let caller = caller.clone();
+            let (caller, site) = (caller.clone(), self.parts.site.clone());
             let done = self.parts.writer.submit(move |transaction| {
                 let judge = |thing: Thing| {
                     let file = thing.file();
-                    let outcome = intake(transaction.view(), thing);
-                    if let Some(file) = file.filter(|_| !outcome.events().is_empty()) {
-                        transaction.keep_file(&sha256(&file.bytes), &file.bytes);
-                    }
-                    record(transaction, &caller, &outcome, now);
+                    let outcome = intake(transaction.view(), &terms, thing);
+                    labels::keep(transaction, file.as_ref(), &outcome);
+                    record(transaction, &site, &caller, &outcome, now);
                     outcome
                 };
                 chunk.into_iter().map(judge).collect::<Vec<_>>()
@@ -131,14 +155,15 @@ impl Backend for Core {
         action: OrderAction,
         key: Option<Idempotency>,
     ) -> Result<Acted, Unavailable> {
-        let now = self.parts.clock.now();
+        let (now, site) = (self.parts.clock.now(), self.parts.site.clone());
+        let terms = self.terms(now);
         let acted = self.parts.writer.submit(move |transaction| {
             if let Some((fingerprint, status, body)) = key.as_ref().and_then(|key| transaction.reply(&key.key)) {
                 let same = key.as_ref().is_some_and(|key| key.fingerprint == fingerprint);
                 return if same { Acted::Before(status, body) } else { Acted::KeyConflict };
             }
-            let outcome = order_action(transaction.view(), &order, action);
-            record(transaction, &caller, &outcome, now);
+            let outcome = order_action(transaction.view(), &terms, &order, action);
+            record(transaction, &site, &caller, &outcome, now);
             if let Some(key) = &key {
                 let (status, body) = acted_json(order.as_str(), &outcome);
                 transaction.keep_reply(&key.key, &key.fingerprint, status.as_u16(), &body.to_string());
@@ -151,14 +176,26 @@ impl Backend for Core {
     }
 
     async fn void(&self, caller: Caller, waybill: WaybillNo) -> Result<Outcome, Unavailable> {
-        let now = self.parts.clock.now();
+        let (now, site) = (self.parts.clock.now(), self.parts.site.clone());
         let outcome = self.parts.writer.submit(move |transaction| {
             let outcome = void_waybill(transaction.view(), &waybill);
-            record(transaction, &caller, &outcome, now);
+            record(transaction, &site, &caller, &outcome, now);
             outcome
         });
         let outcome = outcome.await?;
         self.announce_everywhere();
+        Ok(outcome)
+    }
+
+    async fn give_back(&self, caller: Caller, waybill: WaybillNo) -> Result<Outcome, Unavailable> {
+        let (now, site) = (self.parts.clock.now(), self.parts.site.clone());
+        let outcome = self.parts.writer.submit(move |transaction| {
+            let outcome = give_back_waybill(transaction.view(), &waybill);
+            record(transaction, &site, &caller, &outcome, now);
+            outcome
+        });
+        let outcome = outcome.await?;
+        self.feed_moved();
         Ok(outcome)
     }
 
@@ -177,10 +214,7 @@ impl Backend for Core {
         self.read(move |reader| {
             let known = reader.look(|transaction| transaction.view().waybill(waybill.as_str()))?;
             let Some(label) = known.as_ref().and_then(|waybill| waybill.label.as_ref()) else { return Ok(None) };
-            let bytes = match &label.sha256 {
-                Some(sha256) => reader.file(sha256)?,
-                None => label.data_base64.as_ref().and_then(|text| BASE64.decode(text.as_bytes()).ok()),
-            };
+            let bytes = labels::file(reader, label)?;
             Ok(bytes.map(|bytes| (label.format.clone(), bytes)))
         })
         .await
@@ -202,6 +236,26 @@ impl Backend for Core {
 
     async fn newest_orders(&self, limit: usize) -> Result<Vec<String>, Unavailable> {
         self.read(move |reader| reader.newest_orders(limit)).await
+    }
+
+    async fn orders_wanting_attention(&self, limit: usize) -> Result<Vec<String>, Unavailable> {
+        self.read(move |reader| reader.orders_wanting_attention(limit)).await
+    }
+
+    async fn waybills_to_return(&self, limit: usize) -> Result<Vec<Waybill>, Unavailable> {
+        self.read(move |reader| reader.waybills_to_return(limit)).await
+    }
+
+    async fn stop_lists(&self) -> Result<Vec<StopList>, Unavailable> {
+        self.read(Reader::stop_lists).await
+    }
+
+    async fn orders_with_goods(&self, sku: String, limit: usize) -> Result<Vec<String>, Unavailable> {
+        self.read(move |reader| reader.orders_with_goods(&sku, limit)).await
+    }
+
+    async fn orders_after(&self, after: String, limit: usize) -> Result<Vec<String>, Unavailable> {
+        self.read(move |reader| reader.orders_after(&after, limit)).await
     }
 
     fn shown(&self, station: &StationId) -> Option<Shown> {
@@ -243,6 +297,10 @@ impl Backend for Core {
         self.parts.stations.clone()
     }
 
+    fn interceptions(&self) -> Rules {
+        self.parts.site.rules.clone()
+    }
+
     fn health(&self) -> LedgerHealth {
         match &*self.parts.writer.health().borrow() {
             Health::Good => LedgerHealth::Good,
@@ -265,10 +323,48 @@ impl Backend for Core {
         }
         let recording = u8::from(self.health() == LedgerHealth::Good);
         text.push_str(&format!("# HELP waybind_recording Whether the ledger can be written.\n# TYPE waybind_recording gauge\nwaybind_recording {recording}\n"));
+        if let Ok(printers) = self.printer_views().await {
+            text.push_str(&printer_exposition(&printers));
+        }
         if let Ok(targets) = self.target_views().await {
             text.push_str(&exposition(&targets));
         }
+        text.push_str(&super::sources::exposition(&self.source_views()));
         text
+    }
+
+    async fn printers(&self) -> Result<Vec<PrinterView>, Unavailable> {
+        self.printer_views().await
+    }
+
+    async fn test_printer(&self, caller: Caller, name: String) -> Result<Option<u32>, Unavailable> {
+        self.self_test(caller, name).await
+    }
+
+    async fn print_jobs(&self, state: Option<&'static str>, limit: usize) -> Result<Vec<PrintJob>, Unavailable> {
+        self.read(move |reader| reader.prints_in(state, limit)).await
+    }
+
+    async fn open_print_jobs(&self, limit: usize) -> Result<Vec<PrintJob>, Unavailable> {
+        // every page asks after every scan
+        if self.parts.board.printers().is_empty() {
+            return Ok(Vec::new());
+        }
+        self.read(move |reader| reader.prints_open(limit)).await
+    }
+
+    async fn resolve_print(
+        &self,
+        caller: Caller,
+        number: u32,
+        how: Resolution,
+        by: Option<OperatorId>,
+    ) -> Result<Result<PrintJob, Unresolved>, Unavailable> {
+        self.settle_print(caller, number, how, by).await
+    }
+
+    async fn manifest_pdf(&self, id: String) -> Result<Option<Result<Vec<u8>, String>>, Unavailable> {
+        self.manifest_paper(id).await
     }
 
     async fn targets(&self) -> Result<Vec<TargetView>, Unavailable> {
@@ -278,6 +374,15 @@ impl Backend for Core {
     fn send_again(&self, target: &str, ids: Option<Vec<String>>) -> Option<usize> {
         let outlet = self.outlets().iter().find(|outlet| &*outlet.name == target)?;
         Some(outlet.send_again(ids.as_deref()))
+    }
+
+    fn sources(&self) -> Vec<SourceView> {
+        self.source_views()
+    }
+
+    fn look_now(&self, source: &str) -> bool {
+        let found = Core::sources(self).iter().find(|known| &*known.name == source);
+        found.inspect(|source| source.look_now()).is_some()
     }
 
     fn key(&self) -> SiteKey {
@@ -300,7 +405,7 @@ impl Backend for Core {
         &self.parts.pictures
     }
 
-    fn knows_token(&self, sha256: &str) -> bool {
-        self.parts.tokens.iter().any(|known| known == sha256)
+    fn scopes(&self, sha256: &str) -> Option<&[Scope]> {
+        self.parts.tokens.get(sha256).map(Vec::as_slice)
     }
 }

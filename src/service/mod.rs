@@ -2,11 +2,16 @@
 
 mod backend;
 mod devices;
+mod labels;
+mod paper;
 mod pin;
 mod pipeline;
 mod plugged;
 mod press;
+mod printers;
 mod run;
+mod sources;
+mod spool;
 mod targets;
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,18 +23,20 @@ use tokio::sync::{Semaphore, broadcast, watch};
 
 use self::backend::unreadable;
 use self::pin::PinHasher;
+use self::spool::PressRoom;
 
 use crate::barcode::codes::SiteKey;
 use crate::clock::Clock;
-use crate::config::{Config, Library};
+use crate::config::{Config, Library, Scope, Sender};
 use crate::device::{DeviceState, Plugs, Scanner};
 use crate::domain::decide::Site;
 use crate::domain::ids::{DeviceId, ScanId, StationId};
 use crate::domain::station::StationRules;
 use crate::ledger::{Folder, Health, LedgerError, Reader, Writer};
 use crate::message::Language;
+use crate::print::Board;
 use crate::telemetry::Metrics;
-use crate::upstream::Outlet;
+use crate::upstream::{Outlet, Source};
 use crate::web::backend::{Pictures, Shown};
 
 pub use self::devices::{DeviceError, scanners};
@@ -53,7 +60,10 @@ struct Parts {
     stations: Arc<Vec<StationRules>>,
     clock: Clock,
     language: Language,
-    tokens: Vec<String>,
+    /// What each token of the API may be used for, by its hash.
+    tokens: HashMap<String, Vec<Scope>>,
+    /// Minutes after the payment in which an address may change.
+    address_window_minutes: u32,
     metrics: Metrics,
     shown: Mutex<HashMap<StationId, Shown>>,
     devices: Mutex<BTreeMap<DeviceId, (Scanner, DeviceState)>>,
@@ -66,10 +76,20 @@ struct Parts {
     pin_turns: Semaphore,
     /// Who is told what happened, once that has begun.
     targets: OnceLock<Vec<Outlet>>,
+    /// Who is asked what there is to do, once that has begun.
+    sources: OnceLock<Vec<Source>>,
     /// Hashes PINs.
     pins: PinHasher,
     /// Reads pictures.
     pictures: Pictures,
+    /// How the printers are.
+    board: Board,
+    /// What makes labels, once one is made.
+    press: PressRoom,
+    /// Who sends the parcels.
+    sender: Sender,
+    /// Changes when something is to be printed.
+    prints: watch::Sender<u64>,
     updates: broadcast::Sender<StationId>,
     feed: watch::Sender<u64>,
     stop: watch::Sender<bool>,
@@ -93,11 +113,14 @@ impl Core {
         let writer = Writer::start(&folder)?;
         let reader = Reader::open(&folder)?;
         let rules = config.rules();
+        let printers = printers::printers(config);
         let site = Site {
             key: open_key(&folder)?,
             stations: rules.iter().map(|rules| (rules.id.clone(), rules.clone())).collect(),
             ignore: config.ignore.clone(),
             overridable: config.overridable.clone(),
+            rules: config.interceptions(),
+            printers: printers::rules(&printers, config),
         };
         let feed = reader.last_event()?;
         let parts = Parts {
@@ -107,7 +130,12 @@ impl Core {
             stations: Arc::new(rules),
             clock: Clock::new(config.zone()),
             language: config.language,
-            tokens: config.token.iter().map(|token| token.sha256.to_ascii_lowercase()).collect(),
+            tokens: config
+                .token
+                .iter()
+                .map(|token| (token.sha256.to_ascii_lowercase(), token.scopes.clone()))
+                .collect(),
+            address_window_minutes: config.address_window_minutes,
             metrics: Metrics::default(),
             shown: Mutex::default(),
             devices: Mutex::default(),
@@ -116,8 +144,13 @@ impl Core {
             unresolved: Mutex::default(),
             pin_turns: Semaphore::new(PIN_TURNS),
             targets: OnceLock::new(),
+            sources: OnceLock::new(),
             pins: PinHasher::default(),
             pictures: Pictures::default(),
+            board: Board::new(printers),
+            press: PressRoom::new(config),
+            sender: config.sender.clone(),
+            prints: watch::Sender::new(0),
             updates: broadcast::Sender::new(UPDATES_MAX),
             feed: watch::Sender::new(feed),
             stop: watch::Sender::new(false),
@@ -160,6 +193,11 @@ impl Core {
         if self.parts.updates.send(station.clone()).is_err() {
             tracing::trace!(%station, "Nobody looks at this station.");
         }
+    }
+
+    /// Something is to be printed, or was decided about.
+    fn prints_moved(&self) {
+        self.parts.prints.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     fn feed_moved(&self) {

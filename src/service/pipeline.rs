@@ -6,7 +6,9 @@ use super::{Core, held};
 use crate::barcode::{Content, Reading};
 use crate::domain::clock::Now;
 use crate::domain::decide::{Decision, Site, UnknownStation, decide, fingerprint};
+use crate::domain::event::Event;
 use crate::domain::ids::{ScanId, StationId};
+use crate::domain::printing::follow;
 use crate::domain::scan::Scan;
 use crate::domain::verdict::{Code, Verdict, Why};
 use crate::ledger::{Cause, Health, WriteError, WriteTransaction};
@@ -17,6 +19,8 @@ struct Judged {
     verdict: Verdict,
     reading: Option<ReadingSummary>,
     recorded: bool,
+    /// Whether something is to be printed.
+    prints: bool,
 }
 
 impl Core {
@@ -64,7 +68,7 @@ impl Core {
             }
         };
         let verdict = Verdict { why: Some(Why::Storage(reason)), ..Verdict::new(scan.id.clone(), code) };
-        Judged { verdict, reading: None, recorded: false }
+        Judged { verdict, reading: None, recorded: false, prints: false }
     }
 
     fn show(&self, scan: &Scan, judged: &Judged, now: Now) {
@@ -82,6 +86,9 @@ impl Core {
         self.announce(&scan.station);
         if judged.recorded {
             self.feed_moved();
+        }
+        if judged.prints {
+            self.prints_moved();
         }
     }
 
@@ -120,10 +127,14 @@ fn record(
     peer: Option<String>,
     now: Now,
 ) -> Result<Judged, UnknownStation> {
-    let (mut verdict, events, reading) = match decide(transaction.view(), site, scan, now)? {
-        Decision::Repeated(verdict) => return Ok(Judged { verdict: *verdict, reading: None, recorded: false }),
+    let (mut verdict, mut events, reading) = match decide(transaction.view(), site, scan, now)? {
+        Decision::Repeated(verdict) => {
+            return Ok(Judged { verdict: *verdict, reading: None, recorded: false, prints: false });
+        }
         Decision::Decided { verdict, events, reading } => (*verdict, events, reading),
     };
+    events.extend(follow(transaction.view(), site, &events, now.at));
+    let prints = events.iter().any(|event| matches!(event, Event::PrintRequested { .. }));
     let session = transaction.view().station(&scan.station).session.as_ref().map(|session| session.operator.clone());
     let cause = Cause::Scan {
         scan_id: scan.id.clone(),
@@ -136,18 +147,16 @@ fn record(
         fingerprint: data_encoding::HEXLOWER.encode(&fingerprint(scan)),
     };
     transaction.append(now.at, cause, Some(&mut verdict), events);
-    Ok(Judged { verdict, reading: reading.as_deref().map(summary), recorded: true })
+    Ok(Judged { verdict, reading: reading.as_deref().map(summary), recorded: true, prints })
 }
 
 /// What a scan said, for people.
 fn summary(reading: &Reading) -> ReadingSummary {
-    let (kind, elements) = match &reading.content {
-        Content::Gs1(elements) => ("gs1", elements.all.clone()),
-        Content::DigitalLink(elements) => ("digital_link", elements.all.clone()),
-        Content::Article { gtin, .. } => ("ean", vec![("01".to_owned(), gtin.clone())]),
-        Content::Waybill(_) => ("waybill", Vec::new()),
-        Content::Own(_) => ("waybind", Vec::new()),
-        Content::Text => ("text", Vec::new()),
+    let elements = match &reading.content {
+        Content::Gs1(elements) | Content::DigitalLink(elements) => elements.all.clone(),
+        Content::Article { gtin, .. } => vec![("01".to_owned(), gtin.clone())],
+        Content::Waybill(_) | Content::Own(_) | Content::Text => Vec::new(),
     };
+    let kind = reading.content.kind();
     ReadingSummary { kind, symbology: reading.aim.map(crate::barcode::AimId::symbology), elements }
 }

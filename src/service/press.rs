@@ -50,7 +50,7 @@ pub enum PressError {
     #[error("{} mistake(s) in the label", .0.len())]
     Label(Vec<(Option<usize>, LabelError)>),
     /// A code can't be read back.
-    #[error("line {}: {what}", .line.unwrap_or(0))]
+    #[error("{}{what}", .line.map(|line| format!("template line {line}: ")).unwrap_or_default())]
     Unproved {
         /// Where the element stands in the template.
         line: Option<usize>,
@@ -163,6 +163,7 @@ impl Press {
             let element = match what {
                 Unproved::Unreadable { element, .. }
                 | Unproved::OtherContent { element, .. }
+                | Unproved::Spoilt { element, .. }
                 | Unproved::QuietZone { element, .. } => Some(element),
                 Unproved::TooLarge { .. } => None,
             };

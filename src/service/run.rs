@@ -68,6 +68,8 @@ pub async fn start(config: &Config) -> Result<Running, ServeError> {
 
     let mut tasks = JoinSet::new();
     core.start_targets(config, &mut tasks).await?;
+    core.start_printers(&mut tasks).await;
+    core.start_sources(config, &mut tasks)?;
     let pages = router(core.clone(), Trust::Loopback, config.hosts.clone());
     tasks.spawn(serve_tcp(listener, pages, Limits::default(), core.stopped()));
     tasks.spawn(serve_unix(control, router(core.clone(), Trust::Control, Vec::new()), core.stopped()));

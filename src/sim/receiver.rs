@@ -41,8 +41,14 @@ impl Request {
 pub enum Reply {
     /// With a status and a short text.
     Status(u16, String),
+    /// With a status, headers and a text.
+    With(u16, Vec<(String, String)>, String),
     /// With 200, after a while.
     Slow(Duration),
+    /// With 200 and a text, after a while.
+    SlowWith(Duration, String),
+    /// With the first half of a text; then the connection is closed.
+    HalfOf(String),
     /// Not at all: the connection is closed.
     Close,
     /// With half of an answer; then the connection is closed.
@@ -61,7 +67,14 @@ impl Reply {
     }
 
     fn is_taking(&self) -> bool {
-        matches!(self, Reply::Status(200..=299, _) | Reply::Slow(_) | Reply::Huge(_))
+        matches!(
+            self,
+            Reply::Status(200..=299, _)
+                | Reply::With(200..=299, ..)
+                | Reply::SlowWith(..)
+                | Reply::Slow(_)
+                | Reply::Huge(_)
+        )
     }
 }
 
@@ -140,14 +153,21 @@ impl Receiver {
     }
 }
 
-impl Drop for Receiver {
-    fn drop(&mut self) {
+impl Receiver {
+    /// Answers nobody any more: what it remembers afterwards is all that it has answered.
+    pub fn close(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         for stream in held(&self.shared.open).drain(..) {
             // it may be closed already
             drop(stream.shutdown(Shutdown::Both));
         }
         drop(TcpStream::connect(self.address));
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -232,6 +252,20 @@ fn write(mut stream: &TcpStream, reply: &Reply) -> io::Result<bool> {
         Reply::Slow(span) => {
             std::thread::sleep(*span);
             stream.write_all(whole(200, "", "{}").as_bytes())?;
+        }
+        Reply::With(status, more, body) => {
+            let headers: String = more.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+            stream.write_all(whole(*status, &headers, body).as_bytes())?;
+        }
+        Reply::SlowWith(span, body) => {
+            std::thread::sleep(*span);
+            stream.write_all(whole(200, "", body).as_bytes())?;
+        }
+        Reply::HalfOf(body) => {
+            let head = format!("HTTP/1.1 200 x\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all(head.as_bytes())?;
+            stream.write_all(&body.as_bytes()[..body.len() / 2])?;
+            return Ok(false);
         }
         Reply::Close => return Ok(false),
         Reply::Half => {

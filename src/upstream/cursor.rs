@@ -8,6 +8,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+/// The name of the file.
+pub(super) const FILE: &str = "cursor";
+
 /// Bytes of a slot: a write that breaks off spoils one block at most.
 const SLOT: usize = 4_096;
 
@@ -65,6 +68,20 @@ impl Cursor {
     }
 }
 
+/// Carries a place over to a feed that goes on under another id and may have lost its end; a file without a whole place
+/// stays as it is.
+///
+/// # Errors
+/// The file can't be read or written.
+pub fn carry_over(path: &Path, by: &str, last: u64) -> io::Result<()> {
+    let bytes = std::fs::read(path)?;
+    let marks = bytes.chunks(SLOT).filter_map(parse);
+    let Some(mark) = marks.max_by_key(|mark| mark.generation) else { return Ok(()) };
+    let mut cursor = Cursor::open(path, &mark.by)?.0;
+    cursor.mark.by = by.to_owned();
+    cursor.keep(mark.seq.min(last))
+}
+
 fn hash(text: &str) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
 }
@@ -96,5 +113,9 @@ mod tests {
         File::options().write(true).open(&path).expect("there").write_all_at(b"x", SLOT as u64 + 9).expect("written");
         assert_eq!(Cursor::open(&path, "a").expect("opens").1, Some(6));
         assert_eq!(Cursor::open(&path, "b").expect("opens").1, None, "another box's place is not ours");
+        carry_over(&path, "c", 9).expect("carried over");
+        assert_eq!(Cursor::open(&path, "c").expect("opens").1, Some(6));
+        carry_over(&path, "d", 4).expect("carried over");
+        assert_eq!(Cursor::open(&path, "d").expect("opens").1, Some(4), "the feed's end was lost");
     }
 }

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+/// The name of the file.
+pub(super) const FILE: &str = "dead.jsonl";
+
 /// Dead letters that a target may have. One that refuses more than this is set up wrongly: it is told nothing further
 /// until somebody has looked, rather than that its dead letters grow without end.
 pub(super) const DEAD_MAX: usize = 10_000;

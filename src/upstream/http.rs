@@ -1,12 +1,12 @@
-//! Posting over HTTP/1.1: bounded in time and in what is read of the answer; redirects are not followed.
+//! Calling over HTTP/1.1: bounded in time and in what is read of the answer; redirects are not followed.
 
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
-use hyper::{Request, Response, Uri};
+use hyper::header::{CONTENT_TYPE, ETAG, HOST, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -32,8 +32,23 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// When it wants to be asked again.
     pub(super) retry_after: Option<Duration>,
+    /// What it calls this version of what it answered.
+    pub(super) etag: Option<String>,
     /// The beginning of its body.
     pub(super) body: Vec<u8>,
+    /// Whether that is all of it.
+    pub(super) is_whole: bool,
+}
+
+/// What is asked of an address.
+struct Call<'c> {
+    method: Method,
+    /// Path and query.
+    path: String,
+    headers: &'c [(&'static str, String)],
+    body: Bytes,
+    /// Bytes of the answer that are read.
+    limit: usize,
 }
 
 impl Answer {
@@ -52,6 +67,8 @@ pub(super) struct Poster {
     port: u16,
     tls: Option<TlsConnector>,
     patience: Duration,
+    /// Headers of every request.
+    standing: Vec<(HeaderName, HeaderValue)>,
     open: Option<SendRequest<Full<Bytes>>>,
 }
 
@@ -61,7 +78,14 @@ impl Poster {
         let secure = uri.scheme_str() == Some("https");
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        Poster { uri: uri.clone(), host, port, tls: secure.then(connector), patience, open: None }
+        Poster { uri: uri.clone(), host, port, tls: secure.then(connector), patience, standing: Vec::new(), open: None }
+    }
+
+    /// Shows a header with every request from now on.
+    pub(super) fn show(&mut self, name: HeaderName, mut value: HeaderValue) {
+        value.set_sensitive(true);
+        self.standing.retain(|(known, _)| *known != name);
+        self.standing.push((name, value));
     }
 
     /// Posts a body; `query` is added to the address. The error says why no whole answer came.
@@ -71,10 +95,34 @@ impl Poster {
         headers: &[(&'static str, String)],
         body: Bytes,
     ) -> Result<Answer, String> {
+        let mut path = self.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        if let Some(query) = query {
+            path.push(if path.contains('?') { '&' } else { '?' });
+            path.push_str(query);
+        }
+        self.call(&Call { method: Method::POST, path, headers, body, limit: ANSWER_MAX }).await
+    }
+
+    /// Posts a body to another path of the same host. The error says why no whole answer came.
+    pub(super) async fn post_to(&mut self, path: String, body: Bytes) -> Result<Answer, String> {
+        self.call(&Call { method: Method::POST, path, headers: &[], body, limit: ANSWER_MAX }).await
+    }
+
+    /// Gets another path of the same host, up to so many bytes. The error says why no whole answer came.
+    pub(super) async fn get(
+        &mut self,
+        path: String,
+        headers: &[(&'static str, String)],
+        limit: usize,
+    ) -> Result<Answer, String> {
+        self.call(&Call { method: Method::GET, path, headers, body: Bytes::new(), limit }).await
+    }
+
+    async fn call(&mut self, call: &Call<'_>) -> Result<Answer, String> {
         let mut kept = self.open.take().filter(|sender| !sender.is_closed());
         let exchange = async {
             if let Some(sender) = kept.take() {
-                match self.exchange(sender, self.request(query, headers, body.clone())?).await {
+                match self.exchange(sender, self.request(call)?, call.limit).await {
                     Err(Broken::Unanswered(error)) => {
                         // a target may close an idle connection at any time
                         tracing::debug!(error, host = self.host, "A kept connection was closed.");
@@ -86,8 +134,8 @@ impl Poster {
             let sender = tokio::time::timeout(CONNECT, self.connect())
                 .await
                 .map_err(|_| format!("no connection within {} s", CONNECT.as_secs()))??;
-            let request = self.request(query, headers, body)?;
-            self.exchange(sender, request).await.map_err(|broken| match broken {
+            let request = self.request(call)?;
+            self.exchange(sender, request, call.limit).await.map_err(|broken| match broken {
                 Broken::Unanswered(error) | Broken::Midway(error) => error,
             })
         };
@@ -98,28 +146,21 @@ impl Poster {
         Ok(answer)
     }
 
-    fn request(
-        &self,
-        query: Option<&str>,
-        headers: &[(&'static str, String)],
-        body: Bytes,
-    ) -> Result<Request<Full<Bytes>>, String> {
-        let mut path = self.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        if let Some(query) = query {
-            path.push(if path.contains('?') { '&' } else { '?' });
-            path.push_str(query);
-        }
+    fn request(&self, call: &Call<'_>) -> Result<Request<Full<Bytes>>, String> {
         let authority = self.uri.authority().map_or("", |authority| authority.as_str());
-        let mut request = Request::post(path).header(HOST, authority);
+        let mut request = Request::builder().method(&call.method).uri(&call.path).header(HOST, authority);
         request = request.header(USER_AGENT, concat!("waybind/", env!("CARGO_PKG_VERSION")));
-        request = request.header(CONTENT_TYPE, "application/json");
+        if call.method == Method::POST {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
         if let Some(set) = request.headers_mut() {
-            for (name, value) in headers {
+            set.extend(self.standing.iter().cloned());
+            for (name, value) in call.headers {
                 let value = value.parse().map_err(|error| format!("the header {name} can't be sent: {error}"))?;
                 set.insert(*name, value);
             }
         }
-        request.body(Full::new(body)).map_err(|error| format!("the request can't be made: {error}"))
+        request.body(Full::new(call.body.clone())).map_err(|error| format!("the request can't be made: {error}"))
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, String> {
@@ -141,13 +182,15 @@ impl Poster {
         &self,
         mut sender: SendRequest<Full<Bytes>>,
         request: Request<Full<Bytes>>,
+        limit: usize,
     ) -> Result<(Answer, Option<SendRequest<Full<Bytes>>>), Broken> {
         let unanswered = |error: hyper::Error| Broken::Unanswered(chain(&error));
         sender.ready().await.map_err(unanswered)?;
         let response = sender.send_request(request).await.map_err(unanswered)?;
         let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
-        let (body, whole) = read(response).await.map_err(Broken::Midway)?;
-        Ok((Answer { status, retry_after, body }, whole.then_some(sender)))
+        let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+        let (body, is_whole) = read(response, limit).await.map_err(Broken::Midway)?;
+        Ok((Answer { status, retry_after, etag, body, is_whole }, is_whole.then_some(sender)))
     }
 }
 
@@ -177,13 +220,13 @@ where
 }
 
 /// The beginning of a body, and whether that was all.
-async fn read(response: Response<Incoming>) -> Result<(Vec<u8>, bool), String> {
+async fn read(response: Response<Incoming>, limit: usize) -> Result<(Vec<u8>, bool), String> {
     let mut body = response.into_body();
     let mut read = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| format!("the answer broke off: {}", chain(&error)))?;
         let Ok(bytes) = frame.into_data() else { continue };
-        let room = ANSWER_MAX - read.len();
+        let room = limit - read.len();
         if bytes.len() > room {
             read.extend_from_slice(&bytes[..room]);
             return Ok((read, false));

@@ -18,16 +18,22 @@ mod outlet;
 mod retry;
 mod robot;
 mod signature;
+mod source;
 mod webhook;
 mod worker;
 
 use std::future::Future;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use self::cursor::carry_over;
 pub use self::dead::DeadLetter;
 pub use self::outlet::{Circuit, OpenError, Outlet, State};
+pub use self::source::{
+    Arrived, Inbox, KeptThing, Reference, Source, SourceState, SourceWorker, Taken, UnknownWord, sources_folder,
+};
 pub use self::worker::Worker;
 
 /// Events of one delivery at most.
@@ -114,6 +120,20 @@ pub(crate) struct Letter {
     fact: Fact,
     /// The fact as a CloudEvent in JSON.
     json: Vec<u8>,
+}
+
+/// Where the targets of a data folder have their files: a folder for each.
+#[must_use]
+pub fn folder(data: &Path) -> PathBuf {
+    data.join("targets")
+}
+
+/// Whether a path is that of a file in which a target keeps its place or its dead letters.
+#[must_use]
+pub fn is_file_of_target(data: &Path, file: &Path) -> bool {
+    let Some(name) = file.file_name().and_then(|name| name.to_str()) else { return false };
+    let is_ours = name == cursor::FILE || name == dead::FILE;
+    is_ours && file.parent().and_then(Path::parent) == Some(&folder(data))
 }
 
 /// A text cut to so many bytes.

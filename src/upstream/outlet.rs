@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use super::cursor::Cursor;
-use super::dead::{Dead, DeadLetter};
+use super::cursor::{self, Cursor};
+use super::dead::{self, Dead, DeadLetter};
 use super::file::Lines;
 use super::robot::Robot;
 use super::webhook::Webhook;
@@ -17,9 +17,9 @@ use crate::config::{RobotFormat, TargetKind, TargetSettings};
 use crate::message::Language;
 use crate::protocol::Glob;
 
-/// Why a target can't be started.
+/// Why a target or a source can't be started.
 #[derive(Debug, thiserror::Error)]
-#[error("target \"{name}\" can't be started: {what}")]
+#[error("\"{name}\" can't be started: {what}")]
 pub struct OpenError {
     /// Which.
     pub name: String,
@@ -153,9 +153,9 @@ pub(super) fn open(
         move |source| OpenError { name: name.clone(), what, source: Some(source) }
     };
     let kind = settings.kind.unwrap_or(TargetKind::File);
-    let folder = data.join("targets").join(name);
+    let folder = super::folder(data).join(name);
     std::fs::create_dir_all(&folder).map_err(failed("can't make", folder.clone()))?;
-    let path = folder.join("cursor");
+    let path = folder.join(cursor::FILE);
     let (mut cursor, known) = Cursor::open(&path, by).map_err(failed("can't use", path.clone()))?;
     let (channel, written) = channel(settings, kind, by, language)?;
     let mut at = known.unwrap_or(if kind == TargetKind::Robot { last } else { 0 });
@@ -167,7 +167,7 @@ pub(super) fn open(
     if known != Some(at) {
         cursor.keep(at).map_err(failed("can't write", path))?;
     }
-    let path = folder.join("dead.jsonl");
+    let path = folder.join(dead::FILE);
     let dead = Dead::open(&path).map_err(failed("can't use", path.clone()))?;
     let shared = Shared::default();
     *shared.state() = State { cursor: at, dead: dead.letters().clone(), ..State::default() };

@@ -89,7 +89,8 @@ fn exception(fact: &Fact, language: Language) -> Option<String> {
             let verdict: Verdict = serde_json::from_value(fact.data.clone()).ok()?;
             let station = fact.data["station"].as_str().unwrap_or_default();
             let stopped = Notice::Stopped { station, order, verdict: &verdict };
-            (verdict.code.severity() == Severity::Stop).then(|| notice_text(stopped, language))
+            // a station in shadow raises no alarm, here neither
+            (verdict.code.severity() == Severity::Stop && !verdict.shadow).then(|| notice_text(stopped, language))
         }
         "order_held" => {
             let hold: Hold = serde_json::from_value(fact.data["hold"].clone()).ok()?;

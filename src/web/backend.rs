@@ -8,14 +8,18 @@ use serde::Serialize;
 use tokio::sync::{broadcast, watch};
 
 use crate::barcode::codes::SiteKey;
+use crate::config::Scope;
 use crate::domain::decide::{PinAnswer, UnknownStation};
 use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
+use crate::domain::printing::{Condition, PrintJob, Resolution, Unresolved};
+use crate::domain::rules::Rules;
+use crate::domain::rules::recall::StopList;
 use crate::domain::scan::Scan;
 use crate::domain::station::StationRules;
 use crate::domain::upstream::{OrderAction, Outcome, Thing};
 use crate::domain::verdict::Verdict;
 use crate::domain::view::View;
-use crate::domain::work::PinHash;
+use crate::domain::work::{PinHash, Waybill};
 use crate::message::Language;
 pub use crate::web::pictures::{LABEL_CODES, Pictures};
 
@@ -211,6 +215,106 @@ pub struct DeadLetterView {
     pub times: u32,
 }
 
+/// A printer, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PrinterView {
+    /// Its name; also the code on it.
+    pub name: String,
+    /// Its profile.
+    pub profile: String,
+    /// Its language: `zpl`, `tspl` or `pdf`.
+    pub language: &'static str,
+    /// Dots an inch.
+    pub dpi: u32,
+    /// Where it is, as configured.
+    pub place: String,
+    /// How it is.
+    pub condition: Condition,
+    /// The job that is being sent.
+    pub job: Option<u32>,
+    /// Jobs that wait for it, the one that is being sent included.
+    pub queue: u64,
+    /// Jobs that it took since the start.
+    pub sent: u64,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// The one that takes over.
+    pub fallback: Option<String>,
+    /// The templates that it can print.
+    pub templates: Vec<String>,
+}
+
+/// A source, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SourceView {
+    /// Its name.
+    pub name: String,
+    /// `http` or `folder`.
+    pub kind: &'static str,
+    /// `good`, `failing`, or `full`: too much waits or was refused, and it is asked no further.
+    pub state: &'static str,
+    /// The cursor of the next call.
+    pub cursor: Option<String>,
+    /// When it was last read to its end.
+    pub last_success: Option<String>,
+    /// Seconds since then, or since the start.
+    pub age_seconds: u64,
+    /// Whether that is so long ago that somebody should look.
+    pub behind: bool,
+    /// Failures in a row.
+    pub failures: u32,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// Answers or files that were read since the start.
+    pub pages: u64,
+    /// New things since the start.
+    pub created: u64,
+    /// Things that changed something since the start.
+    pub updated: u64,
+    /// Things that said nothing new since the start.
+    pub unchanged: u64,
+    /// Things that wait for others.
+    pub waiting: usize,
+    /// Things that were refused and did not come right yet.
+    pub refused: usize,
+    /// Things that were refused since the start; those of files stand in their reports.
+    pub refused_ever: u64,
+    /// The oldest of what was refused and what waits.
+    pub kept: Vec<KeptView>,
+    /// Words that stand in no dictionary.
+    pub unknown_words: Vec<UnknownWordView>,
+}
+
+/// A thing of a source that waits or was refused, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeptView {
+    /// What it is.
+    pub kind: &'static str,
+    /// Its id.
+    pub id: String,
+    /// `waiting` or `refused`.
+    pub state: &'static str,
+    /// For what, or why.
+    pub reason: String,
+    /// Since when.
+    pub since: String,
+    /// How often it was judged.
+    pub times: u32,
+}
+
+/// A word of a source that stands in no dictionary, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnknownWordView {
+    /// Our field, and theirs.
+    pub field: String,
+    /// The word.
+    pub word: String,
+    /// How often it came.
+    pub times: u64,
+    /// The last thing with it.
+    pub example: String,
+}
+
 /// How the ledger is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LedgerHealth {
@@ -250,6 +354,12 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Acted, Unavailable>> + Send;
     /// Takes the word that a waybill no longer holds.
     fn void(&self, caller: Caller, waybill: WaybillNo) -> impl Future<Output = Result<Outcome, Unavailable>> + Send;
+    /// Takes the word that a void waybill number went back to its carrier.
+    fn give_back(
+        &self,
+        caller: Caller,
+        waybill: WaybillNo,
+    ) -> impl Future<Output = Result<Outcome, Unavailable>> + Send;
     /// Takes a PIN that was typed at a station.
     fn enter_pin(
         &self,
@@ -275,6 +385,12 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn find(&self, text: String) -> impl Future<Output = Result<Vec<(&'static str, String)>, Unavailable>> + Send;
     /// The orders that came last.
     fn newest_orders(&self, limit: usize) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
+    /// Orders after an id, in the order of their ids.
+    fn orders_after(
+        &self,
+        after: String,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
     /// What a station showed last.
     fn shown(&self, station: &StationId) -> Option<Shown>;
     /// Stations that have something new to show.
@@ -293,17 +409,64 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn station(&self, id: &str) -> Option<StationRules> {
         self.stations().iter().find(|rules| rules.id.as_str() == id).cloned()
     }
+    /// How the interceptions are set.
+    fn interceptions(&self) -> Rules;
+    /// Orders that a person should look at, oldest first.
+    fn orders_wanting_attention(&self, limit: usize) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
+    /// Void waybills whose numbers go back to their carriers.
+    fn waybills_to_return(&self, limit: usize) -> impl Future<Output = Result<Vec<Waybill>, Unavailable>> + Send;
+    /// Every stop-list, lifted ones last.
+    fn stop_lists(&self) -> impl Future<Output = Result<Vec<StopList>, Unavailable>> + Send;
+    /// Orders that name a product, newest first.
+    fn orders_with_goods(
+        &self,
+        sku: String,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<String>, Unavailable>> + Send;
     /// How the ledger is.
     fn health(&self) -> LedgerHealth;
     /// Counters in Prometheus' format.
     fn metrics(&self) -> impl Future<Output = String> + Send;
     /// Reads pictures.
     fn pictures(&self) -> &Pictures;
+    /// The printers.
+    fn printers(&self) -> impl Future<Output = Result<Vec<PrinterView>, Unavailable>> + Send;
+    /// Prints a printer's self-test; answers the job, none if there is no such printer.
+    fn test_printer(
+        &self,
+        caller: Caller,
+        name: String,
+    ) -> impl Future<Output = Result<Option<u32>, Unavailable>> + Send;
+    /// Print jobs in a state, or in any, newest first.
+    fn print_jobs(
+        &self,
+        state: Option<&'static str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<PrintJob>, Unavailable>> + Send;
+    /// Print jobs that wait or that people must look at, those that ask first.
+    fn open_print_jobs(&self, limit: usize) -> impl Future<Output = Result<Vec<PrintJob>, Unavailable>> + Send;
+    /// Takes a person's word about a print job.
+    fn resolve_print(
+        &self,
+        caller: Caller,
+        number: u32,
+        how: Resolution,
+        by: Option<OperatorId>,
+    ) -> impl Future<Output = Result<Result<PrintJob, Unresolved>, Unavailable>> + Send;
+    /// A manifest on paper, or why it can't be set; none if there is no such manifest.
+    fn manifest_pdf(
+        &self,
+        id: String,
+    ) -> impl Future<Output = Result<Option<Result<Vec<u8>, String>>, Unavailable>> + Send;
     /// Who is told what happened, and how that goes.
     fn targets(&self) -> impl Future<Output = Result<Vec<TargetView>, Unavailable>> + Send;
     /// Wants a target's dead letters sent again, all or those with these ids, and answers how many; none if there is no
     /// such target.
     fn send_again(&self, target: &str, ids: Option<Vec<String>>) -> Option<usize>;
+    /// Who is asked what there is to do, and how that goes.
+    fn sources(&self) -> Vec<SourceView>;
+    /// Wants a source read now, and what was refused judged again; whether there is such a source.
+    fn look_now(&self, source: &str) -> bool;
     /// The site's key.
     fn key(&self) -> SiteKey;
     /// What pages speak where the browser does not say.
@@ -312,6 +475,6 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn written(&self, at: Timestamp) -> String;
     /// Now.
     fn now(&self) -> Timestamp;
-    /// Whether the hash (SHA-256, hexadecimal) is that of a token of the API.
-    fn knows_token(&self, sha256: &str) -> bool;
+    /// What the token of the API with this hash (SHA-256, hexadecimal) may be used for; none if there is no such token.
+    fn scopes(&self, sha256: &str) -> Option<&[Scope]>;
 }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::backend::Backend;
 use super::problem::Problem;
+use crate::config::Scope;
 
 /// The address that a connection comes from; the accept loop puts it into each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +96,18 @@ impl<B: Backend> Guard<B> {
         };
         let path = request.uri().path();
         let open = matches!(path, "/healthz" | "/readyz" | "/login") || path.starts_with("/assets/");
-        if loopback || open || token(request).is_some_and(|token| self.backend.knows_token(&hash(&token))) {
+        if loopback || open {
             return Ok(());
+        }
+        if let Some(scopes) = token(request).and_then(|token| self.backend.scopes(&hash(&token))) {
+            let wanted = scope(request.method(), path);
+            return if scopes.iter().any(|scope| *scope == wanted || *scope == Scope::Admin) {
+                Ok(())
+            } else {
+                let detail = format!("this token may not be used for that; it wants the scope {}", wanted.as_str());
+                let problem = Problem::new(StatusCode::FORBIDDEN, "scope_wanted", detail);
+                Err(Box::new(problem.hint("`waybind token --scope` makes one with it").into_response()))
+            };
         }
         let wants_page = request.method() == Method::GET && !path.starts_with("/api/") && path != "/metrics";
         if wants_page {
@@ -105,6 +116,26 @@ impl<B: Backend> Guard<B> {
         let problem =
             Problem::new(StatusCode::UNAUTHORIZED, "token_wanted", "beyond this machine the API wants a token");
         Err(Box::new(problem.hint("send `Authorization: Bearer …`; `waybind token` makes one").into_response()))
+    }
+}
+
+/// The scope that a call wants. What nobody thought of here wants the highest.
+fn scope(method: &Method, path: &str) -> Scope {
+    /// Calls that describe things, and words about them.
+    const WRITE: [&str; 9] =
+        ["products", "orders", "pick-lists", "waybills", "manifests", "labels", "stop-lists", "printers", "print-jobs"];
+    if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Scope::Read;
+    }
+    let call = path.strip_prefix("/api/v1/").unwrap_or_default();
+    let (room, rest) = call.split_once('/').unwrap_or((call, ""));
+    match room {
+        // it has no effects
+        "labels" if rest == "plan" => Scope::Read,
+        "scans" => Scope::Scan,
+        "stations" if rest.ends_with("/pin") => Scope::Scan,
+        room if WRITE.contains(&room) => Scope::Write,
+        _ => Scope::Admin,
     }
 }
 
@@ -120,4 +151,29 @@ fn token(request: &Request) -> Option<String> {
     }
     let cookies = text(header::COOKIE)?;
     cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('=')).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_call_wants_a_scope() {
+        for (method, path, wanted) in [
+            (Method::GET, "/", Scope::Read),
+            (Method::GET, "/api/v1/orders/SO-1", Scope::Read),
+            (Method::POST, "/api/v1/labels/plan", Scope::Read),
+            (Method::POST, "/api/v1/scans", Scope::Scan),
+            (Method::POST, "/api/v1/stations/pack-01/pin", Scope::Scan),
+            (Method::POST, "/api/v1/orders", Scope::Write),
+            (Method::POST, "/api/v1/orders/SO-1/cancel", Scope::Write),
+            (Method::POST, "/api/v1/waybills/75/void", Scope::Write),
+            (Method::POST, "/api/v1/operators", Scope::Admin),
+            (Method::POST, "/api/v1/targets/erp/retry", Scope::Admin),
+            (Method::DELETE, "/api/v1/orders.x", Scope::Admin),
+            (Method::POST, "/somewhere/orders", Scope::Admin),
+        ] {
+            assert_eq!(scope(&method, path), wanted, "{method} {path}");
+        }
+    }
 }

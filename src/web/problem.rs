@@ -61,6 +61,12 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what} \"{id}\""))
     }
 
+    /// What exactly is wrong.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// Its status.
     #[must_use]
     pub fn status(&self) -> StatusCode {

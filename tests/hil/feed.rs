@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::guest::{Guest, until};
-use super::served::Client;
+use super::power::MARKED;
+use super::served::{Client, PATIENCE};
 
 /// Events of one read; the service gives no more.
 const PAGE: usize = 1_000;
@@ -27,12 +28,13 @@ pub struct Feed {
     after: u64,
     /// Scans in it that were unreadable.
     pub unreadable: usize,
+    marks: usize,
 }
 
 impl Feed {
     /// Begins now.
     pub fn now(guest: &Guest) -> Feed {
-        let mut feed = Feed { client: guest.client(), after: 0, unreadable: 0 };
+        let mut feed = Feed { client: guest.client(), after: 0, unreadable: 0, marks: 0 };
         while !feed.next().is_empty() {}
         feed.unreadable = 0;
         feed
@@ -45,26 +47,34 @@ impl Feed {
         events
     }
 
-    /// Waits for this many refusals of codes that could be read, and answers them and whatever came with them.
+    /// Waits for this many refusals of codes that a scanner sent and that could be read, and answers them and whatever
+    /// was recorded up to a scan that is made after them.
     pub fn refused(&mut self, count: usize, limit: Duration) -> Vec<Refused> {
         let mut found = Vec::new();
         until(&format!("{count} refusals"), limit, || {
-            let text = |event: &Value, at: &str| {
-                event["data"].pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned()
-            };
-            let events = self.next();
-            let refused = events.iter().filter(|event| event["type"] == "scan_refused");
-            let (broken, refused): (Vec<&Value>, Vec<&Value>) =
-                refused.partition(|event| event["data"]["code"] == "unreadable");
-            self.unreadable += broken.len();
-            let refused = refused.into_iter().map(|event| Refused {
-                device: text(event, "/device"),
-                station: text(event, "/station"),
-                text: text(event, "/got/text"),
-            });
-            found.extend(refused);
+            self.take(&mut found);
             (found.len() >= count).then_some(())
         });
+        self.marks += 1;
+        let mark = format!("MARK-{}-{}", self.after, self.marks);
+        assert_eq!(self.client.scan(&mark, MARKED, &mark), "unknown_code");
+        until("the mark", PATIENCE, || self.take(&mut found).contains(&mark).then_some(()));
         found
+    }
+
+    /// Takes what is new; answers the codes of no scanner.
+    fn take(&mut self, found: &mut Vec<Refused>) -> Vec<String> {
+        let text =
+            |event: &Value, at: &str| event["data"].pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let mut others = Vec::new();
+        for event in self.next().iter().filter(|event| event["type"] == "scan_refused") {
+            let (device, code) = (text(event, "/device"), text(event, "/got/text"));
+            match event["data"]["code"] == "unreadable" {
+                true => self.unreadable += 1,
+                false if device.is_empty() => others.push(code),
+                false => found.push(Refused { device, station: text(event, "/station"), text: code }),
+            }
+        }
+        others
     }
 }

@@ -120,8 +120,7 @@ impl Machine {
         let qmp = until("QEMU", START, || Qmp::connect(&self.file("qmp")));
         until("waybind in the guest", START, || {
             assert!(running.0.try_wait().unwrap().is_none(), "QEMU ended: {}", self.console());
-            let healthy = Client::try_connect(pages)?.waiting(FIRST_ANSWER).try_call("GET", "/healthz", None)?;
-            (healthy.0 == 200).then_some(())
+            healthy(pages)
         });
         let shell = Shell::connect(shell);
         Guest { running, qmp, pages, shell, folder: self.folder.clone(), started_in: begun.elapsed() }
@@ -181,6 +180,11 @@ pub struct Guest {
 }
 
 impl Guest {
+    /// Waits until waybind answers, as after it was killed.
+    pub fn wait_healthy(&self) {
+        until("waybind in the guest", START, || healthy(self.pages));
+    }
+
     /// A client of waybind's API.
     pub fn client(&self) -> Client {
         until("a connection", PATIENCE, || Client::try_connect(self.pages)).with_token(TOKEN)
@@ -341,6 +345,12 @@ fn key(character: char) -> (&'static str, bool) {
     let at = PLAIN.find(character).or_else(|| SHIFTED.find(character));
     let at = at.unwrap_or_else(|| panic!("{character:?} is on no key"));
     (&PLAIN[at..=at], !PLAIN.contains(character))
+}
+
+/// Whether waybind answers.
+fn healthy(pages: SocketAddr) -> Option<()> {
+    let answer = Client::try_connect(pages)?.waiting(FIRST_ANSWER).try_call("GET", "/healthz", None)?;
+    (answer.0 == 200).then_some(())
 }
 
 /// Looks again and again for something that comes about by itself; none if it does not in time.

@@ -29,6 +29,10 @@ mount -t ext4 /dev/vda /data && chown waybind /data
 ifconfig lo 127.0.0.1 up
 ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up
 nc -ll -p 9090 -e /bin/sh &
-su -s /bin/sh -c 'exec /bin/waybind serve --config /etc/waybind.toml' waybind </dev/null &
+# what a service manager does: it is started again whenever it ends
+while :; do
+    su -s /bin/sh -c 'exec /bin/waybind serve --config /etc/waybind.toml' waybind </dev/null
+    sleep 1
+done &
 
 while :; do wait; sleep 1; done

@@ -9,6 +9,7 @@
 
 mod feed;
 mod guest;
+mod hub;
 mod initramfs;
 mod keyboards;
 mod packages;
@@ -31,7 +32,7 @@ use self::packages::Packages;
 /// Lines of the guest's console that are shown when something failed.
 const CONSOLE_SHOWN: usize = 60;
 
-/// A wedge by its link and one by what it says of itself; a HID POS scanner of each layout.
+/// A wedge by its link and one by what it says of itself; a HID POS scanner of each layout, by its USB ids alone.
 const HID: &str = r#"
 [[device]]
 name = "wedge-1"
@@ -49,13 +50,13 @@ protocol = "generic/keyboard"
 name = "pos-uhid"
 station = "b6"
 kind = "hid-pos"
-match = { usb = "0c2e:0001", serial = "POS001" }
+match = { usb = "0c2e:0001" }
 protocol = "honeywell/hid-pos"
 [[device]]
 name = "pos-usb"
 station = "b7"
 kind = "hid-pos"
-match = { usb = "1eab:0d10", serial = "POS002" }
+match = { usb = "1eab:0d10" }
 protocol = "newland/hid-pos"
 "#;
 
@@ -105,7 +106,7 @@ fn play(score: &mut Score, machine: &Machine) {
     let mut guest = machine.start();
     println!("the guest is up after {:.1} s", guest.started_in.as_secs_f32());
     type Check = fn(&mut Guest) -> String;
-    let checks: [(&str, Check); 16] = [
+    let checks: [(&str, Check); 18] = [
         ("waybind runs as a user without rights", system::without_rights),
         ("udev gives it scanners, and no keyboard", system::scanners_only),
         ("a scan over FTDI is judged, recorded and beeps", serial::judged),
@@ -119,6 +120,8 @@ fn play(score: &mut Score, machine: &Machine) {
         ("two wedges type at once", keyboards::two_at_once),
         ("a wedge is pulled out amid a code and plugged in again", keyboards::replugged),
         ("keys that the kernel dropped spoil one code", keyboards::overflowed),
+        ("a hub resets under four scanners, two amid a code", hub::reset),
+        ("waybind is killed amid a code and started again", hub::restarted),
         ("a HID POS scanner through uhid reads, beeps, goes and comes back", pos::by_uhid),
         ("a HID POS scanner on USB does", pos::by_usb),
         ("what the stations show is what was counted", serial::counted),

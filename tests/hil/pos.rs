@@ -92,8 +92,7 @@ pub fn by_uhid(guest: &mut Guest) -> String {
         read(guest, &mut feed, "pos-uhid", "b6", &code);
     }
     let beep = until("an output report", PATIENCE, || {
-        let event = guest
-            .shell(&format!("timeout 10 dd bs={UHID_EVENT} count=1 <&5 2>/dev/null | head -c 16 | od -An -v -tx1"));
+        let event = guest.shell(&format!("dd bs={UHID_EVENT} count=1 <&5 2>/dev/null | head -c 16 | od -An -v -tx1"));
         let bytes: Vec<u8> = event.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
         (bytes.first() == Some(&UHID_OUTPUT)).then(|| bytes[4..].to_vec())
     });

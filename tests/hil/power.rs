@@ -13,6 +13,9 @@ use super::served::{Client, PATIENCE, endless};
 /// The stations of the clients over HTTP; the fourth is the first serial scanner's.
 pub const STATIONS: [&str; 3] = ["h1", "h2", "h3"];
 
+/// The one that marks a place in the feed.
+pub const MARKED: &str = STATIONS[0];
+
 /// The power goes once so many scans were acknowledged: some seconds of work.
 const ACKNOWLEDGED: usize = 80;
 

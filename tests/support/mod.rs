@@ -2,6 +2,7 @@
 
 #![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "test support")]
 
+pub mod paper;
 pub mod scenario;
 pub mod served;
 pub mod warehouse;

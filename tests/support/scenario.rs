@@ -4,16 +4,21 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use waybind::barcode::codes::{CodeKind, SiteKey};
-use waybind::domain::ids::{CarrierCode, ManifestId, OperatorId, OrderId, PickListId, Sku, StationId, WaybillNo};
+use waybind::domain::ids::{
+    CarrierCode, ManifestId, OperatorId, OrderId, PickListId, PrinterId, Sku, StationId, StopListId, WaybillNo,
+};
 use waybind::domain::manifest::Expects;
 use waybind::domain::memory::Memory;
 use waybind::domain::order::{
     Component, Consignee, HoldReason, LineSpec, Note, OrderSpec, ShipPolicy, ShortDecision, Stage,
 };
+use waybind::domain::printing::{PrintTrouble, PrinterRules, Resolution, Step as PrintStep};
 use waybind::domain::product::{Barcode, RevisionPattern, Tracking};
+use waybind::domain::rules::{RuleSetting, Step as RuleStep};
 use waybind::domain::station::{Bind, Mode, Seal, SignIn, StationRules};
 use waybind::domain::upstream::{
-    ListContent, ListLineSpec, ListSpec, ManifestSpec, OperatorSpec, OrderAction, ProductSpec, Thing, WaybillSpec,
+    ListContent, ListLineSpec, ListSpec, ManifestSpec, OperatorSpec, OrderAction, ProductSpec, StopListSpec, Thing,
+    WaybillSpec,
 };
 use waybind::domain::verdict::Verdict;
 use waybind::domain::work::{PinHash, Role};
@@ -28,9 +33,19 @@ pub enum Action {
     Say(Box<Thing>, Option<String>),
     Act(String, OrderAction, Option<String>),
     Void(String),
+    GiveBack(String, Option<String>),
+    Rule(RuleSetting),
     Wait(u64),
     /// Station, whether the PIN that is typed is right, what comes of it.
     Pin(String, bool, Option<String>),
+    /// A printer.
+    Printer(PrinterRules),
+    /// A print job and what must be true of it; none of them where it must not be there.
+    Job(String, Option<Vec<(String, String)>>),
+    /// A print job, how it goes on, and whether that must be refused.
+    Spool(String, PrintStep, bool),
+    /// A print job's number, what a person says of it, what must become of it.
+    Resolve(u32, Resolution, Option<String>),
     /// Station, data, expected code, expected fields.
     Scan {
         station: String,
@@ -100,6 +115,27 @@ pub fn parse_line(line: &str) -> Option<Action> {
             Action::Pin(station.to_owned(), pin == "right", refused)
         }
         "void" => Action::Void(rest.to_owned()),
+        "returned" => Action::GiveBack(rest.to_owned(), refused),
+        "rule" => Action::Rule(rule(rest)?),
+        "stop" => Action::Say(Box::new(Thing::StopList(stop_list(rest)?)), refused),
+        "printer" => Action::Printer(printer(rest)),
+        "job" => match rest.split_once(' ') {
+            Some((job, expect)) => Action::Job(job.to_owned(), Some(pairs(expect))),
+            None => Action::Job(rest.to_owned(), None),
+        },
+        "spool" => {
+            let (job, step) = rest.split_once(' ')?;
+            Action::Spool(job.to_owned(), print_step(step)?, refused.is_some())
+        }
+        "resolve" => {
+            let (job, how) = rest.split_once(' ')?;
+            let how = match how {
+                "printed" => Resolution::Printed,
+                "again" => Resolution::Again,
+                _ => Resolution::Dropped,
+            };
+            Action::Resolve(job.parse().ok()?, how, refused)
+        }
         _ => act(word, rest, refused)?,
     })
 }
@@ -137,10 +173,34 @@ fn station(text: &str) -> Option<StationRules> {
             "assigned" => rules.bind = Bind::Assigned,
             "confirm-slot" => rules.confirm_slot = true,
             "item-first" => rules.item_first = true,
+            "print-waybill" => rules.print_waybill = true,
+            other if other.starts_with("printer=") => rules.printer = PrinterId::new(&other[8..]).ok(),
             other => rules.sign_out_after = other.strip_prefix("sign-out=")?.parse().ok()?,
         }
     }
     Some(rules)
+}
+
+fn printer(text: &str) -> PrinterRules {
+    let (id, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let takes = value(&pairs(rest), "takes");
+    let is_listed = takes.is_some();
+    let takes = takes.unwrap_or_else(|| "waybill-100x150,printer-selftest".into());
+    let takes = takes.split(',').map(str::to_owned).collect();
+    PrinterRules { id: PrinterId::new(id).unwrap(), takes, is_listed }
+}
+
+fn print_step(text: &str) -> Option<PrintStep> {
+    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+    Some(match word {
+        "sending" => PrintStep::Sending(PrinterId::new(rest).ok()?),
+        "postponed" => PrintStep::Postponed,
+        "sent" => PrintStep::Sent,
+        "printed" => PrintStep::Printed,
+        "failed" => PrintStep::Failed(PrintTrouble::Gone),
+        "unknown" => PrintStep::Unknown(PrintTrouble::Interrupted),
+        _ => return None,
+    })
 }
 
 fn product(text: &str) -> Option<ProductSpec> {
@@ -197,6 +257,7 @@ fn order(text: &str) -> Option<OrderSpec> {
         notes: value(&fields, "note").map(|text| Note { text, must_confirm: true }).into_iter().collect(),
         consignee: consignee(value(&fields, "to").as_deref().unwrap_or("Zhang")),
         stage,
+        paid_at: None,
         lines: lines.split(';').enumerate().map(|(index, line)| order_line(index, line)).collect::<Option<_>>()?,
         ext: None,
     })
@@ -315,6 +376,27 @@ fn operator(text: &str) -> Option<OperatorSpec> {
     })
 }
 
+/// `unpaid warn pick,pack`: a rule, how loud it is, and where.
+fn rule(text: &str) -> Option<RuleSetting> {
+    let mut words = text.split_whitespace();
+    let read = |word: &str| serde_json::Value::String(word.to_owned());
+    let rule = serde_json::from_value(read(words.next()?)).ok()?;
+    let mode = serde_json::from_value(read(words.next()?)).ok()?;
+    let steps =
+        words.next().map(|steps| steps.split(',').map(|step| serde_json::from_value(read(step)).ok()).collect());
+    Some(RuleSetting { rule, mode, steps: steps.unwrap_or_else(|| Some(RuleStep::ALL.to_vec()))? })
+}
+
+/// `R1 A lots=L1,L2 lifted`.
+fn stop_list(text: &str) -> Option<StopListSpec> {
+    let mut words = text.split_whitespace();
+    let (id, sku) = (StopListId::new(words.next()?).ok()?, Sku::new(words.next()?).ok()?);
+    let fields = pairs(text);
+    let lots = value(&fields, "lots").map(|lots| lots.split(',').map(str::to_owned).collect());
+    let active = !text.ends_with(" lifted");
+    Some(StopListSpec { id, version: None, sku, lots: lots.unwrap_or_default(), reason: None, active })
+}
+
 fn badge(id: &str) -> String {
     format!("{}0000", id.to_ascii_uppercase())
 }
@@ -332,7 +414,11 @@ fn act(word: &str, rest: &str, outcome: Option<String>) -> Option<Action> {
         })
     };
     let action = match word {
-        "hold" => OrderAction::Hold { reason: reason(more)?, note: None },
+        "hold" => {
+            let (why, kind) = more.split_once(' ').map_or((more, None), |(why, kind)| (why, Some(kind.to_owned())));
+            OrderAction::Hold { reason: reason(why)?, note: None, kind }
+        }
+        "confirm" => OrderAction::ConfirmAddress { badge: badge(more) },
         "release" => OrderAction::Release { reason: if more.is_empty() { None } else { reason(more) } },
         "cancel" if line.is_empty() => OrderAction::Cancel { lines: None },
         "cancel" => {
@@ -344,10 +430,11 @@ fn act(word: &str, rest: &str, outcome: Option<String>) -> Option<Action> {
             "risk_passed" => Stage::RiskPassed,
             "stock_locked" => Stage::StockLocked,
             "packed" => Stage::Packed,
+            "waybill_reported" => Stage::WaybillReported,
             "signed" => Stage::Signed,
             _ => Stage::WarrantyActive,
         }),
-        "return" => OrderAction::Return { exchange_order: None },
+        "return" => OrderAction::Return { exchange_order: Some(more.to_owned()).filter(|id| !id.is_empty()) },
         "decide" => OrderAction::ShortDecision {
             line: line.parse().ok()?,
             decision: match more {
@@ -411,6 +498,12 @@ pub fn field(verdict: &Verdict, name: &str) -> String {
             .missing
             .iter()
             .map(|missing| serde_json::to_value(missing.why).unwrap().as_str().unwrap().replace('_', "-"))
+            .collect::<Vec<_>>()
+            .join(","),
+        "warnings" => verdict
+            .warnings
+            .iter()
+            .map(|warning| serde_json::to_value(warning.rule).unwrap().as_str().unwrap().replace('_', "-"))
             .collect::<Vec<_>>()
             .join(","),
         "candidates" => verdict.candidates.join(","),

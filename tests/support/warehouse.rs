@@ -7,11 +7,15 @@ use waybind::barcode::codes::SiteKey;
 use waybind::domain::clock::{Moment, Now};
 use waybind::domain::decide::{Decision, OVERRIDABLE, PinAnswer, Site, answer_pin, decide, fingerprint, pin_question};
 use waybind::domain::event::Event;
-use waybind::domain::ids::{OrderId, ScanId, StationId};
+use waybind::domain::ids::{OrderId, PrintJobId, ScanId, StationId};
 use waybind::domain::memory::Memory;
+use waybind::domain::printing::{Resolution, Step, Unresolved, advance, follow, resolve};
+use waybind::domain::rules::Rules;
 use waybind::domain::scan::Scan;
 use waybind::domain::station::StationRules;
-use waybind::domain::upstream::{OrderAction, Outcome, Thing, intake, order_action, void_waybill};
+use waybind::domain::upstream::{
+    ADDRESS_WINDOW_MINUTES, OrderAction, Outcome, Terms, Thing, give_back_waybill, intake, order_action, void_waybill,
+};
 use waybind::domain::verdict::{Code, Verdict};
 use waybind::domain::view::Recorded;
 use waybind::domain::{apply, invariants};
@@ -27,8 +31,14 @@ pub struct Warehouse {
 impl Default for Warehouse {
     fn default() -> Self {
         let overridable = OVERRIDABLE.iter().copied().filter(|code| *code != Code::WrongSerial).collect();
-        let site =
-            Site { key: SiteKey::new([1; 32]), stations: HashMap::new(), ignore: vec!["IGNORE*".into()], overridable };
+        let site = Site {
+            key: SiteKey::new([1; 32]),
+            stations: HashMap::new(),
+            ignore: vec!["IGNORE*".into()],
+            overridable,
+            rules: Rules::default(),
+            printers: Vec::new(),
+        };
         Warehouse { state: Memory::default(), site, clock_ms: 1_000, facts: Vec::new(), scans: 0 }
     }
 }
@@ -77,7 +87,8 @@ impl Warehouse {
             Decision::Repeated(verdict) => *verdict,
             Decision::Decided { verdict, events, .. } => {
                 let verdict = *verdict;
-                self.record(&events);
+                let prints = follow(&self.state, &self.site, &events, self.now().at);
+                self.record(&[events, prints].concat());
                 if verdict.code != Code::ScanIdConflict {
                     let recorded = Recorded { verdict: verdict.clone(), fingerprint: fingerprint(&scan) };
                     self.state.scans.insert(scan.id, recorded);
@@ -103,15 +114,19 @@ impl Warehouse {
         }
     }
 
+    pub fn terms(&self) -> Terms {
+        Terms { at: self.now().at.wall, address_window_minutes: ADDRESS_WINDOW_MINUTES }
+    }
+
     pub fn say(&mut self, thing: Thing) -> Outcome {
-        let outcome = intake(&self.state, thing);
-        self.record(outcome.events());
+        let outcome = intake(&self.state, &self.terms(), thing);
+        self.follow(&outcome);
         outcome
     }
 
     pub fn act(&mut self, order: &str, action: OrderAction) -> Outcome {
-        let outcome = order_action(&self.state, &OrderId::new(order).unwrap(), action);
-        self.record(outcome.events());
+        let outcome = order_action(&self.state, &self.terms(), &OrderId::new(order).unwrap(), action);
+        self.follow(&outcome);
         outcome
     }
 
@@ -119,6 +134,31 @@ impl Warehouse {
         let outcome = void_waybill(&self.state, &waybind::domain::ids::WaybillNo::new(number).unwrap());
         self.record(outcome.events());
         outcome
+    }
+
+    pub fn give_back(&mut self, number: &str) -> Outcome {
+        let outcome = give_back_waybill(&self.state, &waybind::domain::ids::WaybillNo::new(number).unwrap());
+        self.record(outcome.events());
+        outcome
+    }
+
+    fn follow(&mut self, outcome: &Outcome) {
+        let prints = follow(&self.state, &self.site, outcome.events(), self.now().at);
+        self.record(&[outcome.events().to_vec(), prints].concat());
+    }
+
+    /// A print job goes on; whether it could.
+    pub fn spool(&mut self, job: &str, step: Step) -> bool {
+        let event = advance(&self.state, &PrintJobId::new(job).unwrap(), step);
+        self.record(event.as_slice());
+        event.is_some()
+    }
+
+    /// A person says what becomes of a print job.
+    pub fn resolve(&mut self, number: u32, how: Resolution) -> Result<(), Unresolved> {
+        let (_, event) = resolve(&self.state, number, how, None)?;
+        self.record(&[event]);
+        Ok(())
     }
 
     /// Folding the facts from the start gives the same state.

@@ -4,6 +4,7 @@
 
 mod drain;
 mod service;
+mod spool;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,9 @@ pub(super) struct Settings {
     /// Seconds for each measurement.
     #[arg(long, default_value_t = 4)]
     seconds: u64,
+    /// Measure only the labels that are printed while stations scan.
+    #[arg(long)]
+    labels: bool,
 }
 
 const STATIONS: usize = 32;
@@ -52,6 +56,9 @@ fn failed(error: std::io::Error) -> Failure {
 
 fn measure(settings: &Settings, base: &Path) -> Result<(), Failure> {
     let span = Duration::from_secs(settings.seconds);
+    if settings.labels {
+        return spool::measure(&base.join("spool"), span);
+    }
     let small = Service::start(&base.join("small"), "")?;
     small.seed(1_000)?;
     small.prepare_work()?;
@@ -76,6 +83,7 @@ fn measure(settings: &Settings, base: &Path) -> Result<(), Failure> {
     drop(small);
     wire::measure(&base.join("wire"), span, floor)?;
     drain::measure(&base.join("drain"))?;
+    spool::measure(&base.join("spool"), span)?;
 
     let folder = base.join("large");
     let large = Service::start(&folder, "")?;

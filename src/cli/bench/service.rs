@@ -131,6 +131,10 @@ impl Service {
         Ok(scans as f64 / span.as_secs_f64())
     }
 
+    pub(super) fn client(&self) -> Result<Client, Failure> {
+        Client::connect(self.address).map_err(failed)
+    }
+
     pub(super) fn resident_mib(&self) -> Result<f64, Failure> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).map_err(failed)?;
         let kib = status
@@ -194,7 +198,7 @@ impl Client {
         Ok((status, answer))
     }
 
-    fn post(&mut self, path: &str, body: &Value) -> Result<(), Failure> {
+    pub(super) fn post(&mut self, path: &str, body: &Value) -> Result<(), Failure> {
         let (status, answer) = self.call("POST", path, &body.to_string()).map_err(failed)?;
         if status == 200 {
             Ok(())

@@ -1,26 +1,25 @@
 //! `import`: what upstream describes, from JSON files, workbooks and text tables; line by line what was taken and what was
 //! refused.
 
-mod json;
 mod report;
-mod table;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use self::json::Objects;
-use self::report::Report;
-use self::table::Table;
+use jiff::tz::TimeZone;
+
+use self::report::{Origin, Report};
 use super::client::Client;
 use super::client::display;
 use super::{Failure, Target, runtime};
-use crate::codec::sheet;
+use crate::codec::sheet::{self, Document, DocumentError, Progress};
 use crate::config::headers;
 use crate::intake::{Dictionary, Kind};
 
 /// A file that was looked through, before anything of any file is taken.
-enum Source {
-    Json(Objects),
-    Table(Box<Table>),
+pub(super) struct Source {
+    pub(super) name: Arc<str>,
+    pub(super) document: Document,
 }
 
 pub(super) fn import(files: &[PathBuf], mapping: Option<&Path>, target: &Target) -> Result<(), Failure> {
@@ -28,21 +27,18 @@ pub(super) fn import(files: &[PathBuf], mapping: Option<&Path>, target: &Target)
     let dictionary = headers(mapping).map_err(|error| Failure::Usage(error.to_string()))?;
     let is_new = !config.data.exists();
     let mut sources = files.iter().map(|file| Source::open(file, &dictionary)).collect::<Result<Vec<_>, Failure>>()?;
-    let rows = sources.iter().map(Source::rows).sum();
+    let rows = sources.iter().map(|source| source.document.rows()).sum();
     let zone = config.zone();
     let refused = runtime()?.block_on(async {
         let mut report = Report::new(Client::connect(&config).await?, target.json, rows);
         for source in &sources {
-            if let Source::Table(table) = source {
-                table.tell_notes(&mut report)?;
+            for (sheet, note) in source.document.notes() {
+                report.note(note, &Origin::rows(&source.name, Some(sheet.clone()), Vec::new()))?;
             }
         }
         for kind in Kind::ALL {
             for source in &mut sources {
-                match source {
-                    Source::Json(objects) => objects.send(kind, &mut report).await?,
-                    Source::Table(table) => table.send(kind, &zone, &mut report).await?,
-                }
+                source.send(kind, &zone, &mut report).await?;
                 report.flush().await?;
             }
         }
@@ -68,25 +64,28 @@ pub(super) fn template(file: &Path) -> Result<(), Failure> {
 }
 
 impl Source {
-    fn open(file: &Path, dictionary: &Dictionary) -> Result<Source, Failure> {
+    pub(super) fn open(file: &Path, dictionary: &Dictionary) -> Result<Source, Failure> {
         let failed = |message: String| Failure::Failed(format!("{}: {message}", file.display()));
-        let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_lowercase();
-        match extension.as_str() {
-            "xlsx" | "xlsm" | "csv" | "tsv" | "txt" => {
-                let bytes = read(file).map_err(failed)?;
-                let is_workbook = extension.starts_with("xls");
-                Table::open(file, bytes, is_workbook, dictionary).map(|table| Source::Table(Box::new(table)))
-            }
-            "xls" | "ods" | "xlsb" => Err(failed("this kind of workbook is not read; save it as .xlsx".into())),
-            _ => Objects::read(file, read(file).map_err(failed)?).map(Source::Json).map_err(failed),
-        }
+        let bytes = read(file).map_err(failed)?;
+        let name = file.display().to_string();
+        let document = Document::open(&name, bytes, dictionary).map_err(|error| failed(error.to_string()))?;
+        Ok(Source { name: name.into(), document })
     }
 
-    fn rows(&self) -> u64 {
-        match self {
-            Source::Json(_) => 0,
-            Source::Table(table) => table.rows(),
+    async fn send(&mut self, kind: Kind, zone: &TimeZone, report: &mut Report) -> Result<(), Failure> {
+        let failed = |error: DocumentError| Failure::Failed(format!("{}: {error}", self.name));
+        for part in 0..self.document.parts(kind) {
+            for step in self.document.read(kind, part, zone).map_err(failed)? {
+                report.row();
+                let Progress::Entry(entry) = step.map_err(failed)? else { continue };
+                let origin = Origin::rows(&self.name, entry.sheet, entry.rows);
+                match entry.outcome {
+                    Ok(object) => report.add(kind, object, origin).await?,
+                    Err((id, reason)) => report.refuse(kind, id.as_deref(), &reason, &origin)?,
+                }
+            }
         }
+        Ok(())
     }
 }
 

@@ -27,12 +27,8 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    pub(super) fn file(file: &str) -> Origin {
-        Origin { file: file.into(), sheet: None, rows: Vec::new() }
-    }
-
-    pub(super) fn rows(file: &Arc<str>, sheet: &Arc<str>, rows: Vec<u32>) -> Origin {
-        Origin { file: file.clone(), sheet: Some(sheet.clone()), rows }
+    pub(super) fn rows(file: &Arc<str>, sheet: Option<Arc<str>>, rows: Vec<u32>) -> Origin {
+        Origin { file: file.clone(), sheet, rows }
     }
 
     /// ` (work.xlsx 订单 rows 2-4, 9)`
@@ -81,7 +77,13 @@ pub(super) struct Report {
 impl Report {
     /// A report of files with so many rows.
     pub(super) fn new(client: Client, is_json: bool, rows: u64) -> Report {
-        let progress = Progress { is_on: std::io::stderr().is_terminal(), shown: Instant::now(), done: 0, rows };
+        let progress = Progress {
+            is_on: std::io::stderr().is_terminal(),
+            shown: Instant::now(),
+            begun: Instant::now(),
+            done: 0,
+            rows,
+        };
         Report { client, is_json, refused: 0, waiting: Vec::new(), bytes: 0, kind: Kind::Products, progress }
     }
 
@@ -177,6 +179,7 @@ impl Report {
 struct Progress {
     is_on: bool,
     shown: Instant,
+    begun: Instant,
     done: u64,
     rows: u64,
 }
@@ -186,7 +189,7 @@ impl Progress {
         self.done += 1;
         if self.is_on && self.shown.elapsed() >= PROGRESS {
             self.shown = Instant::now();
-            self.show(&format!("\r{} of {} rows", self.done, self.rows));
+            self.show(&bar(self.done, self.rows, self.begun.elapsed()));
         }
     }
 
@@ -204,9 +207,29 @@ impl Progress {
     }
 }
 
+/// `[######........] 43 % of 500000 rows, 12 s left`
+fn bar(done: u64, rows: u64, passed: Duration) -> String {
+    /// Characters of the bar.
+    const WIDTH: u64 = 30;
+    let rows = rows.max(done).max(1);
+    let full = usize::try_from(done * WIDTH / rows).unwrap_or_default();
+    let empty = usize::try_from(WIDTH).unwrap_or_default() - full;
+    let left = passed.as_secs_f64() / done.max(1) as f64 * (rows - done) as f64;
+    let (full, empty) = ("#".repeat(full), ".".repeat(empty));
+    format!("\r\u{1b}[K[{full}{empty}] {} % of {rows} rows, {left:.0} s left", done * 100 / rows)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_bar_is_full_at_the_end() {
+        let text = |done| bar(done, 300, Duration::from_secs(10)).replace("\r\u{1b}[K", "");
+        assert_eq!(text(100), "[##########....................] 33 % of 300 rows, 20 s left");
+        assert_eq!(text(300), "[##############################] 100 % of 300 rows, 0 s left");
+        assert!(bar(0, 0, Duration::ZERO).contains(" 0 %"), "an empty file has no rows to divide by");
+    }
 
     #[test]
     fn rows_are_told_as_ranges() {

@@ -1,10 +1,20 @@
 //! Bytes of a table into rows, and an empty workbook into bytes.
 
+mod document;
+mod objects;
+mod table;
 mod text;
+mod unpacked;
 mod workbook;
+mod written;
 
+pub use document::{Document, DocumentError, Entry, Progress};
+pub use objects::Objects;
+pub use table::{Steps, Table};
 pub use text::{TextRows, TextTable};
+pub use unpacked::{HELD_MAX, UNPACKED_MAX};
 pub use workbook::{Workbook, WorkbookRows, template};
+pub use written::{BOM, csv_line, workbook};
 
 /// Largest file, in bytes: it is held in memory, and a million rows are a quarter of it.
 pub const FILE_MAX: usize = 256 * 1024 * 1024;
@@ -58,6 +68,21 @@ pub enum SheetError {
     /// The workbook's archive or XML is broken.
     #[error("the workbook is damaged or cut off")]
     Workbook(#[source] calamine::XlsxError),
+    /// The workbook's archive is broken.
+    #[error("the workbook is damaged or cut off")]
+    Archive(#[source] zip::result::ZipError),
+    /// Unpacked it is larger than [`UNPACKED_MAX`], or a part of it than [`HELD_MAX`].
+    #[error("its part {part} is larger than a workbook's can be once it is unpacked; save it anew, or split it")]
+    Unpacked {
+        /// Which.
+        part: String,
+    },
+    /// An archive of thousands of parts.
+    #[error("it has more parts than a workbook has")]
+    TooManyParts,
+    /// The reader of workbooks gave up in a way that it should not.
+    #[error("the workbook is damaged")]
+    Unreadable,
     /// A workbook with a password.
     #[error("the workbook has a password; save it without one")]
     Password,

@@ -1,6 +1,7 @@
 //! Workbooks (.xlsx): read cell by cell, so that a sheet is never held as a whole; and the template written.
 
 use std::io::Cursor;
+use std::panic::AssertUnwindSafe;
 
 use calamine::{CellErrorType, DataRef, Reader as _, SheetVisible, Xlsx, XlsxCellReader, XlsxError};
 
@@ -16,6 +17,15 @@ const OLE: &[u8] = b"\xd0\xcf\x11\xe0";
 pub struct Workbook {
     inner: Xlsx<Cursor<Vec<u8>>>,
     is_1904: bool,
+}
+
+/// Reads something of a workbook. The reader's own arithmetic may stop at numbers that no spreadsheet writes; a file must
+/// not stop the program.
+fn guarded<T>(read: impl FnOnce() -> Result<T, XlsxError>) -> Result<T, SheetError> {
+    match std::panic::catch_unwind(AssertUnwindSafe(read)) {
+        Ok(read) => read.map_err(failed),
+        Err(_) => Err(SheetError::Unreadable),
+    }
 }
 
 fn failed(error: XlsxError) -> SheetError {
@@ -39,7 +49,8 @@ impl Workbook {
         if !bytes.starts_with(b"PK") {
             return Err(SheetError::Foreign("no workbook"));
         }
-        let inner = Xlsx::new(Cursor::new(bytes)).map_err(failed)?;
+        super::unpacked::check(&bytes)?;
+        let inner = guarded(|| Xlsx::new(Cursor::new(bytes)))?;
         let is_1904 = inner.has_1904_epoch();
         Ok(Workbook { inner, is_1904 })
     }
@@ -62,7 +73,7 @@ impl Workbook {
     /// # Errors
     /// The sheet is damaged.
     pub fn merged(&mut self, sheet: &str) -> Result<Vec<Merged>, SheetError> {
-        let merged = self.inner.merge_cells_by_sheet_name(sheet).map_err(failed)?;
+        let merged = guarded(|| self.inner.merge_cells_by_sheet_name(sheet))?;
         let from_one = |number: u32| number.saturating_add(1);
         let merged = merged.into_iter().map(|cells| Merged {
             rows: (from_one(cells.start.0), from_one(cells.end.0)),
@@ -77,7 +88,7 @@ impl Workbook {
     /// The sheet is damaged.
     pub fn rows(&mut self, sheet: &str) -> Result<WorkbookRows<'_>, SheetError> {
         let is_1904 = self.is_1904;
-        let reader = self.inner.worksheet_cells_reader(sheet).map_err(failed)?;
+        let reader = guarded(|| self.inner.worksheet_cells_reader(sheet))?;
         Ok(WorkbookRows { reader, is_1904, next: None, is_read: false, has_ended: false })
     }
 }
@@ -139,7 +150,7 @@ impl WorkbookRows<'_> {
             if self.is_read {
                 return Ok(None);
             }
-            let Some(found) = self.reader.next_cell_with_formula_metadata().map_err(failed)? else {
+            let Some(found) = guarded(|| self.reader.next_cell_with_formula_metadata())? else {
                 self.is_read = true;
                 return Ok(None);
             };

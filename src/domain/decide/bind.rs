@@ -5,6 +5,7 @@ use super::draft::Draft;
 use crate::domain::gate;
 use crate::domain::ids::WaybillNo;
 use crate::domain::order::OrderLine;
+use crate::domain::rules::Step;
 use crate::domain::verdict::{Code, Facts};
 use crate::domain::work::Waybill;
 
@@ -23,8 +24,11 @@ impl Desk<'_> {
             return Draft::new(Code::UnknownCode).got(got);
         };
         let draft = Draft::new(Code::WaybillBound).order(order.id()).got(got);
-        if let Some(code) = Desk::objection_to(&order) {
+        if let Some(code) = self.objection_at(&order, &[Step::Label]) {
             return draft.with_code(code);
+        }
+        if let Some((order, recalled)) = self.recalled_on(&waybill.orders, Step::Label) {
+            return draft.with_code(Code::Recalled).recalled(&order, &recalled);
         }
         if waybill.void.is_some() {
             return draft.with_code(Code::WaybillVoid).expected(replacement(&waybill));

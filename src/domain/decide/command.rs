@@ -8,6 +8,7 @@ use crate::domain::event::{Event, Memory};
 use crate::domain::gate;
 use crate::domain::order::Order;
 use crate::domain::progress::Sign;
+use crate::domain::rules::{Rule, Step};
 use crate::domain::station::{Awaited, Mode, Work};
 use crate::domain::verdict::{Code, Why};
 use crate::domain::work::{Parcel, ParcelState};
@@ -29,6 +30,8 @@ impl Desk<'_> {
             Command::Unload if self.rules.mode == Mode::Load => self.ask(Why::UnloadWhat, Awaited::Unload),
             Command::Done if self.rules.mode == Mode::Load => self.close_manifest(asked_to_close),
             Command::Pause if self.rules.mode == Mode::Load => self.pause_manifest(),
+            Command::Teach if self.rules.mode != Mode::Load => self.ask(Why::TeachCode, Awaited::TeachCode),
+            Command::Reprint => self.ask_reprint(),
             _ if !counts => Draft::new(Code::WrongStep).why(Why::NotHere),
             Command::Undo => self.undo(),
             Command::Done => self.done(),
@@ -40,8 +43,7 @@ impl Desk<'_> {
             Command::Quantity(times) => Draft::new(Code::Info)
                 .why(Why::QuantitySet(times))
                 .remember(&self.rules.id, Memory::Quantity(Some(times))),
-            Command::Reprint => Draft::new(Code::WrongStep).why(Why::NothingPrinted),
-            Command::Unload => Draft::new(Code::WrongStep).why(Why::NotHere),
+            Command::Unload | Command::Teach => Draft::new(Code::WrongStep).why(Why::NotHere),
         }
     }
 
@@ -64,7 +66,8 @@ impl Desk<'_> {
         Draft::new(Code::NoteConfirmed).order(order.id()).event(confirmed).events(seals)
     }
 
-    fn open_box(&self, order: &Order) -> Option<Parcel> {
+    /// The box that an order's goods go into.
+    pub(super) fn open_box(&self, order: &Order) -> Option<Parcel> {
         let parcels = order.parcels.iter().filter_map(|id| self.view.parcel(id.as_str()));
         parcels
             .into_iter()
@@ -145,10 +148,10 @@ impl Desk<'_> {
             return Draft::new(Code::WrongStep).why(Why::NothingToSeal);
         };
         let draft = Draft::new(Code::ParcelSealed).order(order.id());
-        if let Some(code) = Desk::objection_to(&order) {
+        if let Some(code) = self.objection_to(&order) {
             return draft.with_code(code);
         }
-        if let Some(gift) = order.missing_gift() {
+        if let Some(gift) = order.missing_gift().filter(|_| self.site.rules.blocks(Rule::Gift, &[Step::Pack])) {
             return draft.with_code(Code::GiftMissing).line(&order, gift).expected(crate::domain::verdict::Facts {
                 sku: Some(gift.spec.sku.clone()),
                 name: gift.spec.name.clone(),

@@ -8,7 +8,7 @@ use super::item::{Takes, waiting_units};
 use crate::domain::event::Event;
 use crate::domain::gate;
 use crate::domain::ids::{OrderId, ParcelId, PickListId};
-use crate::domain::order::{Order, OrderLine, Stage};
+use crate::domain::order::{Order, OrderLine};
 use crate::domain::progress::Sign;
 use crate::domain::station::{Bind, Count, Item, Mode, PartCount, Seal, Work};
 use crate::domain::verdict::Code;
@@ -221,16 +221,5 @@ impl Desk<'_> {
             Some(Work::PutBack(order)) => self.view.order(order.as_str()).is_some_and(|order| order.has_put_back()),
             _ => self.claims().iter().any(|claim| claim.is_open(self.rules.mode)),
         }
-    }
-
-    /// Whether an order was released to the warehouse and may be worked on; else the code that says why not.
-    pub(super) fn objection_to(order: &Order) -> Option<Code> {
-        if order.stage < Stage::StockLocked {
-            return Some(Code::OrderNotReleased);
-        }
-        if order.cancelled {
-            return Some(Code::OrderCancelled);
-        }
-        (!order.holds.is_empty()).then_some(Code::OrderHeld)
     }
 }

@@ -3,6 +3,7 @@
 use crate::domain::event::{Event, Memory};
 use crate::domain::ids::{OrderId, PickListId, ScanId, StationId};
 use crate::domain::order::{Order, OrderLine};
+use crate::domain::rules::recall::Recalled;
 use crate::domain::verdict::{Code, Counts, Facts, Missing, Verdict, Why};
 
 /// Longest scanned text that a verdict repeats, in characters.
@@ -51,6 +52,16 @@ impl Draft {
         self
     }
 
+    /// What was scanned.
+    pub(super) fn facts(&self) -> &Facts {
+        &self.got
+    }
+
+    /// The order that it is about.
+    pub(super) fn about_order(&self) -> Option<&OrderId> {
+        self.order.as_ref()
+    }
+
     pub(super) fn why(mut self, why: Why) -> Self {
         self.why = Some(why);
         self
@@ -70,6 +81,15 @@ impl Draft {
         let shown = text.chars().take(TEXT_MAX).collect();
         self.got.text = Some(shown);
         self
+    }
+
+    /// Goods of an order that are on a stop-list.
+    pub(super) fn recalled(mut self, order: &OrderId, recalled: &Recalled) -> Self {
+        self.got.sku = Some(recalled.sku.clone());
+        self.got.lot.clone_from(&recalled.lot);
+        self.got.quantity = Some(recalled.quantity);
+        self.line = Some(recalled.line);
+        self.order(order)
     }
 
     pub(super) fn order(mut self, order: &OrderId) -> Self {

@@ -6,7 +6,8 @@ use crate::domain::event::Event;
 use crate::domain::ids::{ManifestId, OrderId, WaybillNo};
 use crate::domain::manifest::{Foreign, Loading, Manifest, ManifestState, tally};
 use crate::domain::order::Order;
-use crate::domain::station::{Awaited, Work};
+use crate::domain::rules::Step;
+use crate::domain::station::{Awaited, SignIn, Work};
 use crate::domain::verdict::{Code, Facts, Missing, MissingWhy, Why};
 use crate::domain::work::{Role, Waybill};
 
@@ -101,17 +102,27 @@ impl Desk<'_> {
     }
 
     /// Closes the open manifest. What was loaded must still be allowed to leave. With expected parcels missing it asks;
-    /// a lead's `DONE` as the very next scan leaves them behind.
+    /// a lead's `DONE` as the very next scan, or anybody's where nobody signs in, leaves them behind.
     pub(super) fn close_manifest(&self, was_asked: bool) -> Draft {
         let Some(manifest) = self.manifest_here() else { return Draft::new(Code::WrongStep).why(Why::NoManifest) };
         let tally = tally(self.view, &manifest);
-        if let Some(stopped) = tally.stopped.iter().min_by_key(|stopped| stopped.code) {
+        let stopped = tally.stopped.iter().min_by_key(|stopped| stopped.code);
+        let recalled = tally.loaded.iter().find_map(|waybill| {
+            let found = self.recalled_on(&waybill.orders, Step::Load)?;
+            Some((waybill, found))
+        });
+        if let Some((waybill, (order, goods))) = recalled.filter(|_| stopped.is_none_or(|s| s.code > Code::Recalled)) {
+            let got = Facts { waybill: Some(waybill.number.clone()), ..Facts::default() };
+            return Draft::new(Code::Recalled).why(Why::TakeOff).got(got).recalled(&order, &goods);
+        }
+        if let Some(stopped) = stopped {
             let got = Facts { waybill: Some(stopped.waybill.clone()), ..Facts::default() };
             let missing = stopped.missing.iter().take(NAMED_MAX).cloned().collect();
             return Draft::new(stopped.code).why(Why::TakeOff).order(&stopped.order).got(got).missing(missing);
         }
         let got = Facts { text: Some(manifest.id.to_string()), ..Facts::default() };
-        let may = self.operator.as_ref().is_some_and(|operator| operator.role >= Role::Lead);
+        let nobody_signs_in = self.rules.sign_in == SignIn::None;
+        let may = self.operator.as_ref().map_or(nobody_signs_in, |operator| operator.role >= Role::Lead);
         let orders = tally.missing.iter().flat_map(|absent| &absent.orders).take(NAMED_MAX);
         let not_loaded =
             |order: &OrderId| Missing { order: order.clone(), line: None, quantity: None, why: MissingWhy::NotLoaded };

@@ -10,6 +10,7 @@ use crate::barcode::codes::ShortReason;
 use crate::domain::event::{Event, Memory};
 use crate::domain::order::{Identity, Order, OrderLine, Part, Short, Unit};
 use crate::domain::product::Tracking;
+use crate::domain::rules::Rule;
 use crate::domain::station::{Await, Awaited, Count, Item, Mode, PartCount, Refusal, Trait, Work};
 use crate::domain::verdict::{Code, Facts, Why};
 use crate::domain::work::{Parcel, ParcelState};
@@ -38,6 +39,11 @@ impl Takes {
         let substitute = !is_kit && line.spec.substitutes.contains(&item.sku);
         let fits = |part: &Part| part.sku == item.sku || substitute;
         Takes { parts: line.parts.iter().position(fits).into_iter().collect(), whole: false }
+    }
+
+    /// Whether the item is the whole kit.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -158,7 +164,10 @@ impl Desk<'_> {
         let tracks = |tracking| product.as_ref().is_some_and(|product| product.tracks(tracking));
         let identity = &item.identity;
         let wanted = [
-            (Trait::Lot, identity.lot.is_none() && (tracks(Tracking::Lot) || line.spec.lot.is_some())),
+            (
+                Trait::Lot,
+                identity.lot.is_none() && (tracks(Tracking::Lot) || line.spec.lot.is_some() || self.wants_lot(item)),
+            ),
             (Trait::Serial, identity.serial.is_none() && (tracks(Tracking::Serial) || !line.spec.serials.is_empty())),
             (Trait::Expiry, identity.expiry.is_none() && (tracks(Tracking::Expiry) || line.spec.min_expiry.is_some())),
             (Trait::Revision, identity.revision.is_none() && line.spec.revision.is_some()),
@@ -170,8 +179,11 @@ impl Desk<'_> {
     fn objection(&self, claim: &Claim, line: &OrderLine, takes: &Takes, item: &Item) -> Option<Objection> {
         let expected = Facts { sku: Some(item.sku.clone()), ..Facts::default() };
         let plain = |code| Objection { code, expected: expected.clone() };
-        if let Some(code) = Desk::objection_to(&claim.order) {
+        if let Some(code) = self.objection_to(&claim.order) {
             return Some(plain(code));
+        }
+        if self.site.rules.blocks(Rule::Recall, self.steps()) && self.is_recalled(line, takes, item) {
+            return Some(plain(Code::Recalled));
         }
         if self.serial_is_taken(claim, item) {
             return Some(plain(Code::SerialAlreadyUsed));
@@ -407,7 +419,9 @@ impl Desk<'_> {
         let mut after = order.clone();
         after.count(&count, crate::domain::progress::Sign::Minus);
         events.push(Event::PutBack { count });
-        if let Some(parcel) = parcel.filter(|parcel| !after.cancelled && parcel.seal_auto) {
+        // what was still on the bench comes out of no box, and its order's box may have waited for just that
+        let waiting = || self.open_box(order).map(Arc::new);
+        if let Some(parcel) = parcel.or_else(waiting).filter(|parcel| !after.cancelled && parcel.seal_auto) {
             events.extend(crate::domain::gate::seal_if_packed(self.view, &after, &parcel));
         }
         let changed = after.line(line.spec.line).unwrap_or(line);
@@ -430,8 +444,11 @@ impl Desk<'_> {
             serial: names(|identity| identity.serial.as_ref()),
             ..Facts::default()
         };
+        let captured: u32 = line.units.iter().map(|unit| unit.picked).sum();
+        let plain = line.parts.first().map_or(0, |part| part.picked.saturating_sub(captured));
+        let some_plain = line.spec.components.is_empty() && !item.identity.is_captured() && plain >= item.quantity;
         match fitting.as_slice() {
-            _ if units.is_empty() => Ok(Identity::default()),
+            _ if units.is_empty() || some_plain => Ok(Identity::default()),
             [unit] => Ok(unit.identity.clone()),
             [] => {
                 let code = if item.identity.serial.is_some() { Code::WrongSerial } else { Code::WrongLot };
@@ -463,7 +480,8 @@ impl Desk<'_> {
         let fitting = claims.iter().find_map(|claim| {
             let line = claim.order_line()?;
             let takes = Takes::of(line, item);
-            put_back_fits(claim, &takes, item).then_some((claim, takes))
+            let fits = put_back_fits(claim, &takes, item) || self.is_recalled_back(line, &takes, item);
+            fits.then_some((claim, takes))
         });
         match fitting {
             Some((claim, takes)) => self.put_back(claim.order_line(), &claim.order, &takes, item, claim.list.clone()),
@@ -474,7 +492,7 @@ impl Desk<'_> {
     /// An item or line that was not found in full.
     pub(super) fn short(&self, items: &[Item], reason: ShortReason) -> Option<Draft> {
         let claims = self.claims();
-        let open = |claim: &&Claim| claim.is_open(self.rules.mode) && claim.order.is_active();
+        let open = |claim: &&Claim| claim.is_open(self.rules.mode) && self.objection_to(&claim.order).is_none();
         let claim = claims.iter().filter(open).find(|claim| {
             claim.order_line().is_some_and(|line| items.iter().any(|item| !Takes::of(line, item).is_empty()))
         })?;
@@ -485,10 +503,8 @@ impl Desk<'_> {
     pub(super) fn short_line(&self, text: &str, reason: ShortReason) -> Option<Draft> {
         let number: u32 = text.trim().parse().ok()?;
         let claims = self.claims();
-        let open: Vec<&Claim> = claims
-            .iter()
-            .filter(|claim| claim.line == number && claim.is_open(self.rules.mode) && claim.order.is_active())
-            .collect();
+        let open = |claim: &Claim| claim.is_open(self.rules.mode) && self.objection_to(&claim.order).is_none();
+        let open: Vec<&Claim> = claims.iter().filter(|claim| claim.line == number && open(claim)).collect();
         match open.as_slice() {
             [claim] => Some(self.record_short(claim, reason)),
             _ => None,
@@ -514,7 +530,7 @@ impl Desk<'_> {
     fn open_for(&self, item: &Item) -> Draft {
         let waiting = self.view.single_line_orders(&item.sku);
         let free = waiting.iter().filter_map(|id| self.view.order(id.as_str())).find(|order| {
-            order.is_active()
+            self.objection_to(order).is_none()
                 && order.open_at.is_none()
                 && order.lists.is_empty()
                 && order.lines.first().is_some_and(|line| line.picked() == 0 && line.demanded() >= item.quantity)

@@ -8,6 +8,7 @@ use crate::domain::event::Event;
 use crate::domain::gate;
 use crate::domain::ids::WaybillNo;
 use crate::domain::manifest::ManifestState;
+use crate::domain::rules::Step;
 use crate::domain::verdict::{Code, Facts, Missing, MissingWhy, Why};
 
 /// What a scan at the dock is about.
@@ -76,6 +77,9 @@ impl Desk<'_> {
         let draft = draft.got(got);
         if let Some((code, order)) = gate::stopped(self.view, &waybill) {
             return draft.with_code(code).order(&order);
+        }
+        if let Some((order, recalled)) = self.recalled_on(&waybill.orders, Step::Load) {
+            return draft.with_code(Code::Recalled).recalled(&order, &recalled);
         }
         if waybill.void.is_some() {
             return draft.with_code(Code::WaybillVoid).expected(replacement(&waybill));

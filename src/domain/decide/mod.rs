@@ -8,14 +8,17 @@ mod command;
 mod counting;
 mod draft;
 mod handover;
+mod intercept;
 mod item;
 mod load;
 mod meaning;
 mod open;
 mod overrule;
 mod pin;
+mod reprint;
 mod sequence;
 mod session;
+mod teach;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,6 +31,8 @@ pub use self::pin::{PinAnswer, PinQuestion, answer_pin, forget_late_pin, pin_que
 use super::clock::Now;
 use super::event::{Event, Memory};
 use super::ids::StationId;
+use super::printing::PrinterRules;
+use super::rules::Rules;
 use super::scan::Scan;
 use super::station::{Mode, SignIn, Station, StationRules, Work};
 use super::verdict::{Code, Severity, Verdict, Why};
@@ -47,6 +52,10 @@ pub struct Site {
     pub ignore: Vec<String>,
     /// Refusals that a lead may let pass.
     pub overridable: Vec<Code>,
+    /// How the interceptions are set.
+    pub rules: Rules,
+    /// Its printers, in the order of the configuration.
+    pub printers: Vec<PrinterRules>,
 }
 
 /// Refusals that a configuration may make overridable: none that would break the three-level binding.
@@ -236,7 +245,7 @@ impl<'a> Desk<'a> {
         }
         let meaning = self.meaning(reading);
         if !meaning.is_known()
-            && let Some(draft) = self.place(&reading.text)
+            && let Some(draft) = self.place(&reading.text).or_else(|| self.choose_printer(&reading.text))
         {
             return draft;
         }
@@ -295,7 +304,9 @@ impl<'a> Desk<'a> {
 
     /// Adds what every scan leaves behind, and raises the alarm.
     fn close(self, draft: Draft) -> (Verdict, Vec<Event>) {
+        let (spoken, warnings) = self.intercepted(&draft);
         let (mut verdict, mut events) = draft.finish(self.scan.id.clone());
+        verdict.warnings = warnings;
         let station = &self.rules.id;
         let remember = |memory| Event::Remembered { station: station.clone(), memory };
         let mut facts = self.aside;
@@ -308,8 +319,19 @@ impl<'a> Desk<'a> {
         if self.station.refusal.is_some() && !keeps_refusal && !sets_refusal {
             facts.push(remember(Memory::Refusal(None)));
         }
-        facts.append(&mut events);
         verdict.shadow = self.rules.shadow;
+        if self.rules.shadow && verdict.code.is_refusal() {
+            // what was refused where nobody is told of it changes nothing; the station keeps only what was asked of it,
+            // and never that its operator was told to put goods back
+            let kept = |event: &Event| match event {
+                Event::Remembered { memory, .. } => !matches!(memory, Memory::ToldCancelled(_)),
+                _ => false,
+            };
+            facts.extend(events.into_iter().filter(kept));
+            return (verdict, facts);
+        }
+        facts.extend(spoken);
+        facts.append(&mut events);
         let alarm = verdict.code.severity() == Severity::Stop && verdict.code != Code::AlarmLatched;
         if alarm && self.rules.latch && !self.rules.shadow {
             facts.push(remember(Memory::Latch(Some(Box::new(verdict.clone())))));

@@ -135,9 +135,9 @@ impl Desk<'_> {
     /// Why none of it may be worked on. A pick list opens if any of its orders is active; an order or a waybill only
     /// if all are.
     fn closed_to<'o>(&self, work: &Work, orders: &'o [Arc<Order>]) -> Option<(Code, &'o Order)> {
-        let objections = orders.iter().filter_map(|order| Desk::objection_to(order).map(|code| (code, &**order)));
+        let objections = orders.iter().filter_map(|order| self.objection_to(order).map(|code| (code, &**order)));
         let first = objections.min_by_key(|(code, _)| *code);
-        let some_active = orders.iter().any(|order| order.is_active());
+        let some_active = orders.iter().any(|order| self.objection_to(order).is_none());
         first.filter(|_| !(matches!(work, Work::List(_)) && some_active))
     }
 

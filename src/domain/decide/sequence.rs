@@ -8,6 +8,7 @@ use crate::barcode::codes::{CodeCheck, CodeKind, OwnCode};
 use crate::barcode::{Content, Reading, dates};
 use crate::domain::event::{Event, Memory};
 use crate::domain::order::Identity;
+use crate::domain::rules::recall;
 use crate::domain::station::{Awaited, Item, Trait, Work};
 use crate::domain::verdict::{Code, Facts, Why};
 
@@ -46,8 +47,11 @@ impl Desk<'_> {
             }
             Awaited::Unload => meaning.is_known().then(|| self.unload(&meaning)),
             Awaited::PutBack => Some(self.put_back_of(&meaning)),
-            Awaited::OverrideBadge | Awaited::Pin(..) | Awaited::Close => None,
+            Awaited::TeachCode => Some(self.teach_code(reading, &meaning)),
+            Awaited::TeachItem(text) => Some(self.teach_item(text, &meaning)),
+            Awaited::OverrideBadge | Awaited::TeachBadge(..) | Awaited::Pin(..) | Awaited::Close => None,
             Awaited::OverrideReason(by) => (!meaning.is_known()).then(|| self.override_with(&by, &reading.text)),
+            Awaited::ReprintReason(job) => (!meaning.is_known()).then(|| self.reprint(&job, &reading.text)),
             Awaited::OverrideItem(by, reason) => Some(self.override_item(&by, &reason, &meaning)),
         }
     }
@@ -135,7 +139,10 @@ impl Desk<'_> {
 
     fn put_back_of(&self, meaning: &Meaning) -> Draft {
         if let Some(order) = meaning.order().filter(|_| self.station.work.is_none()) {
-            let has_goods = self.view.order(order.as_str()).is_some_and(|order| order.has_put_back());
+            let has_goods = self
+                .view
+                .order(order.as_str())
+                .is_some_and(|order| order.has_put_back() || !recall::on_order(self.view, &order).is_empty());
             if !has_goods {
                 return Draft::new(Code::WrongStep).why(Why::NothingToPutBack).order(order);
             }

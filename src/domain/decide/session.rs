@@ -9,7 +9,7 @@ use crate::barcode::{Content, Reading};
 use crate::domain::clock::Moment;
 use crate::domain::event::Event;
 use crate::domain::ids::StationId;
-use crate::domain::station::{Awaited, PinFor, SignIn};
+use crate::domain::station::{Await, Awaited, PinFor, SignIn};
 use crate::domain::verdict::{Code, Why};
 use crate::domain::view::View;
 use crate::domain::work::{Operator, Role};
@@ -46,12 +46,21 @@ impl Desk<'_> {
         let asked = self.station.awaits.as_ref().is_some_and(|awaits| {
             awaits.what == Awaited::OverrideBadge && !self.now.at.is_past(&awaits.since, LAPSE_MS)
         });
+        let taught = match self.station.awaits.as_ref().filter(|awaits| !self.now.at.is_past(&awaits.since, LAPSE_MS)) {
+            Some(Await { what: Awaited::TeachBadge(text, sku, quantity), .. }) => {
+                Some((text.clone(), sku.clone(), *quantity))
+            }
+            _ => None,
+        };
         self.lapse();
         let Some(person) = self.view.operator_by_badge(id) else {
             return Some(Draft::new(Code::UnknownCode));
         };
         if !person.active {
             return Some(Draft::new(Code::NotAllowed).why(Why::Inactive));
+        }
+        if let Some((text, sku, quantity)) = taught {
+            return Some(self.teach(&person, &text, &sku, quantity));
         }
         if asked && person.role < Role::Lead {
             return Some(Draft::new(Code::NotAllowed).why(Why::RoleTooLow));

@@ -1,7 +1,7 @@
 //! Words about an order, and about a waybill.
 
-use super::intake::readdressed;
-use super::{OrderAction, Outcome, Refusal};
+use super::address::{confirm_address, readdress};
+use super::{OrderAction, Outcome, Refusal, Terms};
 use crate::domain::apply::is_local_stage;
 use crate::domain::event::Event;
 use crate::domain::gate;
@@ -12,16 +12,17 @@ use crate::domain::work::{ParcelState, VoidReason};
 
 /// Judges a word about an order.
 #[must_use]
-pub fn order_action(view: &dyn View, id: &OrderId, action: OrderAction) -> Outcome {
+pub fn order_action(view: &dyn View, terms: &Terms, id: &OrderId, action: OrderAction) -> Outcome {
     let Some(order) = view.order(id.as_str()) else {
         return Outcome::Refused(Refusal::UnknownOrder(id.clone()));
     };
     let judged = match action {
-        OrderAction::Hold { reason, note } => Ok(hold(&order, Hold { reason, note })),
+        OrderAction::Hold { reason, note, kind } => Ok(hold(&order, Hold { reason, note, kind, by_rule: false })),
         OrderAction::Release { reason } => release(&order, reason),
         OrderAction::Cancel { lines: None } => Ok(cancel(&order)),
         OrderAction::Cancel { lines: Some(lines) } => cancel_lines(view, &order, &lines),
-        OrderAction::Address(consignee) => address(view, &order, consignee),
+        OrderAction::Address(consignee) => address(view, terms, &order, consignee),
+        OrderAction::ConfirmAddress { badge } => confirm_address(view, &order, &badge),
         OrderAction::Stage(stage) => reach(&order, stage),
         OrderAction::Return { exchange_order } => Ok(give_back(&order, exchange_order)),
         OrderAction::ShortDecision { line, decision } => decide_short(view, &order, line, decision),
@@ -30,18 +31,22 @@ pub fn order_action(view: &dyn View, id: &OrderId, action: OrderAction) -> Outco
 }
 
 fn hold(order: &Order, hold: Hold) -> Outcome {
-    if order.holds.contains(&hold) {
+    let same = |held: &&Hold| held.reason == hold.reason && held.kind == hold.kind && held.note == hold.note;
+    if order.holds.iter().any(|held| same(&held)) {
         return Outcome::Unchanged;
     }
     Outcome::Updated(vec![Event::OrderHeld { order: order.id().clone(), hold }])
 }
 
 fn release(order: &Order, reason: Option<HoldReason>) -> Result<Outcome, Refusal> {
-    if reason == Some(HoldReason::MasterData) {
+    let by_rule = |reason| order.holds.iter().any(|hold| hold.reason == reason && hold.is_by_rule());
+    if reason.is_some_and(|reason| reason == HoldReason::MasterData || by_rule(reason)) {
         return Err(Refusal::HeldByRule);
     }
-    let through_api = order.holds.iter().map(|hold| hold.reason).filter(|held| *held != HoldReason::MasterData);
-    let reasons: Vec<HoldReason> = through_api.filter(|held| reason.is_none_or(|reason| reason == *held)).collect();
+    let through_api = order.holds.iter().filter(|hold| !hold.is_by_rule()).map(|hold| hold.reason);
+    let mut reasons: Vec<HoldReason> = through_api.filter(|held| reason.is_none_or(|reason| reason == *held)).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
     Ok(match reasons.is_empty() {
         true => Outcome::Unchanged,
         false => Outcome::Updated(vec![Event::OrderReleased { order: order.id().clone(), reasons }]),
@@ -67,12 +72,32 @@ fn cancel_lines(view: &dyn View, order: &Order, lines: &[(u32, u32)]) -> Result<
         line.cancelled += quantity;
         events.push(Event::LineCancelled { order: id.clone(), line: *number, quantity: *quantity });
     }
+    events.extend(gifts_of_nothing(&mut after));
     if after.lines.iter().all(|line| line.demanded() == 0) && !order.cancelled {
         events.push(Event::OrderCancelled { order: order.id().clone() });
     } else {
         events.extend(sealed_by_itself(view, &after));
     }
     Ok(Outcome::updated(events))
+}
+
+/// A gift goes with its line: where nothing of that is wanted any more, nothing of the gift is. A gift to a gift follows.
+pub(super) fn gifts_of_nothing(after: &mut Order) -> Vec<Event> {
+    let mut events = Vec::new();
+    let id = after.id().clone();
+    let orphan = |order: &Order| {
+        let gone = |main: u32| order.line(main).is_none_or(|main| main.demanded() == 0);
+        let gift = order.lines.iter().find(|line| line.demanded() > 0 && line.spec.gift_of.is_some_and(gone))?;
+        Some((gift.spec.line, gift.demanded()))
+    };
+    while let Some((number, quantity)) = orphan(after) {
+        if let Some(gift) = after.line_mut(number) {
+            gift.cancelled += quantity;
+            gift.short = None;
+        }
+        events.push(Event::LineCancelled { order: id.clone(), line: number, quantity });
+    }
+    events
 }
 
 /// A box that waited only for what is no longer wanted is sealed.
@@ -82,16 +107,12 @@ fn sealed_by_itself(view: &dyn View, after: &Order) -> Vec<Event> {
         .iter()
         .filter_map(|id| view.parcel(id.as_str()))
         .find(|parcel| parcel.state == ParcelState::Open && parcel.seal_auto);
-    open.map(|parcel| gate::seal_if_packed(view, after, &parcel)).unwrap_or_default()
+    let sealed = open.map(|parcel| gate::seal_if_packed(view, after, &parcel)).unwrap_or_default();
+    if sealed.is_empty() { gate::stages(view, after) } else { sealed }
 }
 
-fn address(view: &dyn View, order: &Order, consignee: Consignee) -> Result<Outcome, Refusal> {
-    if consignee == order.spec.consignee {
-        return Ok(Outcome::Unchanged);
-    }
-    let mut events = readdressed(view, order, &consignee)?;
-    events.push(Event::OrderReaddressed { order: order.id().clone(), consignee: Box::new(consignee) });
-    Ok(Outcome::Updated(events))
+fn address(view: &dyn View, terms: &Terms, order: &Order, consignee: Consignee) -> Result<Outcome, Refusal> {
+    Ok(Outcome::updated(readdress(view, terms, order, consignee)?))
 }
 
 fn reach(order: &Order, stage: Stage) -> Result<Outcome, Refusal> {
@@ -112,7 +133,8 @@ fn reach(order: &Order, stage: Stage) -> Result<Outcome, Refusal> {
 }
 
 fn give_back(order: &Order, exchange_order: Option<String>) -> Outcome {
-    if order.partially_completed {
+    let told = exchange_order.as_ref().is_none_or(|exchange| order.exchange_orders.contains(exchange));
+    if order.partially_completed && told {
         return Outcome::Unchanged;
     }
     Outcome::Updated(vec![Event::OrderReturned { order: order.id().clone(), exchange_order }])
@@ -126,6 +148,7 @@ fn decide_short(view: &dyn View, order: &Order, line: u32, decision: ShortDecisi
     }
     short.decide_short(&decision);
     let mut events = vec![Event::ShortDecided { order: order.id().clone(), line, decision }];
+    events.extend(gifts_of_nothing(&mut after));
     events.extend(sealed_by_itself(view, &after));
     Ok(Outcome::Updated(events))
 }
@@ -140,5 +163,18 @@ pub fn void_waybill(view: &dyn View, number: &WaybillNo) -> Outcome {
         Some(_) => {
             Outcome::Updated(vec![Event::WaybillVoided { waybill: number.clone(), reason: VoidReason::Requested }])
         }
+    }
+}
+
+/// Judges the word that a void number went back to its carrier.
+#[must_use]
+pub fn give_back_waybill(view: &dyn View, number: &WaybillNo) -> Outcome {
+    match view.waybill(number.as_str()) {
+        None => Outcome::Refused(Refusal::UnknownWaybill(number.clone())),
+        Some(waybill) if waybill.given_back => Outcome::Unchanged,
+        Some(waybill) if waybill.is_to_return() => {
+            Outcome::Updated(vec![Event::WaybillGivenBack { waybill: number.clone() }])
+        }
+        Some(_) => Outcome::Refused(Refusal::NotToReturn(number.clone())),
     }
 }

@@ -2,13 +2,17 @@
 
 use std::cmp::Ordering;
 
-use super::{ListContent, ListSpec, OperatorSpec, Outcome, ProductSpec, Refusal, Thing, WaybillSpec};
+use super::action::gifts_of_nothing;
+use super::address::readdress;
+use super::{ListContent, ListSpec, OperatorSpec, Outcome, ProductSpec, Refusal, Terms, Thing, WaybillSpec};
 use crate::domain::apply::is_local_stage;
 use crate::domain::event::Event;
 use crate::domain::gate;
 use crate::domain::ids::{OrderId, Sku, WaybillNo};
-use crate::domain::order::{Consignee, Hold, HoldReason, Order, OrderLine, OrderSpec, QUANTITY_MAX, Stage};
-use crate::domain::product::Product;
+use crate::domain::order::{
+    Difference, Hold, HoldReason, Identity, LineSpec, Order, OrderLine, OrderSpec, QUANTITY_MAX, Stage,
+};
+use crate::domain::product::{Product, barcode_key};
 use crate::domain::view::{Numbered, View};
 use crate::domain::work::{
     LabelFile, ListState, Operator, ParcelState, PickLine, PickList, VoidReason, Waybill, WrongPins,
@@ -16,14 +20,15 @@ use crate::domain::work::{
 
 /// Judges a thing that upstream describes. Every object may carry a version; one that is not newer changes nothing.
 #[must_use]
-pub fn intake(view: &dyn View, thing: Thing) -> Outcome {
+pub fn intake(view: &dyn View, terms: &Terms, thing: Thing) -> Outcome {
     let judged = match thing {
         Thing::Product(spec) => Ok(product(view, spec)),
-        Thing::Order(spec) => order(view, *spec),
+        Thing::Order(spec) => order(view, terms, *spec),
         Thing::List(spec) => list(view, spec),
         Thing::Waybill(spec) => waybill(view, spec),
         Thing::Manifest(spec) => super::manifest::manifest(view, spec),
         Thing::Operator(spec) => Ok(operator(view, spec)),
+        Thing::StopList(spec) => super::stop_list::stop_list(view, spec),
     };
     judged.unwrap_or_else(Outcome::Refused)
 }
@@ -36,12 +41,16 @@ fn product(view: &dyn View, spec: ProductSpec) -> Outcome {
     let known = view.product(spec.sku.as_str());
     let number = known.as_ref().map_or_else(|| view.next_number(Numbered::Product), |known| known.number);
     let ProductSpec { sku, version, name, barcodes, part_numbers, tracking, revision_pattern } = spec;
-    let product = Product { sku, name, number, version, barcodes, part_numbers, tracking, revision_pattern };
+    let taught = known.as_ref().map(|known| known.taught.clone()).unwrap_or_default();
+    let mut product =
+        Product { sku, name, number, version, barcodes, part_numbers, tracking, revision_pattern, taught };
+    product.keep_taught();
     if known.as_ref().is_some_and(|known| is_old(known.version, version) || **known == product) {
         return Outcome::Unchanged;
     }
     let sku = product.sku.clone();
-    let mut events = vec![Event::ProductPut { product: Box::new(product) }];
+    let mut events = forgotten(view, &product);
+    events.push(Event::ProductPut { product: Box::new(product) });
     if known.is_some() {
         return Outcome::Updated(events);
     }
@@ -55,17 +64,32 @@ fn product(view: &dyn View, spec: ProductSpec) -> Outcome {
     Outcome::Created(events)
 }
 
+/// Codes that a station taught for another product: upstream's word is the stronger.
+fn forgotten(view: &dyn View, product: &Product) -> Vec<Event> {
+    let mut events = Vec::new();
+    for key in product.barcodes.iter().map(|barcode| barcode_key(&barcode.text)) {
+        let others = view.barcode(&key).into_iter().filter(|(sku, _)| *sku != product.sku);
+        for other in others.filter_map(|(sku, _)| view.product(sku.as_str())) {
+            let taught = other.taught.iter().filter(|barcode| barcode_key(&barcode.text) == key);
+            events
+                .extend(taught.map(|code| Event::BarcodeForgotten { sku: other.sku.clone(), text: code.text.clone() }));
+        }
+    }
+    events
+}
+
 /// The products that a line can't do without.
 fn skus(line: &OrderLine) -> impl Iterator<Item = &Sku> {
     line.parts.iter().map(|part| &part.sku)
 }
 
-fn order(view: &dyn View, spec: OrderSpec) -> Result<Outcome, Refusal> {
+fn order(view: &dyn View, terms: &Terms, mut spec: OrderSpec) -> Result<Outcome, Refusal> {
     check_lines(&spec)?;
     let known = view.order(spec.id.as_str());
     if known.as_ref().is_some_and(|known| is_old(known.spec.version, spec.version)) {
         return Ok(Outcome::Unchanged);
     }
+    spec.paid_at = spec.paid_at.or_else(|| known.as_ref().map_or(Some(terms.at), |known| known.spec.paid_at));
     let id = spec.id.clone();
     let now = known.as_ref().map_or(Stage::Paid, |known| known.stage);
     if spec.stage > now
@@ -76,9 +100,17 @@ fn order(view: &dyn View, spec: OrderSpec) -> Result<Outcome, Refusal> {
     }
     let number = known.as_ref().map_or_else(|| view.next_number(Numbered::Order), |known| known.number);
     let mut events = Vec::new();
-    let after = match &known {
+    let mut after = match &known {
         Some(known) => {
-            events.extend(change(view, known, &spec)?);
+            let differences = differences(known, &spec);
+            if let Some(first) = differences.first() {
+                let refusal = Refusal::LineBegun(first.line);
+                let told = known.differs == differences;
+                let event = Event::OrderDiffers { order: id, differences };
+                return Ok(if told { Outcome::Refused(refusal) } else { Outcome::Disputed(refusal, vec![event]) });
+            }
+            check_carrier(view, known, &spec)?;
+            events.extend(readdress(view, terms, known, spec.consignee.clone())?);
             (**known).clone().merge(spec.clone())
         }
         None => Order::new(spec.clone(), number),
@@ -86,7 +118,8 @@ fn order(view: &dyn View, spec: OrderSpec) -> Result<Outcome, Refusal> {
     if known.as_ref().is_some_and(|known| **known == after) {
         return Ok(Outcome::Unchanged);
     }
-    events.insert(0, Event::OrderPut { spec: Box::new(spec), number });
+    events.push(Event::OrderPut { spec: Box::new(spec), number });
+    events.extend(gifts_of_nothing(&mut after));
     events.extend(master_data(view, &id, &after));
     Ok(if known.is_some() { Outcome::Updated(events) } else { Outcome::Created(events) })
 }
@@ -111,15 +144,29 @@ fn check_lines(spec: &OrderSpec) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What a new word about a known order breaks, and what it voids.
-fn change(view: &dyn View, known: &Order, spec: &OrderSpec) -> Result<Vec<Event>, Refusal> {
-    for line in &known.lines {
+/// Lines whose goods were begun and that are wanted otherwise now: another product, or units that were not picked.
+fn differences(known: &Order, spec: &OrderSpec) -> Vec<Difference> {
+    let differs = |line: &&OrderLine| {
+        let new = spec.lines.iter().find(|new| new.line == line.spec.line)?;
         let begun = line.parts.iter().any(|part| part.picked > 0 || part.packed > 0);
-        let new = spec.lines.iter().find(|new| new.line == line.spec.line);
-        if begun && new.is_some_and(|new| new.sku != line.spec.sku || new.components != line.spec.components) {
-            return Err(Refusal::LineBegun(line.spec.line));
-        }
-    }
+        let other_goods = new.sku != line.spec.sku || new.components != line.spec.components;
+        let pins = |spec: &LineSpec| (spec.lot.clone(), spec.revision.clone(), spec.serials.clone(), spec.min_expiry);
+        let other_units = pins(new) != pins(&line.spec) && line.units.iter().any(|unit| !fits(new, &unit.identity));
+        (begun && (other_goods || other_units)).then(|| Difference { line: new.line, wanted: new.clone() })
+    };
+    known.lines.iter().filter_map(|line| differs(&line)).collect()
+}
+
+/// Whether a unit that was picked is one that a line wants; what was not captured can't contradict.
+fn fits(line: &LineSpec, unit: &Identity) -> bool {
+    let agrees = |wanted: &Option<String>, got: &Option<String>| wanted.is_none() || got.is_none() || wanted == got;
+    let serial = unit.serial.as_ref().is_none_or(|serial| line.serials.is_empty() || line.serials.contains(serial));
+    let expiry = unit.expiry.zip(line.min_expiry).is_none_or(|(expiry, earliest)| expiry >= earliest);
+    agrees(&line.lot, &unit.lot) && agrees(&line.revision, &unit.revision) && serial && expiry
+}
+
+/// The carrier stays while numbers of it hold.
+fn check_carrier(view: &dyn View, known: &Order, spec: &OrderSpec) -> Result<(), Refusal> {
     let valid = || {
         known
             .waybills
@@ -132,30 +179,7 @@ fn change(view: &dyn View, known: &Order, spec: &OrderSpec) -> Result<Vec<Event>
     {
         return Err(Refusal::CarrierFixed(waybill.number.clone(), waybill.carrier.clone()));
     }
-    readdressed(view, known, &spec.consignee)
-}
-
-/// Voids the waybills of an order that can't cover its new consignee: those issued for another, and those that would
-/// come to cover two.
-pub(super) fn readdressed(view: &dyn View, order: &Order, new: &Consignee) -> Result<Vec<Event>, Refusal> {
-    let mut events = Vec::new();
-    let same = new.same_as(&order.spec.consignee);
-    for waybill in order
-        .waybills
-        .iter()
-        .filter_map(|number| view.waybill(number.as_str()))
-        .filter(|waybill| waybill.void.is_none())
-    {
-        let mut others = waybill.orders.iter().filter(|id| *id != order.id()).filter_map(|id| view.order(id.as_str()));
-        if same && others.all(|other| new.same_as(&other.spec.consignee)) {
-            continue;
-        }
-        if waybill.loaded {
-            return Err(Refusal::Loaded(waybill.number.clone()));
-        }
-        events.push(Event::WaybillVoided { waybill: waybill.number.clone(), reason: VoidReason::Readdressed });
-    }
-    Ok(events)
+    Ok(())
 }
 
 /// An order that names an unknown product is held until the product comes.
@@ -164,7 +188,7 @@ fn master_data(view: &dyn View, id: &OrderId, after: &Order) -> Option<Event> {
     let held = after.holds.iter().any(|hold| hold.reason == HoldReason::MasterData);
     match (unknown, held) {
         (Some(sku), _) => {
-            let hold = Hold { reason: HoldReason::MasterData, note: Some(sku.to_string()) };
+            let hold = Hold::by_rule(HoldReason::MasterData, Some(sku.to_string()));
             Some(Event::OrderHeld { order: id.clone(), hold })
         }
         (None, true) => Some(Event::OrderReleased { order: id.clone(), reasons: vec![HoldReason::MasterData] }),
@@ -328,12 +352,14 @@ fn waybill(view: &dyn View, spec: WaybillSpec) -> Result<Outcome, Refusal> {
         void: None,
         loaded: false,
         loading: None,
+        given_back: false,
         parcels: Vec::new(),
         label: label.as_ref().map(LabelFile::label),
     };
     if let Some(known) = &known {
         (waybill.loaded, waybill.parcels) = (known.loaded, known.parcels.clone());
         waybill.void.clone_from(&known.void);
+        waybill.given_back = known.given_back;
         waybill.loading.clone_from(&known.loading);
         if **known == waybill {
             return Ok(Outcome::Unchanged);

@@ -3,18 +3,32 @@
 //! Each is judged like a scan: facts to record, or a reason why not.
 
 mod action;
+mod address;
 mod intake;
 mod manifest;
+mod stop_list;
 
 use super::event::Event;
-use super::ids::{CarrierCode, ManifestId, OperatorId, OrderId, PickListId, Sku, WaybillNo};
+use super::ids::{CarrierCode, ManifestId, OperatorId, OrderId, PickListId, Sku, StopListId, WaybillNo};
 use super::manifest::Expects;
 use super::order::{Consignee, HoldReason, OrderSpec, ShortDecision, Stage};
 use super::product::{Barcode, RevisionPattern, Tracking};
 use super::work::{LabelFile, PinHash, Role};
 
-pub use self::action::{order_action, void_waybill};
+pub use self::action::{give_back_waybill, order_action, void_waybill};
 pub use self::intake::intake;
+
+/// What upstream's words are judged by, besides the warehouse.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// When they came. A window after the payment is a span of the wall clock, as the payment was elsewhere.
+    pub at: jiff::Timestamp,
+    /// Minutes after the payment in which the address may change.
+    pub address_window_minutes: u32,
+}
+
+/// Minutes after the payment in which the address may change, unless configured: the platforms' own two hours.
+pub const ADDRESS_WINDOW_MINUTES: u32 = 120;
 
 /// A thing that upstream describes.
 #[derive(Clone, Debug)]
@@ -31,6 +45,25 @@ pub enum Thing {
     Manifest(ManifestSpec),
     /// An operator.
     Operator(OperatorSpec),
+    /// A stop-list.
+    StopList(StopListSpec),
+}
+
+/// A stop-list as upstream describes it.
+#[derive(Clone, Debug)]
+pub struct StopListSpec {
+    /// Its id.
+    pub id: StopListId,
+    /// Upstream's version of this object.
+    pub version: Option<i64>,
+    /// The product.
+    pub sku: Sku,
+    /// Its lots; none: all of it.
+    pub lots: Vec<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Whether it holds; false lifts it.
+    pub active: bool,
 }
 
 impl Thing {
@@ -162,6 +195,8 @@ pub enum OrderAction {
         reason: HoldReason,
         /// In their words.
         note: Option<String>,
+        /// Of a risk: `credit`, `unpaid`, `unsigned_drawing`, or a word of their own.
+        kind: Option<String>,
     },
     /// Let it go on.
     Release {
@@ -175,6 +210,11 @@ pub enum OrderAction {
     },
     /// Somebody or somewhere else receives it.
     Address(Consignee),
+    /// A supervisor confirms the new address.
+    ConfirmAddress {
+        /// The secret on the badge.
+        badge: String,
+    },
     /// It reached a stage.
     Stage(Stage),
     /// A return came in.
@@ -202,6 +242,8 @@ pub enum Outcome {
     Unchanged,
     /// It can't be.
     Refused(Refusal),
+    /// It can't be, and people must see that upstream says so.
+    Disputed(Refusal, Vec<Event>),
 }
 
 impl Outcome {
@@ -209,8 +251,17 @@ impl Outcome {
     #[must_use]
     pub fn events(&self) -> &[Event] {
         match self {
-            Outcome::Created(events) | Outcome::Updated(events) => events,
+            Outcome::Created(events) | Outcome::Updated(events) | Outcome::Disputed(_, events) => events,
             Outcome::Unchanged | Outcome::Refused(_) => &[],
+        }
+    }
+
+    /// Why it can't be.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Outcome::Refused(refusal) | Outcome::Disputed(refusal, _) => Some(refusal),
+            _ => None,
         }
     }
 
@@ -264,7 +315,7 @@ pub enum Refusal {
     #[error("line {0} is a gift to line {1}, which is not another line of this order")]
     GiftToNothing(u32, u32),
     /// What is wanted changed after it was picked.
-    #[error("line {0} was begun and can't be changed to another product")]
+    #[error("line {0} was begun: what was picked for it is not what is wanted now; the station's page tells of it")]
     LineBegun(u32),
     /// Another carrier while waybills hold.
     #[error("waybill {0} was issued by {1}; void it before the carrier changes")]
@@ -328,7 +379,7 @@ pub enum Refusal {
     #[error("manifest {0} is closed and can't be changed")]
     ManifestClosed(ManifestId),
     /// A stage that this box triggers itself, or one that is not next.
-    #[error("the stage is {now:?}; {wanted:?} can't follow it from upstream")]
+    #[error("{}", out_of_turn(*now, *wanted))]
     StageOutOfTurn {
         /// The stage reached.
         now: Stage,
@@ -349,6 +400,37 @@ pub enum Refusal {
     #[error("line {0} is not short")]
     NotShort(u32),
     /// A hold that a rule made.
-    #[error("a hold for missing master data is lifted when the products come, not by release")]
+    #[error(
+        "waybind holds it by itself: for missing products until they come, for a new address until a supervisor confirms it"
+    )]
     HeldByRule,
+    /// The window for changes of address is over.
+    #[error("order {order}: its address could be changed until {until}; cancel it, or talk to the warehouse")]
+    AddressTooLate {
+        /// The order.
+        order: OrderId,
+        /// The end of the window.
+        until: jiff::Timestamp,
+    },
+    /// No new address waits for a word.
+    #[error("no new address of order {0} waits to be confirmed")]
+    NothingToConfirm(OrderId),
+    /// The badge is nobody's who may.
+    #[error("a supervisor's badge is wanted")]
+    NoSupervisor,
+    /// The number still holds, or does not go back.
+    #[error("waybill {0} does not wait to be returned to its carrier")]
+    NotToReturn(WaybillNo),
+    /// More lots than a stop-list names.
+    #[error("{0} lots; a stop-list names up to {max}, or the whole product", max = super::rules::recall::LOTS_MAX)]
+    TooManyLots(usize),
+}
+
+/// Why a stage can't be reached now.
+fn out_of_turn(now: Stage, wanted: Stage) -> String {
+    if super::apply::is_local_stage(wanted) {
+        return format!("the stage {} is reached by packing and binding here, never by a call", wanted.as_str());
+    }
+    let next = Stage::ALL.get(now as usize + 1).map_or("none", |next| next.as_str());
+    format!("the stage is {}; {} can't follow it, the next one is {next}", now.as_str(), wanted.as_str())
 }

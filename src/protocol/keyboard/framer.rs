@@ -17,8 +17,8 @@ use crate::protocol::{Definition, FRAME_MAX, Framing};
 /// says otherwise. Within one code of a scanner 124 ms were measured, so less than 150 would cut codes.
 pub const KEYBOARD_GAP_MS: u64 = 200;
 
-/// What begins this soon after half a code was given up may be its rest, which must not pass for a code. A person needs
-/// longer to scan again.
+/// What begins this soon after half a code was given up may be its rest, which must not pass for a code, and what begins
+/// this soon after Shift went down was shifted. A person needs longer to scan again.
 const REST: Duration = Duration::from_secs(1);
 
 /// What is kept of a code that is too long, in characters: enough to know it again.
@@ -62,6 +62,8 @@ pub struct KeyboardFramer {
     last: Option<Duration>,
     /// Until when a new code may be the rest of one that was given up.
     rest: Option<Duration>,
+    /// When Shift, Ctrl or Alt went down before a code, if that was the last event: they are part of what comes soon.
+    prelude: Option<Duration>,
     /// An end key was the last key: a carriage return or line feed belongs to it.
     ended: bool,
 }
@@ -82,6 +84,7 @@ impl KeyboardFramer {
             fault: None,
             last: None,
             rest: None,
+            prelude: None,
             ended: false,
         }
     }
@@ -112,6 +115,10 @@ impl KeyboardFramer {
         if self.last.is_some_and(|last| at.saturating_sub(last) >= self.gap) {
             self.pause(items);
         }
+        if self.prelude.is_some_and(|pressed| at.saturating_sub(pressed) > REST) {
+            self.prelude = None;
+            self.held = Held::default();
+        }
         let key = Key(event.code);
         match event.value {
             0 | 1 => self.last = Some(at),
@@ -131,12 +138,15 @@ impl KeyboardFramer {
     pub fn dropped(&mut self) {
         self.break_off("the kernel lost keys of this code");
         self.held = Held::default();
+        self.prelude = None;
         self.number = None;
         self.last = None;
     }
 
     /// Says that no event came for [`KeyboardFramer::gap_ms`]: that ends a code where the definition says so, else half
-    /// a code is given up. Keys that are still held, and Caps Lock, are forgotten.
+    /// a code is given up. Keys that are still held, and Caps Lock, are forgotten: a scanner that did not say that it let
+    /// go of Shift must not garble its next code. What it pressed last, before any character, it goes on holding for a
+    /// second.
     pub fn pause(&mut self, items: &mut Vec<Item>) {
         if self.is_pending() {
             if self.number.is_some() {
@@ -149,7 +159,9 @@ impl KeyboardFramer {
             self.rest = self.last.filter(|_| may_go_on).map(|last| last.saturating_add(self.gap + REST));
             self.finish(items);
         }
-        self.held = Held::default();
+        if self.prelude.is_none() {
+            self.held = Held::default();
+        }
         self.caps = false;
         self.ended = false;
         self.last = None;
@@ -166,6 +178,7 @@ impl KeyboardFramer {
             self.number = None;
         }
         self.held.set(event.code, event.value == 1);
+        self.prelude = self.last.filter(|_| event.value == 1 && !self.is_pending());
         if had_alt
             && !self.alt()
             && let Some(number) = self.number.take()
@@ -186,6 +199,7 @@ impl KeyboardFramer {
     }
 
     fn down(&mut self, key: Key, at: Duration, items: &mut Vec<Item>) {
+        self.prelude = None;
         let ctrl = self.held.any(&[LEFTCTRL, RIGHTCTRL]);
         if self.settings.end.iter().any(|end| end.key == key && (ctrl || !end.ctrl)) {
             if self.number.is_some() {

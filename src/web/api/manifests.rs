@@ -2,9 +2,11 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::printing::manifest_pdf;
 use crate::barcode::codes::{CodeKind, SiteKey};
 use crate::domain::manifest::{Expects, Manifest, ManifestState, tally};
 use crate::domain::view::View;
@@ -14,13 +16,16 @@ use crate::web::problem::Problem;
 pub(super) async fn manifest<B: Backend>(
     State(backend): State<B>,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
+    if let Some(id) = id.strip_suffix(".pdf") {
+        return manifest_pdf(&backend, id).await;
+    }
     let (key, wanted, clock) = (backend.key(), id.clone(), backend.clone());
     let written = move |at: Timestamp| clock.written(at);
     let found = backend
         .look(move |view| view.manifest(&wanted).map(|manifest| manifest_json(view, &manifest, &key, &written)))
         .await?;
-    found.map(Json).ok_or_else(|| Problem::missing("manifest", &id))
+    found.map(|found| Json(found).into_response()).ok_or_else(|| Problem::missing("manifest", &id))
 }
 
 fn manifest_json(view: &dyn View, manifest: &Manifest, key: &SiteKey, written: &dyn Fn(Timestamp) -> String) -> Value {

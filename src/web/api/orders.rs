@@ -1,7 +1,7 @@
 //! An order's state and story, and words about it.
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use crate::barcode::codes::{CodeKind, SiteKey};
 use crate::domain::gate;
 use crate::domain::ids::{OrderId, Sku, WaybillNo};
 use crate::domain::order::{HoldReason, Order, OrderLine, ShortDecision, Stage};
+use crate::domain::rules::recall;
 use crate::domain::upstream::{OrderAction, Outcome, Refusal};
 use crate::domain::view::View;
 use crate::domain::work::Parcel;
@@ -55,6 +56,8 @@ pub(in crate::web) fn order_json(view: &dyn View, order: &Order, key: &SiteKey) 
         "stage": order.stage, "disposition": disposition, "holds": order.holds,
         "complete": missing.is_empty() && !order.cancelled && order.holds.is_empty(), "missing": missing,
         "lines": order.lines.iter().map(line_json).collect::<Vec<_>>(),
+        "paid_at": spec.paid_at, "exchange_orders": order.exchange_orders, "waybill_pending": order.waybill_pending,
+        "awaits_address": order.awaits_address(), "recalled": recall::on_order(view, order), "differs": order.differs,
         "parcels": parcels, "waybills": waybills, "pick_lists": order.lists,
         "ext": spec.ext.as_deref().and_then(|ext| serde_json::from_str::<Value>(ext).ok()).unwrap_or_else(|| json!({})),
     })
@@ -101,6 +104,29 @@ pub(super) async fn order<B: Backend>(
     found.map(Json).ok_or_else(|| Problem::missing("order", &id))
 }
 
+/// Orders of one answer.
+const PAGE_MAX: usize = 500;
+
+#[derive(Deserialize)]
+pub(super) struct PageQuery {
+    #[serde(default)]
+    after: String,
+    limit: Option<usize>,
+}
+
+/// Orders after an id, in the order of their ids.
+pub(super) async fn orders<B: Backend>(
+    State(backend): State<B>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Value>, Problem> {
+    let ids = backend.orders_after(query.after, query.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX)).await?;
+    let key = backend.key();
+    let shown = move |view: &dyn View| -> Vec<Value> {
+        ids.iter().filter_map(|id| view.order(id)).map(|order| order_json(view, &order, &key)).collect()
+    };
+    Ok(Json(json!({"orders": backend.look(shown).await?})))
+}
+
 pub(super) async fn timeline<B: Backend>(
     State(backend): State<B>,
     Path(id): Path<String>,
@@ -118,6 +144,13 @@ pub(super) async fn timeline<B: Backend>(
 struct HoldBody {
     reason: HoldReason,
     note: Option<String>,
+    kind: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfirmBody {
+    badge: String,
 }
 
 #[derive(Deserialize)]
@@ -168,18 +201,30 @@ enum ShortWord {
     CancelLine,
 }
 
-fn action_of(action: &str, body: &Body) -> Result<OrderAction, Problem> {
+/// The secret on a badge, from its code.
+pub(in crate::web) fn badge_of(text: &str, key: &SiteKey) -> Option<String> {
+    use crate::barcode::codes::{CodeCheck, OwnCode, read};
+    match read(text.trim(), Some(key)) {
+        Some(OwnCode::Thing { kind: CodeKind::Badge, id, check: CodeCheck::Ok }) => Some(id),
+        _ => None,
+    }
+}
+
+fn action_of(action: &str, body: &Body, key: &SiteKey) -> Result<OrderAction, Problem> {
     let empty = Body(axum::body::Bytes::from_static(b"{}"));
     let body = if body.0.is_empty() { &empty } else { body };
     Ok(match action {
         "hold" => {
-            let HoldBody { reason, note } = body.json()?;
+            let HoldBody { reason, note, kind } = body.json()?;
             if reason == HoldReason::MasterData {
                 return Err(Problem::malformed(
                     "reason is one of address_change, risk, refund, other; waybind itself holds for master_data",
                 ));
             }
-            OrderAction::Hold { reason, note }
+            if kind.is_some() && reason != HoldReason::Risk {
+                return Err(Problem::malformed("kind goes with the reason risk, and only with it"));
+            }
+            OrderAction::Hold { reason, note, kind }
         }
         "release" => OrderAction::Release { reason: body.json::<ReleaseBody>()?.reason },
         "cancel" => {
@@ -189,6 +234,12 @@ fn action_of(action: &str, body: &Body) -> Result<OrderAction, Problem> {
             }
         }
         "address" => OrderAction::Address(consignee_of(body.json::<ConsigneeBody>()?).map_err(Problem::malformed)?),
+        "confirm-address" => {
+            let badge = badge_of(&body.json::<ConfirmBody>()?.badge, key).ok_or_else(|| {
+                Problem::malformed("badge is no badge of this site").hint("scan the badge into the field: WB:U:…")
+            })?;
+            OrderAction::ConfirmAddress { badge }
+        }
         "stage" => OrderAction::Stage(body.json::<StageBody>()?.stage),
         "return" => OrderAction::Return { exchange_order: body.json::<ReturnBody>()?.exchange_order },
         "short" => short_of(body.json()?)?,
@@ -216,7 +267,7 @@ pub(super) async fn act<B: Backend>(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let parsed = action_of(&action, &body)?;
+    let parsed = action_of(&action, &body, &backend.key())?;
     let order = OrderId::new(&id).map_err(|_| Problem::missing("order", &id))?;
     let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).map(|key| {
         let mut hash = Sha256::new();
@@ -249,7 +300,8 @@ pub fn acted_json(id: &str, outcome: &Outcome) -> (StatusCode, Value) {
     let (result, reason) = outcome_words(outcome);
     let status = match outcome {
         Outcome::Refused(Refusal::UnknownOrder(_) | Refusal::UnknownWaybill(_)) => StatusCode::NOT_FOUND,
-        Outcome::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Outcome::Refused(Refusal::NoSupervisor) => StatusCode::FORBIDDEN,
+        Outcome::Refused(_) | Outcome::Disputed(..) => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::OK,
     };
     let mut body = json!({"id": id, "result": result, "reason": reason});

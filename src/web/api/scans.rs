@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::barcode::SCAN_MAX;
 use crate::domain::ids::{DeviceId, IdError, OperatorId, OrderId, PickListId, ScanId, StationId};
 use crate::domain::scan::Scan;
-use crate::domain::verdict::{Code, Facts, Missing, Severity, Verdict};
-use crate::message::{Language, verdict_text};
+use crate::domain::verdict::{Code, Facts, Missing, Severity, Verdict, Warning};
+use crate::message::{Language, verdict_text, warning_text};
 use crate::web::backend::Backend;
 use crate::web::body::Body;
 use crate::web::guard::Peer;
@@ -90,6 +90,16 @@ struct VerdictBody<'v> {
     demanded: Option<u32>,
     missing: &'v [Missing],
     candidates: &'v [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<WarningBody<'v>>,
+}
+
+/// A rule that would have refused and only warns.
+#[derive(Serialize)]
+struct WarningBody<'v> {
+    #[serde(flatten)]
+    warning: &'v Warning,
+    title: String,
 }
 
 impl<'v> VerdictBody<'v> {
@@ -117,6 +127,11 @@ impl<'v> VerdictBody<'v> {
             demanded: verdict.counts.map(|counts| counts.demanded),
             missing: &verdict.missing,
             candidates: &verdict.candidates,
+            warnings: verdict
+                .warnings
+                .iter()
+                .map(|warning| WarningBody { warning, title: warning_text(warning, language) })
+                .collect(),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::scans::verdict_json;
 use crate::web::backend::{Backend, LedgerHealth};
-use crate::web::pages::station_view;
+use crate::web::pages::{printer_of, prints_waiting, station_view};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 
@@ -18,16 +18,23 @@ pub(super) async fn station<B: Backend>(
     Spoken(language): Spoken,
 ) -> Result<Json<Value>, Problem> {
     let rules = backend.station(&id).ok_or_else(|| Problem::missing("station", &id))?;
-    let station = rules.id.clone();
+    let (station, station_rules) = (rules.id.clone(), rules.clone());
     let shown = backend.shown(&station);
-    let view = backend.look(move |view| station_view(view, &rules)).await?;
+    let interceptions = backend.interceptions();
+    let view = backend.look(move |view| station_view(view, &rules, &interceptions)).await?;
     let devices: Vec<_> = backend.devices().into_iter().filter(|device| device.station == station).collect();
+    let printer = printer_of(&view, &station_rules, backend.printers().await?);
+    let prints = prints_waiting(&backend, Some(&station)).await?;
+    let prints: Vec<Value> = prints
+        .iter()
+        .map(|job| json!({"number": job.number, "kind": job.what.kind(), "what": job.what.name(), "order": job.order, "copy": job.copy, "printer": job.printer, "state": job.state.name()}))
+        .collect();
     let reading = shown.as_ref().and_then(|shown| shown.reading.clone());
     Ok(Json(json!({
         "id": id, "mode": view.rules.mode, "operator": view.operator, "work": view.work,
         "latched": view.latched.as_ref().map(|verdict| verdict_json(verdict, language)),
         "awaiting": view.awaiting, "verdict": shown.map(|shown| verdict_json(&shown.verdict, language)), "reading": reading,
-        "manifest": view.manifest, "lines": view.lines, "done": view.done, "unbound": view.unbound, "devices": devices, "recording": backend.health() == LedgerHealth::Good,
+        "manifest": view.manifest, "lines": view.lines, "done": view.done, "unbound": view.unbound, "devices": devices, "printer": printer, "prints": prints, "recording": backend.health() == LedgerHealth::Good,
     })))
 }
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::orders::{answered, problem_members};
+use super::stop_lists::stop_list;
 use crate::barcode::codes::{CodeKind, SiteKey};
 use crate::domain::ids::{CarrierCode, IdError, ManifestId, OperatorId, OrderId, PickListId, Sku, WaybillNo};
 use crate::domain::manifest::{Expects, LISTED_MAX};
@@ -23,7 +24,7 @@ use crate::domain::upstream::{
 };
 use crate::domain::view::View;
 use crate::domain::work::{LabelFile, Role};
-use crate::web::backend::{Backend, Caller, Secrets, Unavailable};
+use crate::web::backend::{Backend, Caller, Pictures, Secrets, Unavailable};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
 use crate::web::problem::Problem;
@@ -50,6 +51,8 @@ pub enum Kind {
     Manifests,
     /// Operators.
     Operators,
+    /// Stop-lists.
+    StopLists,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +103,7 @@ struct OrderBody {
     region: Option<String>,
     sort_code: Option<String>,
     ship_at: Option<String>,
+    paid_at: Option<String>,
     ship_policy: Option<ShipPolicy>,
     notes: Option<Vec<NoteBody>>,
     consignee: ConsigneeBody,
@@ -237,6 +241,7 @@ pub fn things_from_json(kind: Kind, value: Value, secrets: &dyn Secrets) -> Resu
             Kind::Waybills => read(object).map(waybill),
             Kind::Manifests => read(object).map(manifest),
             Kind::Operators => read(object).map(|body| operator(body, secrets)),
+            Kind::StopLists => read(object).map(stop_list),
         };
         let place = if many {
             format!("nothing of the request was taken; object {}{named} of {count}: ", index + 1)
@@ -339,6 +344,11 @@ fn order(body: OrderBody) -> Parsed {
     if let Some(at) = body.ship_at.as_ref().filter(|at| at.parse::<Timestamp>().is_err()) {
         check.fault(format!("ship_at \"{at}\" is no time; write it like 2026-11-21T15:00:00+08:00"));
     }
+    let paid_at = body.paid_at.and_then(|at| {
+        let read = at.parse::<Timestamp>();
+        read.map_err(|_| check.fault(format!("paid_at \"{at}\" is no time; write it like 2026-11-21T15:00:00+08:00")))
+            .ok()
+    });
     let notes = body.notes.unwrap_or_default().into_iter().filter_map(|note| {
         check.text("note", Some(note.text)).map(|text| Note { text, must_confirm: note.must_confirm })
     });
@@ -362,6 +372,7 @@ fn order(body: OrderBody) -> Parsed {
         consignee,
         stage: body.stage.unwrap_or(Stage::StockLocked),
         lines: lines.into_iter().flatten().collect(),
+        paid_at,
         ext: body.ext.filter(|ext| !ext.is_null()).map(|ext| ext.to_string()),
     });
     check.finish(spec.map(|spec| Thing::Order(Box::new(spec))))
@@ -536,7 +547,7 @@ fn scan_code(view: &dyn View, kind: Kind, id: &str, key: &SiteKey) -> Option<Str
         Kind::Products => key.code(CodeKind::Product, &view.product(id)?.number.to_string()),
         Kind::Orders => key.code(CodeKind::Order, &view.order(id)?.number.to_string()),
         Kind::PickLists => key.code(CodeKind::PickList, &view.list(id)?.number.to_string()),
-        Kind::Waybills => return None,
+        Kind::Waybills | Kind::StopLists => return None,
         Kind::Manifests => key.code(CodeKind::Manifest, &view.manifest(id)?.number.to_string()),
         Kind::Operators => key.code(CodeKind::Badge, &view.operator(id)?.badge),
     })
@@ -556,6 +567,7 @@ fn id_of(thing: &Thing) -> String {
         Thing::Waybill(spec) => spec.number.to_string(),
         Thing::Manifest(spec) => spec.id.to_string(),
         Thing::Operator(spec) => spec.id.to_string(),
+        Thing::StopList(spec) => spec.id.to_string(),
     }
 }
 
@@ -565,7 +577,7 @@ pub(super) fn outcome_words(outcome: &Outcome) -> (&'static str, Option<String>)
         Outcome::Created(_) => ("created", None),
         Outcome::Updated(_) => ("updated", None),
         Outcome::Unchanged => ("unchanged", None),
-        Outcome::Refused(reason) => ("refused", Some(reason.to_string())),
+        Outcome::Refused(reason) | Outcome::Disputed(reason, _) => ("refused", Some(reason.to_string())),
     }
 }
 
@@ -587,8 +599,8 @@ async fn upsert<B: Backend>(
     for (index, parsed) in parsed.into_iter().enumerate() {
         results.push(Value::Null);
         let parsed = match parsed {
-            Ok(Thing::Waybill(spec)) => read_label(&backend, spec).await,
-            other => other,
+            Ok(thing) => with_label_read(backend.pictures(), thing).await,
+            refused => refused,
         };
         match parsed {
             Ok(thing) => {
@@ -625,10 +637,14 @@ async fn upsert<B: Backend>(
     Ok(answered(status, answer.to_string()))
 }
 
-/// Reads the codes of a waybill's own label, if it has one.
-async fn read_label<B: Backend>(backend: &B, mut spec: WaybillSpec) -> Parsed {
+/// Reads the codes of a waybill's own label, if the thing is a waybill that has one.
+///
+/// # Errors
+/// The label can't be read; the waybill's number and why.
+pub async fn with_label_read(pictures: &Pictures, thing: Thing) -> Parsed {
+    let Thing::Waybill(mut spec) = thing else { return Ok(thing) };
     if let Some(label) = spec.label.take() {
-        let read = backend.pictures().label(label).await;
+        let read = pictures.label(label).await;
         spec.label = Some(read.map_err(|why| (spec.number.to_string(), format!("label: {why}")))?);
     }
     Ok(Thing::Waybill(spec))
@@ -649,4 +665,5 @@ upserts! {
     waybills, Waybills, "waybills";
     manifests, Manifests, "manifests";
     operators, Operators, "operators";
+    stop_lists, StopLists, "stop-lists";
 }

@@ -1,5 +1,7 @@
 // Tables filter by typing and sort by their heads; the place is kept. The overview is fetched anew now and then.
 
+import { listen as listenForWords } from "./resolve.js";
+
 const REFRESH = 5000;
 
 document.addEventListener("click", (event) => {
@@ -19,10 +21,11 @@ async function refresh() {
   if (document.hidden || document.querySelector("th[data-sorted]")) return;
   const page = await fetch(location.href, { cache: "no-store" }).then((answer) => answer.text()).catch(() => null);
   const fresh = page && new DOMParser().parseFromString(page, "text/html");
-  for (const part of [".stations", ".offers", "table.orders"]) {
+  for (const part of [".printing", ".stations", ".offers", "table.orders"]) {
     const old = document.querySelector(part);
     const now = fresh?.querySelector(part);
     if (old && now && !old.querySelector("details[open]") && old.innerHTML !== now.innerHTML) old.innerHTML = now.innerHTML;
   }
 }
+listenForWords(refresh);
 if (location.pathname === "/") setInterval(refresh, REFRESH);

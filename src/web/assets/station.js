@@ -1,6 +1,7 @@
 // Keeps a station's page up to date, sounds its verdicts, and sends scans.
 
 import * as sound from "./sound.js";
+import { listen as listenForWords } from "./resolve.js";
 import { listen } from "./wedge.js";
 
 const view = document.querySelector("#view");
@@ -133,6 +134,8 @@ document.addEventListener("submit", (event) => {
 });
 
 listen(send);
+// the page's stream shows what became of it
+listenForWords(() => {});
 connect();
 announce();
 setInterval(async () => {

@@ -6,30 +6,34 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::Page;
+use super::exceptions::first;
 use super::layout::layout;
+use super::printing::prints_waiting;
 use super::view::{StationView, station_view};
 use crate::domain::order::Order;
 use crate::domain::station::StationRules;
 use crate::message::{Language, Phrase, order_stage, phrase};
-use crate::web::backend::{Backend, DeviceView, LedgerHealth, PluggedView, TargetView};
+use crate::web::backend::{Backend, DeviceView, KeptView, LedgerHealth, PluggedView, SourceView, TargetView};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 
 const ORDERS_SHOWN: usize = 30;
 
 pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language): Spoken) -> Result<Response, Problem> {
-    let rules = backend.stations();
+    let (rules, interceptions) = (backend.stations(), backend.interceptions());
     let newest = backend.newest_orders(ORDERS_SHOWN).await?;
     let (views, orders) = backend
         .look(move |view| {
             let views: Vec<(StationRules, StationView)> =
-                rules.iter().map(|rules| (rules.clone(), station_view(view, rules))).collect();
+                rules.iter().map(|rules| (rules.clone(), station_view(view, rules, &interceptions))).collect();
             let orders: Vec<_> = newest.iter().filter_map(|id| view.order(id)).collect();
             (views, orders)
         })
         .await?;
     let unread: Vec<PluggedView> = backend.unread_devices().await;
     let targets = backend.targets().await?;
+    let exceptions = crate::web::api::gathered(&backend).await?;
+    let (printers, prints) = (backend.printers().await?, prints_waiting(&backend, None).await?);
     let say = |name| phrase(name, language);
     let content = html! {
         main.overview {
@@ -38,6 +42,9 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
                 p.alarm role="alert" { strong { (say(Phrase::LedgerStopped)) } " " (why) }
             }
             (troubled(&targets, language))
+            (first(&exceptions, language))
+            (super::printing::overview(&printers, &prints, language))
+            (asked(&backend.sources(), language))
             h2 { (say(Phrase::Stations)) }
             ul.stations { @for (rules, view) in &views { (station_card(rules, view, &backend.devices(), language)) } }
             (offers(&unread, language))
@@ -63,6 +70,47 @@ fn troubled(targets: &[TargetView], language: Language) -> Markup {
                         @if target.behind { span.bad { " ✕ " (target.depth) " " (say(Phrase::Waiting)) @if let Some(oldest) = &target.oldest { " · " (say(Phrase::Since)) " " (oldest) } } }
                         @if target.dead > 0 { span.bad { " ✕ " (target.dead) " " (say(Phrase::DeadLetters)) } }
                         @if let Some(error) = &target.last_error { " · " (error) }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+/// Things that wait or were refused, and words, that are shown of one source.
+const KEPT_SHOWN: usize = 20;
+
+/// The sources: when each was read last, what went wrong, what waits and what it could not understand.
+fn asked(sources: &[SourceView], language: Language) -> Markup {
+    let say = |name| phrase(name, language);
+    let kept = |thing: &KeptView| {
+        let word = if thing.state == "waiting" { Phrase::Waits } else { Phrase::Refused };
+        html! { li { (say(word)) " " (thing.kind) " " strong { (thing.id) } " · " (thing.reason) } }
+    };
+    html! {
+        @if !sources.is_empty() {
+            section.targets role="status" {
+                h2 { (say(Phrase::Sources)) }
+                ul { @for source in sources {
+                    li {
+                        strong { (source.name) }
+                        @if let Some(at) = &source.last_success { " · " (say(Phrase::ReadLast)) " " (at) }
+                        @else { " · " (say(Phrase::NeverRead)) }
+                        @if source.state == "full" { span.bad { " ✕ " (say(Phrase::SourceFull)) } }
+                        @if let Some(error) = &source.last_error { span.bad { " ✕ " (error) } }
+                        @if source.waiting > 0 { span { " · " (source.waiting) " " (say(Phrase::Waiting)) } }
+                        @if source.refused > 0 { span.bad { " ✕ " (source.refused) " " (say(Phrase::Refused)) } }
+                        @if source.waiting + source.refused + source.unknown_words.len() > 0 {
+                            details {
+                                summary { (say(Phrase::WhatIsOpen)) }
+                                ul {
+                                    @for unknown in source.unknown_words.iter().take(KEPT_SHOWN) {
+                                        li.bad { (say(Phrase::UnknownWord)) " " (unknown.field) ": " strong { (unknown.word) } " × " (unknown.times) }
+                                    }
+                                    @for thing in source.kept.iter().take(KEPT_SHOWN) { (kept(thing)) }
+                                }
+                            }
+                        }
                     }
                 } }
             }

@@ -41,7 +41,7 @@ pub(super) async fn enter<B: Backend>(State(backend): State<B>, Spoken(language)
         .trim()
         .to_owned();
     let clean = token.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if clean && backend.knows_token(&hash(&token)) {
+    if clean && backend.scopes(&hash(&token)).is_some() {
         let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000");
         return ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response();
     }

@@ -1,10 +1,13 @@
 //! The pages, rendered here; `pages.md` of the design says how they look, sound and behave.
 
+mod exceptions;
 mod home;
 mod layout;
 mod login;
 mod manifest;
 mod order;
+mod printing;
+mod recalls;
 mod station;
 mod view;
 
@@ -12,9 +15,10 @@ use axum::Router;
 use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use maud::Markup;
 
+pub(super) use self::printing::{printer_of, prints_waiting};
 pub(super) use self::view::station_view;
 use super::backend::Backend;
 
@@ -43,6 +47,12 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/station/{id}", get(station::page::<B>))
         .route("/station/{id}/live", get(station::live::<B>))
         .route("/order/{id}", get(order::page::<B>))
+        .route("/order/{id}/confirm-address", post(exceptions::confirm::<B>))
+        .route("/exceptions", get(exceptions::page::<B>))
+        .route("/recalls", get(recalls::list::<B>))
+        .route("/recalls/{id}", get(recalls::one::<B>))
+        .route("/returns", get(recalls::returns::<B>))
+        .route("/returns/{number}", post(recalls::given_back::<B>))
         .route("/search", get(home::search::<B>))
         .route("/login", get(login::page).post(login::enter::<B>))
         .route("/language/{tag}", get(language))
@@ -67,6 +77,7 @@ async fn asset(Path(name): Path<String>) -> Response {
         "station.js" => ("text/javascript; charset=utf-8", include_str!("../assets/station.js")),
         "sound.js" => ("text/javascript; charset=utf-8", include_str!("../assets/sound.js")),
         "wedge.js" => ("text/javascript; charset=utf-8", include_str!("../assets/wedge.js")),
+        "resolve.js" => ("text/javascript; charset=utf-8", include_str!("../assets/resolve.js")),
         "home.js" => ("text/javascript; charset=utf-8", include_str!("../assets/home.js")),
         "icon.svg" => ("image/svg+xml", include_str!("../assets/icon.svg")),
         _ => return StatusCode::NOT_FOUND.into_response(),

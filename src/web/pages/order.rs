@@ -5,10 +5,13 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
 use super::Page;
+use super::exceptions::address;
 use super::layout::layout;
 use crate::domain::gate;
 use crate::domain::ids::OrderId;
-use crate::message::{Phrase, missing_why, order_stage, phrase};
+use crate::domain::order::Attention;
+use crate::domain::rules::recall;
+use crate::message::{Phrase, attention_text, hold_reason, missing_why, order_stage, phrase};
 use crate::web::backend::{Backend, FeedItem};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
@@ -20,9 +23,13 @@ pub(super) async fn page<B: Backend>(
 ) -> Result<Response, Problem> {
     let wanted = OrderId::new(&id).map_err(|_| Problem::missing("order", &id))?;
     let story = backend.history(wanted.clone()).await?;
-    let found =
-        backend.look(move |view| view.order(wanted.as_str()).map(|order| (gate::missing(view, &order), order))).await?;
-    let (missing, order) = found.ok_or_else(|| Problem::missing("order", &id))?;
+    let found = backend
+        .look(move |view| {
+            view.order(wanted.as_str())
+                .map(|order| (gate::missing(view, &order), recall::on_order(view, &order), order))
+        })
+        .await?;
+    let (missing, recalled, order) = found.ok_or_else(|| Problem::missing("order", &id))?;
     let say = |name| phrase(name, language);
     let content = html! {
         main.overview {
@@ -30,9 +37,25 @@ pub(super) async fn page<B: Backend>(
             p {
                 (order_stage(order.stage, language)) " · " (order.spec.carrier)
                 @if order.cancelled { strong.bad { " · " (say(Phrase::Cancelled)) } }
-                @for hold in &order.holds { strong.bad { " · " (say(Phrase::Held)) " " (hold.note.as_deref().unwrap_or("")) } }
+                @for hold in &order.holds {
+                    strong.bad { " · " (say(Phrase::Held)) " " (hold_reason(hold.reason, language)) " " (hold.kind.as_deref().unwrap_or("")) " " (hold.note.as_deref().unwrap_or("")) }
+                }
             }
-            @if missing.is_empty() && !order.cancelled { p.good { "✓ " (say(Phrase::Complete)) } }
+            @if order.waybill_pending { p.bad { (attention_text(Attention::WaybillPending, language)) } }
+            @if order.awaits_address() { (address(&order, language)) }
+            @if order.partially_completed {
+                p {
+                    (say(Phrase::ReturnCameIn))
+                    @for exchange in &order.exchange_orders { " · " (say(Phrase::ExchangeOrder)) " " a href={ "/order/" (exchange) } { (exchange) } }
+                }
+            }
+            @if missing.is_empty() && recalled.is_empty() && !order.cancelled && order.holds.is_empty() { p.good { "✓ " (say(Phrase::Complete)) } }
+            @for goods in &recalled {
+                p.bad {
+                    "✕ " a href={ "/recalls/" (goods.stop_list) } { (say(Phrase::Recall)) " " (goods.stop_list) }
+                    " · " (goods.sku) " " (goods.lot.as_deref().unwrap_or_default()) " × " (goods.quantity)
+                }
+            }
             ul { @for entry in &missing { li.bad { @if let Some(line) = entry.line { (say(Phrase::Line)) " " (line) " " } (missing_why(entry.why, language)) } } }
             table.orders {
                 thead { tr { th { (say(Phrase::Line)) } th { (say(Phrase::Sku)) } th { (say(Phrase::Picked)) } th { (say(Phrase::Packed)) } th { (say(Phrase::Demanded)) } } }
@@ -52,6 +75,8 @@ fn entry(event: &FeedItem) -> Markup {
         li class=[refused.then_some("bad")] {
             time datetime=(event.time) { (event.time) } " "
             strong { (if refused { field("code") } else { event.kind.clone() }) } " "
+            @if let Some(said) = event.data.get("rule").and_then(serde_json::Value::as_str) { (said) " " (field("mode")) " " (field("code")) " " }
+            @if let Some(by) = event.data.get("by").and_then(serde_json::Value::as_str) { (by) " " }
             span { (field("station")) " " (field("operator")) " " (field("device")) " " (field("call")) }
         }
     }

@@ -13,12 +13,14 @@ use tokio::sync::broadcast::error::RecvError;
 use super::Page;
 use super::layout::layout;
 use super::manifest::manifest;
-use super::view::{LineView, PIN_AWAITED, StationView, station_view};
+use super::printing::{printer_of, prints_waiting};
+use super::view::{LineView, PIN_AWAITED, REPRINT_AWAITED, StationView, station_view};
 use crate::domain::ids::StationId;
+use crate::domain::printing::PrintJob;
 use crate::domain::station::{Mode, StationRules};
 use crate::domain::verdict::{Code, Facts, Severity, Verdict};
-use crate::message::{Language, Phrase, phrase, verdict_text};
-use crate::web::backend::{Backend, DeviceView, LedgerHealth, Shown};
+use crate::message::{Language, Phrase, phrase, printer_condition, reprint_reasons, verdict_text, warning_text};
+use crate::web::backend::{Backend, DeviceView, LedgerHealth, PrinterView, Shown};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 
@@ -74,24 +76,35 @@ pub(super) async fn live<B: Backend>(
 
 async fn fragment<B: Backend>(backend: &B, rules: &StationRules, language: Language) -> Result<Markup, Problem> {
     let wanted = rules.clone();
-    let view = backend.look(move |view| station_view(view, &wanted)).await?;
+    let interceptions = backend.interceptions();
+    let view = backend.look(move |view| station_view(view, &wanted, &interceptions)).await?;
     let shown = backend.shown(&rules.id);
     let devices: Vec<DeviceView> = backend.devices().into_iter().filter(|device| device.station == rules.id).collect();
-    Ok(render(&rules.id, &view, shown.as_ref(), &devices, &backend.health(), language))
+    let printer = printer_of(&view, rules, backend.printers().await?);
+    let prints = prints_waiting(backend, Some(&rules.id)).await?;
+    let around = Around { devices: &devices, printer: printer.as_ref(), prints: &prints, health: &backend.health() };
+    Ok(render(&rules.id, &view, shown.as_ref(), &around, language))
+}
+
+/// What is around a station.
+struct Around<'a> {
+    devices: &'a [DeviceView],
+    printer: Option<&'a PrinterView>,
+    prints: &'a [PrintJob],
+    health: &'a LedgerHealth,
 }
 
 fn render(
     id: &StationId,
     view: &StationView,
     shown: Option<&Shown>,
-    devices: &[DeviceView],
-    health: &LedgerHealth,
+    around: &Around<'_>,
     language: Language,
 ) -> Markup {
     let say = |name| phrase(name, language);
     let verdict = view.latched.as_ref().or(shown.map(|shown| &shown.verdict));
     html! {
-        (band(verdict, view, health, language))
+        (band(verdict, view, around.health, language))
         @if let Some(shown) = shown { (meaning(shown, language)) }
         @if view.awaiting == Some(PIN_AWAITED) {
             form.pin data-pin {
@@ -99,10 +112,17 @@ fn render(
                 button { (say(Phrase::Done)) }
             }
         }
+        @if view.awaiting == Some(REPRINT_AWAITED) {
+            nav.commands.reasons aria-label=(say(Phrase::ReprintWhy)) {
+                strong { (say(Phrase::ReprintWhy)) }
+                @for reason in reprint_reasons(language) { button data-scan=(reason) { (reason) } }
+            }
+        }
         @for note in &view.notes {
             p.note { span.icon aria-hidden="true" { "✎" } (note) " " button data-scan="WB:C:ACK" { (say(Phrase::ConfirmNote)) } }
         }
         (work(view, verdict, language))
+        (super::printing::waiting(around.prints, language))
         nav.commands aria-label=(say(Phrase::Commands)) {
             @if matches!(view.rules.mode, Mode::Pick | Mode::Pack | Mode::Bench) {
                 button data-scan="WB:C:UNDO" disabled[!view.can_undo] { (say(Phrase::Undo)) }
@@ -116,9 +136,10 @@ fn render(
                 button data-scan="WB:C:PAUSE" disabled[view.manifest.is_none()] { (say(Phrase::Pause)) }
                 button data-scan="WB:C:DONE" disabled[view.manifest.is_none()] { (say(Phrase::Done)) }
             }
+            @if view.can_reprint { button data-scan="WB:C:REPRINT" { (say(Phrase::Reprint)) } }
             form.typed { label { span.hidden { (say(Phrase::TypeCode)) } input data-typed autocomplete="off" inputmode="text" enterkeyhint="send" placeholder=(say(Phrase::TypeCode)); } }
         }
-        (rim(id, view, devices, health, language))
+        (rim(id, view, around, language))
     }
 }
 
@@ -164,6 +185,7 @@ fn band(verdict: Option<&Verdict>, view: &StationView, health: &LedgerHealth, la
                     (comparison(verdict, language))
                 } @else { p.detail { (text.detail) } }
                 @if !verdict.missing.is_empty() && severity == Severity::Stop { p.detail { (text.detail) } }
+                @for warning in verdict.warnings.iter().filter(|_| !verdict.shadow) { p.warned { "! " (warning_text(warning, language)) } }
                 @if !text.hint.is_empty() { p.hint { (text.hint) } }
                 @if severity == Severity::Stop { p.uncounted { (say(Phrase::NothingCounted)) } }
             }
@@ -324,13 +346,8 @@ fn unbound(view: &StationView, language: Language) -> Markup {
 }
 
 /// Who and what is there: grey when fine.
-fn rim(
-    id: &StationId,
-    view: &StationView,
-    devices: &[DeviceView],
-    health: &LedgerHealth,
-    language: Language,
-) -> Markup {
+fn rim(id: &StationId, view: &StationView, around: &Around<'_>, language: Language) -> Markup {
+    let Around { devices, printer, health, .. } = *around;
     let say = |name| phrase(name, language);
     let mode = match view.rules.mode {
         Mode::Pick => Phrase::ModePick,
@@ -344,9 +361,15 @@ fn rim(
             span { "⌂ " (id) " · " (say(mode)) }
             span { "☺ " (view.operator.as_deref().unwrap_or(say(Phrase::NobodySignedIn))) }
             @for device in devices {
-                span.device class=[(!device.connected).then_some("bad")] title=[device.last_error.as_deref()] {
+                span.device.bad[!device.connected] title=[device.last_error.as_deref()] {
                     (if device.connected { "▣ " } else { "✕ " }) (device.name) " · "
                     (say(if device.connected { Phrase::ScannerAlive } else { Phrase::ScannerGone }))
+                }
+            }
+            @if let Some(printer) = printer {
+                span.printer.bad[printer.condition.blocks()] title=[printer.last_error.as_deref()] {
+                    (if printer.condition.blocks() { "✕ " } else { "▭ " }) (printer.name) " · " (printer_condition(printer.condition, language))
+                    @if printer.queue > 0 { " · " (say(Phrase::PrinterQueue)) " " (printer.queue) }
                 }
             }
             span class=[(*health != LedgerHealth::Good).then_some("bad")] { "▤ " (say(if *health == LedgerHealth::Good { Phrase::LedgerGood } else { Phrase::LedgerStopped })) }

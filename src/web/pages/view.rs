@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use crate::domain::event::list_orders;
-use crate::domain::ids::OrderId;
+use crate::domain::ids::{OrderId, PrinterId};
 use crate::domain::manifest::{Absent, tally};
 use crate::domain::order::Order;
+use crate::domain::rules::Rules;
 use crate::domain::station::{Awaited, Mode, StationRules, Work};
 use crate::domain::verdict::{Code, Verdict};
 use crate::domain::view::View;
@@ -23,6 +24,9 @@ pub(in crate::web) struct StationView {
     pub awaiting: Option<&'static str>,
     pub unbound: Vec<UnboundView>,
     pub can_undo: bool,
+    pub can_reprint: bool,
+    /// The printer that was chosen by its code.
+    pub printer: Option<PrinterId>,
     pub manifest: Option<ManifestView>,
 }
 
@@ -108,10 +112,10 @@ pub(in crate::web) struct UnboundView {
     pub order: OrderId,
 }
 
-pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules) -> StationView {
+pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules, interceptions: &Rules) -> StationView {
     let station = view.station(&rules.id);
     let work = station.work.as_ref().map(|work| work_view(view, work));
-    let all = station.work.as_ref().map(|work| lines(view, work, rules.mode)).unwrap_or_default();
+    let all = station.work.as_ref().map(|work| lines(view, work, rules.mode, interceptions)).unwrap_or_default();
     let (open, done): (Vec<LineView>, Vec<LineView>) = all.into_iter().partition(|line| line.open || line.to_put_back);
     let orders = work.iter().flat_map(|work| &work.orders).filter_map(|id| view.order(id.as_str()));
     let packs = matches!(rules.mode, Mode::Pack | Mode::Bench);
@@ -137,12 +141,17 @@ pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules) -> Sta
             .map(|parcel| UnboundView { parcel: parcel.id.to_string(), order: parcel.order.clone() })
             .collect(),
         can_undo: !station.counts.is_empty(),
+        can_reprint: station.last_print.is_some(),
+        printer: station.printer.clone(),
         manifest: station.work.as_ref().and_then(|work| manifest_view(view, work)),
     }
 }
 
 /// How it is said that a station waits for a PIN.
 pub(in crate::web) const PIN_AWAITED: &str = "pin";
+
+/// How it is said that a station waits for the reason of a reprint.
+pub(in crate::web) const REPRINT_AWAITED: &str = "reprint_reason";
 
 fn awaited_name(what: &Awaited) -> &'static str {
     match what {
@@ -154,8 +163,12 @@ fn awaited_name(what: &Awaited) -> &'static str {
         Awaited::Unload => "unload",
         Awaited::PutBack => "put_back",
         Awaited::OverrideBadge => "override_badge",
+        Awaited::TeachCode => "teach_code",
+        Awaited::TeachItem(_) => "teach_item",
+        Awaited::TeachBadge(..) => "teach_badge",
         Awaited::OverrideReason(_) => "override_reason",
         Awaited::OverrideItem(..) => "override_item",
+        Awaited::ReprintReason(_) => REPRINT_AWAITED,
         Awaited::Pin(..) => PIN_AWAITED,
     }
 }
@@ -178,13 +191,13 @@ fn work_view(view: &dyn View, work: &Work) -> WorkView {
     }
 }
 
-fn lines(view: &dyn View, work: &Work, mode: Mode) -> Vec<LineView> {
+fn lines(view: &dyn View, work: &Work, mode: Mode, rules: &Rules) -> Vec<LineView> {
     match work {
         Work::List(id) => {
             let Some(list) = view.list(id.as_str()) else { return Vec::new() };
             let of_line = |entry: &crate::domain::work::PickLine| {
                 let order = view.order(entry.order.as_str())?;
-                let mut line = line_view(view, &order, entry.line, mode)?;
+                let mut line = line_view(view, &order, entry.line, mode, rules)?;
                 line.location.clone_from(&entry.location);
                 line.slot.clone_from(&entry.slot);
                 Some(line)
@@ -194,14 +207,18 @@ fn lines(view: &dyn View, work: &Work, mode: Mode) -> Vec<LineView> {
         _ => {
             let orders = work_view(view, work).orders;
             let of_order = |order: &Order| {
-                order.lines.iter().filter_map(|line| line_view(view, order, line.spec.line, mode)).collect::<Vec<_>>()
+                order
+                    .lines
+                    .iter()
+                    .filter_map(|line| line_view(view, order, line.spec.line, mode, rules))
+                    .collect::<Vec<_>>()
             };
             orders.iter().filter_map(|id| view.order(id.as_str())).flat_map(|order| of_order(&order)).collect()
         }
     }
 }
 
-fn line_view(view: &dyn View, order: &Order, number: u32, mode: Mode) -> Option<LineView> {
+fn line_view(view: &dyn View, order: &Order, number: u32, mode: Mode, rules: &Rules) -> Option<LineView> {
     let line = order.line(number)?;
     let name =
         line.spec.name.clone().or_else(|| view.product(line.spec.sku.as_str()).map(|product| product.name.clone()));
@@ -219,6 +236,6 @@ fn line_view(view: &dyn View, order: &Order, number: u32, mode: Mode) -> Option<
         demanded: line.demanded(),
         open: !done,
         to_put_back: line.has_put_back(),
-        stopped: !order.is_active(),
+        stopped: rules.objection(order, mode.steps()).is_some(),
     })
 }

@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::document::{DocumentError, Entry, Progress};
+use super::{SheetError, TextTable, Workbook};
+use crate::codec::json;
+use crate::intake::{Assembly, Columns, Dictionary, HEADER_ROWS, Kind, Merged, Row, Survey, Unrecognised};
 use jiff::tz::TimeZone;
-use serde_json::Value;
-
-use super::report::{Origin, Report};
-use crate::cli::Failure;
-use crate::cli::client::display;
-use crate::codec::sheet::{SheetError, TextTable, Workbook};
-use crate::intake::{Assembly, Columns, Dictionary, HEADER_ROWS, Kind, Merged, Node, Row, Survey, Unrecognised};
 
 /// Merged cells of a sheet that are told one by one.
 const MERGED_TOLD: usize = 20;
@@ -32,10 +29,10 @@ impl Reader {
     }
 
     /// The sheets, and whether each is shown.
-    fn sheets(&self, file: &Path) -> Vec<(String, bool)> {
+    fn sheets(&self, file: &str) -> Vec<(String, bool)> {
         match self {
             Reader::Text(_) => {
-                vec![(file.file_stem().unwrap_or_default().to_string_lossy().into_owned(), true)]
+                vec![(Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned(), true)]
             }
             Reader::Workbook(workbook) => workbook.sheets(),
         }
@@ -50,8 +47,7 @@ struct Sheet {
 }
 
 /// A file with sheets.
-pub(super) struct Table {
-    file: Arc<str>,
+pub struct Table {
     reader: Reader,
     sheets: Vec<Sheet>,
     surveys: BTreeMap<Kind, Survey>,
@@ -62,24 +58,17 @@ pub(super) struct Table {
 impl Table {
     /// Looks through a file.
     pub(super) fn open(
-        file: &Path,
+        file: &str,
         bytes: Vec<u8>,
         is_workbook: bool,
         dictionary: &Dictionary,
-    ) -> Result<Table, Failure> {
-        let failed = |error: SheetError| Failure::Failed(format!("{}: {}", file.display(), display(&error)));
+    ) -> Result<Table, DocumentError> {
         let reader = if is_workbook {
-            Reader::Workbook(Box::new(Workbook::open(bytes).map_err(failed)?))
+            Reader::Workbook(Box::new(Workbook::open(bytes)?))
         } else {
-            Reader::Text(TextTable::open(bytes).map_err(failed)?)
+            Reader::Text(TextTable::open(bytes)?)
         };
-        let mut table = Table {
-            file: file.display().to_string().into(),
-            reader,
-            sheets: Vec::new(),
-            surveys: BTreeMap::new(),
-            notes: Vec::new(),
-        };
+        let mut table = Table { reader, sheets: Vec::new(), surveys: BTreeMap::new(), notes: Vec::new() };
         for (name, is_shown) in table.reader.sheets(file) {
             let name: Arc<str> = name.into();
             if is_shown {
@@ -89,17 +78,21 @@ impl Table {
             }
         }
         if table.sheets.is_empty() {
-            return Err(Failure::Failed(format!("{}: {}", file.display(), Unrecognised::NoHeaders)));
+            return Err(DocumentError::of(&Unrecognised::NoHeaders));
         }
         Ok(table)
     }
 
-    fn failed(&self, sheet: &str, error: &dyn std::error::Error) -> Failure {
-        let place = if matches!(self.reader, Reader::Text(_)) { String::new() } else { format!(" {sheet}") };
-        Failure::Failed(format!("{}{place}: {}", self.file, display(error)))
+    fn failed(&self, sheet: &str, error: &dyn std::error::Error) -> DocumentError {
+        let DocumentError(why) = DocumentError::of(error);
+        if matches!(self.reader, Reader::Text(_)) {
+            DocumentError(why)
+        } else {
+            DocumentError(format!("{sheet}: {why}"))
+        }
     }
 
-    fn look_through(&mut self, name: &Arc<str>, dictionary: &Dictionary) -> Result<(), Failure> {
+    fn look_through(&mut self, name: &Arc<str>, dictionary: &Dictionary) -> Result<(), DocumentError> {
         let found = match self.headers(name, dictionary) {
             Ok(found) => found,
             Err(error) => return Err(self.failed(name, &*error)),
@@ -176,46 +169,41 @@ impl Table {
         self.surveys.values().map(Survey::rows).sum()
     }
 
-    pub(super) fn tell_notes(&self, report: &mut Report) -> Result<(), Failure> {
-        for (sheet, note) in &self.notes {
-            report.note(note, &Origin::rows(&self.file, sheet, Vec::new()))?;
-        }
-        Ok(())
+    pub(super) fn notes(&self) -> &[(Arc<str>, String)] {
+        &self.notes
     }
 
-    /// Sends the things of one kind.
-    pub(super) async fn send(&mut self, kind: Kind, zone: &TimeZone, report: &mut Report) -> Result<(), Failure> {
-        let Some(survey) = self.surveys.get(&kind) else { return Ok(()) };
-        let failed = |error: SheetError| Failure::Failed(format!("{}: {}", self.file, display(&error)));
-        for sheet in self.sheets.iter().filter(|sheet| sheet.columns.kind == kind) {
-            let mut assembly = Assembly::new(&sheet.columns, survey, &sheet.merged, zone);
-            for row in self.reader.rows(&sheet.name).map_err(failed)? {
-                let row = row.map_err(failed)?;
-                if row.number <= sheet.columns.header_row {
-                    continue;
-                }
-                report.row();
-                let place = |rows| Origin::rows(&self.file, &sheet.name, rows);
-                match assembly.take(&row) {
-                    None => {}
-                    Some(Ok(entry)) => report.add(kind, value(entry.node), place(entry.rows)).await?,
-                    Some(Err(refusal)) => {
-                        report.refuse(kind, refusal.id.as_deref(), &refusal.reason, &place(refusal.rows))?;
-                    }
-                }
-            }
-        }
-        Ok(())
+    /// How many sheets describe things of a kind.
+    pub(super) fn sheets(&self, kind: Kind) -> usize {
+        self.sheets.iter().filter(|sheet| sheet.columns.kind == kind).count()
+    }
+
+    /// The things of the so-manieth of these sheets.
+    pub(super) fn read<'t>(
+        &'t mut self,
+        kind: Kind,
+        nth: usize,
+        zone: &'t TimeZone,
+    ) -> Result<Steps<'t>, DocumentError> {
+        let sheet = self.sheets.iter().filter(|sheet| sheet.columns.kind == kind).nth(nth);
+        let (Some(sheet), Some(survey)) = (sheet, self.surveys.get(&kind)) else {
+            return Err(DocumentError(format!("it has no such sheet of {}", kind.name())));
+        };
+        let mut assembly = Assembly::new(&sheet.columns, survey, &sheet.merged, zone);
+        let rows = self.reader.rows(&sheet.name)?;
+        let below =
+            move |row: &Result<Row, SheetError>| row.as_ref().map_or(true, |row| row.number > sheet.columns.header_row);
+        Ok(Box::new(rows.filter(below).map(move |row| {
+            let entry =
+                |rows, outcome| Progress::Entry(Box::new(Entry { sheet: Some(sheet.name.clone()), rows, outcome }));
+            Ok(match assembly.take(&row?) {
+                None => Progress::Row,
+                Some(Ok(made)) => entry(made.rows, Ok(json(made.node))),
+                Some(Err(refusal)) => entry(refusal.rows, Err((refusal.id, refusal.reason))),
+            })
+        })))
     }
 }
 
-/// The object as JSON.
-fn value(node: Node) -> Value {
-    match node {
-        Node::Text(text) => Value::String(text),
-        Node::Number(number) => number.into(),
-        Node::Bool(truth) => Value::Bool(truth),
-        Node::List(nodes) => nodes.into_iter().map(value).collect(),
-        Node::Object(fields) => fields.into_iter().map(|(name, node)| (name, value(node))).collect(),
-    }
-}
+/// Steps through a sheet.
+pub type Steps<'a> = Box<dyn Iterator<Item = Result<Progress, DocumentError>> + 'a>;

@@ -1,0 +1,174 @@
+//! Things on their way into the ledger: what waits is kept and taken when what it waits for comes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::handle::Shared;
+use super::kept::{Kept, KeptFile, Key};
+use super::{Arrived, Inbox, Reference, Taken};
+use crate::codec::shape::Unfit;
+use crate::intake::Kind;
+
+/// References that are looked up at once: reading them costs the page of a station no noticeable time.
+const LOOKED_UP_MAX: usize = 500;
+
+/// Things that are judged again at once.
+const AGAIN_MAX: usize = 200;
+
+/// What became of things.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// New ones.
+    pub created: u64,
+    /// Ones that changed something.
+    pub updated: u64,
+    /// Ones that said nothing new.
+    pub unchanged: u64,
+    /// Ones that had to wait.
+    pub waited: u64,
+    /// Ones that were refused.
+    pub refused: u64,
+}
+
+impl Counts {
+    fn count(&mut self, taken: &Taken) {
+        *match taken {
+            Taken::Created => &mut self.created,
+            Taken::Updated => &mut self.updated,
+            Taken::Unchanged => &mut self.unchanged,
+            Taken::Waits(..) => &mut self.waited,
+            Taken::Refused(_) => &mut self.refused,
+        } += 1;
+    }
+}
+
+/// A thing as it came, and as it was understood.
+pub(super) struct Came {
+    pub(super) kind: Kind,
+    /// As the source described it.
+    pub(super) value: Value,
+    pub(super) read: Result<Arrived, Unfit>,
+}
+
+/// What things of a source go through.
+pub(super) struct Intake<I> {
+    pub(super) name: Arc<str>,
+    pub(super) inbox: I,
+    pub(super) kept: KeptFile,
+    pub(super) shared: Arc<Shared>,
+    /// Whether what is refused is kept; a folder tells it in the file's report instead.
+    pub(super) keeps_refused: bool,
+}
+
+/// The name of a thing whose id can't be read: what it says.
+fn nameless(value: &Value) -> String {
+    let hash = Sha256::digest(value.to_string().as_bytes());
+    format!("?{}", &data_encoding::HEXLOWER.encode(&hash)[..12])
+}
+
+impl<I: Inbox> Intake<I> {
+    /// Takes things, and keeps those that wait or are refused. Answers what became of each, in their order; everything
+    /// is durable then.
+    pub(super) async fn take(&mut self, came: Vec<Came>) -> Result<Vec<Taken>, String> {
+        let now = self.inbox.now();
+        let things: Vec<Arrived> = came.iter().filter_map(|came| came.read.as_ref().ok().cloned()).collect();
+        let judged = self.inbox.take(&self.name, things).await.map_err(|error| error.to_string())?;
+        let mut judged = judged.into_iter();
+        let mut all = Vec::with_capacity(came.len());
+        for Came { kind, value, read } in came {
+            let (id, version, taken) = match read {
+                Ok(thing) => {
+                    let lost = || Taken::Refused("it was not judged".into());
+                    let version = thing.version();
+                    (thing.id, version, judged.next().unwrap_or_else(lost))
+                }
+                Err(unfit) => {
+                    let id = unfit.id.unwrap_or_else(|| nameless(&value));
+                    self.shared.tell_words(&unfit.words, &id);
+                    (id, value["version"].as_i64(), Taken::Refused(unfit.reason))
+                }
+            };
+            let (on, reason) = match &taken {
+                Taken::Waits(on, reason) => (Some(on.clone()), reason.clone()),
+                Taken::Refused(reason) => (None, reason.clone()),
+                Taken::Created | Taken::Updated | Taken::Unchanged => (None, String::new()),
+            };
+            self.shared.state().counts.count(&taken);
+            let kept = Kept { kind, id, version, value, on, reason, since: now, times: 1 };
+            self.settle(kept, &taken).map_err(|error| format!("what waits can't be kept: {error}"))?;
+            all.push(taken);
+        }
+        self.kept.sync().map_err(|error| format!("what waits can't be kept: {error}"))?;
+        self.shared.show(&self.kept);
+        Ok(all)
+    }
+
+    /// Keeps a thing, or forgets it; a newer one that is kept under its id stays.
+    fn settle(&mut self, thing: Kept, taken: &Taken) -> std::io::Result<()> {
+        let key: Key = (thing.kind, thing.id.clone());
+        let known = self.kept.things().get(&key);
+        let is_older = known
+            .is_some_and(|known| matches!((thing.version, known.version), (Some(thing), Some(known)) if thing < known));
+        // what a file says wrongly stands in its report; what waited and is refused now stands nowhere else
+        let is_told = !self.keeps_refused && known.is_none_or(|known| known.value != thing.value);
+        match taken {
+            _ if is_older => Ok(()),
+            Taken::Waits(..) => self.kept.keep(thing),
+            Taken::Refused(_) if is_told => Ok(()),
+            Taken::Refused(_) => self.kept.keep(thing),
+            Taken::Created | Taken::Updated | Taken::Unchanged => self.kept.forget(&key),
+        }
+    }
+
+    /// Takes what was waiting for something that is there now.
+    pub(super) async fn take_ready(&mut self, read: impl Fn(&Kept) -> Result<Arrived, Unfit>) -> Result<(), String> {
+        let mut by_reference: BTreeMap<&Reference, Vec<&Key>> = BTreeMap::new();
+        for (key, kept) in self.kept.things() {
+            if let Some(on) = &kept.on {
+                by_reference.entry(on).or_default().push(key);
+            }
+        }
+        let references: Vec<Reference> = by_reference.keys().map(|reference| (*reference).clone()).collect();
+        let mut ready = Vec::new();
+        for some in references.chunks(LOOKED_UP_MAX) {
+            let there = self.inbox.there(some.to_vec()).await.map_err(|error| error.to_string())?;
+            let found = some.iter().zip(there).filter(|(_, there)| *there);
+            ready.extend(found.flat_map(|(reference, _)| by_reference[reference].iter().map(|key| (*key).clone())));
+        }
+        self.take_again(ready, read).await
+    }
+
+    /// Judges what was refused and refers to other things again, as these may have changed: changes give the same
+    /// result in any order.
+    pub(super) async fn take_refused(&mut self, read: impl Fn(&Kept) -> Result<Arrived, Unfit>) -> Result<(), String> {
+        let refers = |kind: Kind| matches!(kind, Kind::PickLists | Kind::Waybills | Kind::Manifests);
+        let refused = self.kept.things().iter().filter(|((kind, _), kept)| kept.on.is_none() && refers(*kind));
+        let refused = refused.map(|(key, _)| key.clone()).take(AGAIN_MAX).collect();
+        self.take_again(refused, read).await
+    }
+
+    /// Judges everything that is kept again.
+    pub(super) async fn take_all(&mut self, read: impl Fn(&Kept) -> Result<Arrived, Unfit>) -> Result<(), String> {
+        self.shared.state().words.clear();
+        let keys = self.kept.things().keys().cloned().collect();
+        self.take_again(keys, read).await
+    }
+
+    async fn take_again(
+        &mut self,
+        mut keys: Vec<Key>,
+        read: impl Fn(&Kept) -> Result<Arrived, Unfit>,
+    ) -> Result<(), String> {
+        // kind by kind: what refers to something comes after it
+        keys.sort();
+        for some in keys.chunks(AGAIN_MAX) {
+            let kept = some.iter().filter_map(|key| self.kept.things().get(key));
+            let came = kept.map(|kept| Came { kind: kept.kind, value: kept.value.clone(), read: read(kept) }).collect();
+            self.take(came).await?;
+        }
+        Ok(())
+    }
+}
