@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use data_encoding::BASE64;
 use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::task::spawn_blocking;
 
 use super::printers::printer_exposition;
 use super::targets::exposition;
-use super::{Core, held, random, unread};
+use super::{Core, held, labels, random, unread};
 use crate::barcode::codes::SiteKey;
 use crate::config::Scope;
 use crate::device::{DeviceState, Scanner};
@@ -26,7 +25,7 @@ use crate::domain::upstream::{
 };
 use crate::domain::verdict::Verdict;
 use crate::domain::view::View;
-use crate::domain::work::{PinHash, Waybill, WaybillLabel, sha256};
+use crate::domain::work::{PinHash, Waybill};
 use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, WriteTransaction};
 use crate::message::Language;
 use crate::web::api::acted_json;
@@ -59,9 +58,7 @@ fn record(transaction: &mut WriteTransaction<'_>, site: &Site, caller: &Caller, 
 pub(super) fn take_in(transaction: &mut WriteTransaction<'_>, terms: &Terms, thing: Thing) -> Outcome {
     let file = thing.file();
     let outcome = intake(transaction.view(), terms, thing);
-    if let Some(file) = file.filter(|_| !outcome.events().is_empty()) {
-        transaction.keep_file(&sha256(&file.bytes), &file.bytes);
-    }
+    labels::keep(transaction, file.as_ref(), &outcome);
     outcome
 }
 
@@ -79,14 +76,6 @@ pub(super) fn record_as(
     let mut events = outcome.events().to_vec();
     events.extend(follow(transaction.view(), site, &events, now.at));
     transaction.append(now.at, cause, None, events);
-}
-
-/// The file of a label from outside.
-pub(super) fn file_of(reader: &Reader, label: &WaybillLabel) -> Result<Option<Vec<u8>>, LedgerError> {
-    match &label.sha256 {
-        Some(sha256) => reader.file(sha256),
-        None => Ok(label.data_base64.as_ref().and_then(|text| BASE64.decode(text.as_bytes()).ok())),
-    }
 }
 
 impl Core {
@@ -231,7 +220,7 @@ impl Backend for Core {
         self.read(move |reader| {
             let known = reader.look(|transaction| transaction.view().waybill(waybill.as_str()))?;
             let Some(label) = known.as_ref().and_then(|waybill| waybill.label.as_ref()) else { return Ok(None) };
-            Ok(file_of(reader, label)?.map(|bytes| (label.format.clone(), bytes)))
+            Ok(labels::file(reader, label)?.map(|bytes| (label.format.clone(), bytes)))
         })
         .await
     }

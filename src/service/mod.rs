@@ -5,6 +5,7 @@ mod backend;
 mod bags;
 mod couriers;
 mod devices;
+mod labels;
 mod paper;
 mod pin;
 mod pipeline;

@@ -17,7 +17,7 @@ use crate::domain::upstream::{OrderAction, Outcome, Refusal, Terms, Thing, order
 use crate::intake::Kind;
 use crate::ledger::{Cause, WriteTransaction};
 use crate::upstream::{Arrived, Feed, Inbox, OpenError, Reference, Source, SourceWorker, Taken, Unreadable};
-use crate::web::api::{Kind as Described, things_from_json};
+use crate::web::api::{Kind as Described, things_from_json, with_label_read};
 use crate::web::backend::{KeptView, SourceView, Unavailable, UnknownWordView};
 
 /// Things of one transaction: few enough that no scan waits long behind them.
@@ -152,7 +152,10 @@ impl Inbox for Core {
         let mut all = Vec::with_capacity(things.len());
         let mut things = things.into_iter().peekable();
         while things.peek().is_some() {
-            let chunk: Vec<Result<Read, String>> = things.by_ref().take(CHUNK).map(|thing| read(self, thing)).collect();
+            let mut chunk: Vec<Result<Read, String>> = Vec::with_capacity(CHUNK);
+            for thing in things.by_ref().take(CHUNK) {
+                chunk.push(self.readied(read(self, thing)).await);
+            }
             let now = self.parts.clock.now();
             let (site, terms) = (self.parts.site.clone(), self.terms(now));
             let desk = Desk { source: source.to_owned(), site, terms, now };
@@ -188,6 +191,13 @@ impl Inbox for Core {
 }
 
 impl Core {
+    /// A thing whose label, if it has one, is read.
+    async fn readied(&self, read: Result<Read, String>) -> Result<Read, String> {
+        let Read { thing, cancelled, hold } = read?;
+        let thing = with_label_read(&self.parts.pictures, thing).await.map_err(|(_, why)| why)?;
+        Ok(Read { thing, cancelled, hold })
+    }
+
     /// Opens the sources and starts a worker for each, on a thread of its own.
     pub(super) fn start_sources(&self, config: &Config, tasks: &mut JoinSet<()>) -> Result<(), OpenError> {
         let zone: TimeZone = config.zone();

@@ -7,10 +7,9 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 
-use super::backend::file_of;
 use super::paper::{Desk, Paper};
 use super::press::{Format, Press, PressError};
-use super::{Core, unreadable};
+use super::{Core, labels, unreadable};
 use crate::codec::{Compression, Proved, TsplSettings, ZplSettings, tspl, zpl};
 use crate::config::{Config, Packing, PrinterLanguage};
 use crate::domain::ids::{PrintJobId, PrinterId};
@@ -217,14 +216,14 @@ impl Core {
         let language = printer.profile.language.as_str();
         match paper {
             Paper::Own(label) if label.format == language => {
-                let file =
-                    file_of(&self.parts.reader, &label).map_err(|error| PrintTrouble::Label(unreadable(error).0))?;
-                file.ok_or_else(|| PrintTrouble::Label("the carrier's label is not kept here".into()))
+                let file = labels::file(&self.parts.reader, &label);
+                let file = file.map_err(|error| PrintTrouble::Label(unreadable(error).0))?;
+                file.ok_or_else(|| PrintTrouble::Label("the carrier's label is not kept any more".into()))
             }
-            Paper::Own(label) => {
-                let why = format!("the carrier's label is {}, and {} takes {language}", label.format, printer.id);
-                Err(PrintTrouble::Label(why))
-            }
+            Paper::Own(label) => Err(PrintTrouble::Label(format!(
+                "the carrier's label is {}, and {} takes {language}",
+                label.format, printer.id
+            ))),
             Paper::Record(record) => {
                 let press = &self.parts.press;
                 let proved = press.prove(&job.template, &record, &self.label_settings(), printer.profile.dpi);

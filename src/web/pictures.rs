@@ -53,7 +53,10 @@ impl Pictures {
     }
 
     /// Reads the codes of a label from outside, one label at a time; else says why that can't be done.
-    pub(super) async fn label(&self, mut label: LabelFile) -> Result<LabelFile, String> {
+    ///
+    /// # Errors
+    /// Why, for people.
+    pub async fn label(&self, mut label: LabelFile) -> Result<LabelFile, String> {
         let turn = timeout(LABEL_WAIT, self.labels.clone().acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
             return Err("other labels are being read; send it again in some seconds".into());

@@ -30,7 +30,8 @@ fn pages(bytes: &[u8], codes: &mut Codes) -> Result<(), LabelReadError> {
         Pdf::new(Arc::new(bytes.to_vec())).map_err(|_| LabelReadError::Broken("it is no whole PDF, or encrypted"))?;
     for page in pdf.pages().iter().take(PAGES_MAX) {
         let (width, height) = page.render_dimensions();
-        if !(width.max(height) <= SIDE_MAX) {
+        // a side may also be no number
+        if ![width, height].into_iter().all(|side| (0.0..=SIDE_MAX).contains(&side)) {
             return Err(LabelReadError::TooLarge((SIDE_MAX * MM_PER_POINT) as u32));
         }
         let found = codes.texts.len();

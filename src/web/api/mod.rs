@@ -33,7 +33,7 @@ pub(super) use self::returns::RETURNS_MAX;
 pub use self::scans::verdict_json;
 pub(super) use self::stop_lists::{TRACED_MAX, Traced, trace};
 pub(super) use self::targets::person;
-pub use self::things::{Kind, things_from_json};
+pub use self::things::{Kind, things_from_json, with_label_read};
 
 pub(super) fn routes<B: Backend>() -> Router<B> {
     Router::new()

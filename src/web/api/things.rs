@@ -24,7 +24,7 @@ use crate::domain::upstream::{
 };
 use crate::domain::view::View;
 use crate::domain::work::{LabelFile, Role};
-use crate::web::backend::{Backend, Caller, Secrets, Unavailable};
+use crate::web::backend::{Backend, Caller, Pictures, Secrets, Unavailable};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
 use crate::web::problem::Problem;
@@ -599,8 +599,8 @@ async fn upsert<B: Backend>(
     for (index, parsed) in parsed.into_iter().enumerate() {
         results.push(Value::Null);
         let parsed = match parsed {
-            Ok(Thing::Waybill(spec)) => read_label(&backend, spec).await,
-            other => other,
+            Ok(thing) => with_label_read(backend.pictures(), thing).await,
+            refused => refused,
         };
         match parsed {
             Ok(thing) => {
@@ -637,10 +637,14 @@ async fn upsert<B: Backend>(
     Ok(answered(status, answer.to_string()))
 }
 
-/// Reads the codes of a waybill's own label, if it has one.
-async fn read_label<B: Backend>(backend: &B, mut spec: WaybillSpec) -> Parsed {
+/// Reads the codes of a waybill's own label, if the thing is a waybill that has one.
+///
+/// # Errors
+/// The label can't be read; the waybill's number and why.
+pub async fn with_label_read(pictures: &Pictures, thing: Thing) -> Parsed {
+    let Thing::Waybill(mut spec) = thing else { return Ok(thing) };
     if let Some(label) = spec.label.take() {
-        let read = backend.pictures().label(label).await;
+        let read = pictures.label(label).await;
         spec.label = Some(read.map_err(|why| (spec.number.to_string(), format!("label: {why}")))?);
     }
     Ok(Thing::Waybill(spec))
