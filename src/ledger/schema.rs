@@ -16,7 +16,6 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema-5.sql"),
     include_str!("schema-6.sql"),
     include_str!("schema-7.sql"),
-    include_str!("schema-5.sql"),
 ];
 
 /// 3.51.3 mended a WAL bug that could corrupt a database with two connections.
