@@ -232,6 +232,8 @@ fn a_bad_printer_harms_nobody_else() {
     eventually("the labels of the good printer", || (good.count() == 3).then_some(()));
     eventually("the label of the one that talks nonsense", || (odd.count() == 1).then_some(()));
     assert_eq!(slow.count(), 0);
+    // the service closes a connection that was silent for long
+    let mut client = served.client();
     assert_eq!(condition(&mut client, "ODD"), "unknown");
     let (status, _) = client.post("/api/v1/printers/NONE/test", &json!({}));
     assert_eq!(status, 404);

@@ -280,14 +280,7 @@ impl Event {
             Event::PinAccepted { .. } => "pin_accepted",
             Event::PinRefused { .. } => "pin_refused",
             Event::PrintRequested { .. } => "print_requested",
-            Event::PrintStep { step, .. } => match step {
-                JobStep::Sending(_) => "print_sending",
-                JobStep::Postponed => "print_postponed",
-                JobStep::Sent => "print_sent",
-                JobStep::Printed => "printed",
-                JobStep::Failed(_) => "print_failed",
-                JobStep::Unknown(_) => "print_unknown",
-            },
+            Event::PrintStep { step, .. } => step.name(),
             Event::PrintResolved { .. } => "print_resolved",
             Event::Remembered { .. } => "remembered",
         }

@@ -210,6 +210,21 @@ pub enum Step {
     Unknown(PrintTrouble),
 }
 
+impl Step {
+    /// Its name in the feed.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Step::Sending(_) => "print_sending",
+            Step::Postponed => "print_postponed",
+            Step::Sent => "print_sent",
+            Step::Printed => "printed",
+            Step::Failed(_) => "print_failed",
+            Step::Unknown(_) => "print_unknown",
+        }
+    }
+}
+
 /// What a person says of a job whose fate is unknown, or that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
