@@ -14,7 +14,7 @@ use super::{Core, unreadable};
 use crate::codec::{Compression, Proved, TsplSettings, ZplSettings, tspl, zpl};
 use crate::config::{Config, Packing, PrinterLanguage};
 use crate::domain::ids::{PrintJobId, PrinterId};
-use crate::domain::printing::{JobState, MANIFEST_TEMPLATE, PrintJob, PrintTrouble, Step, advance};
+use crate::domain::printing::{JobState, MANIFEST_TEMPLATE, PrintJob, PrintTrouble, Printable, Step, advance};
 use crate::label::{Resolution, Settings, Value};
 use crate::ledger::Cause;
 use crate::print::{Printer, Spool, Unavailable, Worker};
@@ -202,8 +202,10 @@ impl Core {
         Ok(any)
     }
 
-    fn label_settings(&self) -> Settings {
-        Settings { language: self.parts.language, mask: Vec::new(), today: self.parts.clock.now().today }
+    /// How something is set. What a warehouse hides on its own slips it does not hide on a carrier's waybill.
+    pub(super) fn label_settings(&self, is_slip: bool) -> Settings {
+        let mask = if is_slip { self.parts.press.config.labels.mask.clone() } else { Vec::new() };
+        Settings { language: self.parts.language, mask, today: self.parts.clock.now().today }
     }
 
     /// A job's bytes; it takes tens of milliseconds.
@@ -227,7 +229,8 @@ impl Core {
             }
             Paper::Record(record) => {
                 let press = &self.parts.press;
-                let proved = press.prove(&job.template, &record, &self.label_settings(), printer.profile.dpi);
+                let settings = self.label_settings(matches!(job.what, Printable::Label { .. }));
+                let proved = press.prove(&job.template, &record, &settings, printer.profile.dpi);
                 proved.and_then(|proved| press.job(&proved, job, printer)).map_err(PrintTrouble::Label)
             }
         }
@@ -251,7 +254,7 @@ impl Core {
             let press = &core.parts.press;
             let dpi = Resolution::DPI_203.dpi();
             Ok(record.map(|record| {
-                let proved = press.prove(MANIFEST_TEMPLATE, &record, &core.label_settings(), dpi);
+                let proved = press.prove(MANIFEST_TEMPLATE, &record, &core.label_settings(false), dpi);
                 proved.and_then(|proved| press.pdf(&proved))
             }))
         });
