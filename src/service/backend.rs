@@ -15,8 +15,8 @@ use crate::config::Scope;
 use crate::device::{DeviceState, Scanner};
 use crate::domain::clock::Now;
 use crate::domain::decide::{PinAnswer, Site, UnknownStation};
-use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
-use crate::domain::printing::{PrintJob, Resolution, Unresolved, follow};
+use crate::domain::ids::{BagId, OperatorId, OrderId, StationId, WaybillNo};
+use crate::domain::printing::{PrintJob, PrintTrouble, Resolution, Unresolved, follow};
 use crate::domain::rules::Rules;
 use crate::domain::rules::recall::StopList;
 use crate::domain::scan::Scan;
@@ -31,7 +31,7 @@ use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, W
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LedgerHealth, Pictures, PluggedView, PrinterView,
+    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LabelAction, LabelAnswer, LedgerHealth, Pictures, PluggedView, PrinterView,
     Secrets, Shown, SourceView, TargetView, Unavailable,
 };
 
@@ -50,7 +50,7 @@ pub(super) fn unreadable(error: LedgerError) -> Unavailable {
 }
 
 /// Records what was judged of a word from upstream.
-fn record(transaction: &mut WriteTransaction<'_>, site: &Site, caller: &Caller, outcome: &Outcome, now: Now) {
+pub(super) fn record(transaction: &mut WriteTransaction<'_>, site: &Site, caller: &Caller, outcome: &Outcome, now: Now) {
     let cause = Cause::Upstream { call: caller.call.to_owned(), peer: Some(caller.peer.clone()) };
     record_as(transaction, site, cause, outcome, now);
 }
@@ -381,6 +381,24 @@ impl Backend for Core {
 
     async fn manifest_pdf(&self, id: String) -> Result<Option<Result<Vec<u8>, String>>, Unavailable> {
         self.manifest_paper(id).await
+    }
+
+    async fn label(
+        &self,
+        caller: Caller,
+        action: LabelAction,
+        key: Option<Idempotency>,
+    ) -> Result<LabelAnswer, Unavailable> {
+        self.word_about_label(caller, action, key).await
+    }
+
+    async fn label_paper(
+        &self,
+        label: BagId,
+        format: &'static str,
+        dpi: u32,
+    ) -> Result<Result<Vec<Vec<u8>>, PrintTrouble>, Unavailable> {
+        self.label_files(label, format, dpi).await
     }
 
     async fn targets(&self) -> Result<Vec<TargetView>, Unavailable> {

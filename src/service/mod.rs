@@ -2,6 +2,7 @@
 
 mod backend;
 mod bags;
+mod labels;
 mod devices;
 mod paper;
 mod pin;

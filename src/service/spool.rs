@@ -48,7 +48,7 @@ impl PressRoom {
     }
 
     /// Runs something on the bench.
-    async fn at_bench<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    pub(super) async fn at_bench<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
         let (reply, answer) = oneshot::channel();
         let bench = self.bench.get_or_init(bench).as_ref().ok_or("no label can be made: there is no thread for it")?;
         // whoever asked may have gone
@@ -58,7 +58,7 @@ impl PressRoom {
     }
 
     /// The press; it takes tens of milliseconds the first time.
-    fn press(&self) -> Result<Arc<Press>, String> {
+    pub(super) fn press(&self) -> Result<Arc<Press>, String> {
         let made = || {
             let (press, errors) = Press::new(&self.config).map_err(|error| error.to_string())?;
             errors.iter().for_each(|error| tracing::error!(%error, "A template can't be used."));
@@ -68,7 +68,7 @@ impl PressRoom {
     }
 
     /// A proved label.
-    fn prove(&self, template: &str, record: &Value, settings: &Settings, dpi: u32) -> Result<Proved, String> {
+    pub(super) fn prove(&self, template: &str, record: &Value, settings: &Settings, dpi: u32) -> Result<Proved, String> {
         let press = self.press()?;
         let resolution = Resolution::from_dpi(dpi).unwrap_or(Resolution::DPI_203);
         let told = |error: PressError| error.lines().join("; ");
