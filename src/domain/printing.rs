@@ -457,13 +457,7 @@ fn waybill_of(
 }
 
 /// A label that was made, unless a rule stops one of its orders. A label that is asked for comes with its bag.
-fn made_label(
-    view: &dyn View,
-    site: &Site,
-    events: &[Event],
-    id: &BagId,
-    version: &LabelVersion,
-) -> Option<Request> {
+fn made_label(view: &dyn View, site: &Site, events: &[Event], id: &BagId, version: &LabelVersion) -> Option<Request> {
     let new = events.iter().find_map(|event| match event {
         Event::BagOpened { bag } if bag.id == *id => Some((**bag).clone()),
         _ => None,

@@ -31,8 +31,8 @@ use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, W
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LabelAction, LabelAnswer, LedgerHealth, Pictures, PluggedView, PrinterView,
-    Secrets, Shown, SourceView, TargetView, Unavailable,
+    Acted, Backend, Caller, DeviceView, FeedItem, Idempotency, LabelAction, LabelAnswer, LedgerHealth, Pictures,
+    PluggedView, PrinterView, Secrets, Shown, SourceView, TargetView, Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
@@ -50,7 +50,13 @@ pub(super) fn unreadable(error: LedgerError) -> Unavailable {
 }
 
 /// Records what was judged of a word from upstream.
-pub(super) fn record(transaction: &mut WriteTransaction<'_>, site: &Site, caller: &Caller, outcome: &Outcome, now: Now) {
+pub(super) fn record(
+    transaction: &mut WriteTransaction<'_>,
+    site: &Site,
+    caller: &Caller,
+    outcome: &Outcome,
+    now: Now,
+) {
     let cause = Cause::Upstream { call: caller.call.to_owned(), peer: Some(caller.peer.clone()) };
     record_as(transaction, site, cause, outcome, now);
 }

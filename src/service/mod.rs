@@ -2,8 +2,8 @@
 
 mod backend;
 mod bags;
-mod labels;
 mod devices;
+mod labels;
 mod paper;
 mod pin;
 mod pipeline;

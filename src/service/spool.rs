@@ -48,7 +48,10 @@ impl PressRoom {
     }
 
     /// Runs something on the bench.
-    pub(super) async fn at_bench<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    pub(super) async fn at_bench<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, String> {
         let (reply, answer) = oneshot::channel();
         let bench = self.bench.get_or_init(bench).as_ref().ok_or("no label can be made: there is no thread for it")?;
         // whoever asked may have gone
@@ -68,7 +71,13 @@ impl PressRoom {
     }
 
     /// A proved label.
-    pub(super) fn prove(&self, template: &str, record: &Value, settings: &Settings, dpi: u32) -> Result<Proved, String> {
+    pub(super) fn prove(
+        &self,
+        template: &str,
+        record: &Value,
+        settings: &Settings,
+        dpi: u32,
+    ) -> Result<Proved, String> {
         let press = self.press()?;
         let resolution = Resolution::from_dpi(dpi).unwrap_or(Resolution::DPI_203);
         let told = |error: PressError| error.lines().join("; ");

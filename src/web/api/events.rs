@@ -144,7 +144,8 @@ fn label_member(view: &dyn View, own: &crate::barcode::codes::OwnCode) -> Option
 /// A hit for each order on a label, the scanned member's first.
 fn label_hits(bag: &Bag, scanned: Option<u32>) -> Vec<Value> {
     let last = bag.current().map(|version| &version.members);
-    let mut members: Vec<_> = if bag.members.is_empty() { last } else { Some(&bag.members) }.into_iter().flatten().collect();
+    let mut members: Vec<_> =
+        if bag.members.is_empty() { last } else { Some(&bag.members) }.into_iter().flatten().collect();
     members.sort_by_key(|member| (Some(member.number) != scanned, member.number));
     let hit = |member: &Member| {
         json!({"kind": "label", "id": bag.id, "order": member.order, "parcel": member.parcel, "member": member.number,

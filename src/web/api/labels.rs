@@ -153,12 +153,7 @@ fn given(answer: LabelAnswer) -> Response {
 
 /// The answer to a word about a label; `view` is the state after it.
 #[must_use]
-pub fn label_answer(
-    view: &dyn View,
-    key: &SiteKey,
-    action: &LabelAction,
-    outcome: &Outcome,
-) -> (StatusCode, Value) {
+pub fn label_answer(view: &dyn View, key: &SiteKey, action: &LabelAction, outcome: &Outcome) -> (StatusCode, Value) {
     let made = outcome.events().iter().find_map(|event| match event {
         Event::LabelMade { bag, .. } => Some(bag.clone()),
         _ => None,
@@ -252,9 +247,9 @@ pub(super) async fn label<B: Backend>(
     Spoken(language): Spoken,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let file = FORMATS.iter().find_map(|(format, kind)| {
-        Some((id.strip_suffix(format)?.strip_suffix('.')?.to_owned(), *format, *kind))
-    });
+    let file = FORMATS
+        .iter()
+        .find_map(|(format, kind)| Some((id.strip_suffix(format)?.strip_suffix('.')?.to_owned(), *format, *kind)));
     if let Some((id, format, kind)) = file {
         return self::file(&backend, &id, format, kind, &wanted, &headers).await;
     }

@@ -306,7 +306,9 @@ pub(super) fn key_conflict() -> Response {
 pub fn acted_json(id: &str, outcome: &Outcome) -> (StatusCode, Value) {
     let (result, reason) = outcome_words(outcome);
     let status = match outcome {
-        Outcome::Refused(Refusal::UnknownOrder(_) | Refusal::UnknownWaybill(_) | Refusal::UnknownLabel(_)) => StatusCode::NOT_FOUND,
+        Outcome::Refused(Refusal::UnknownOrder(_) | Refusal::UnknownWaybill(_) | Refusal::UnknownLabel(_)) => {
+            StatusCode::NOT_FOUND
+        }
         Outcome::Refused(Refusal::NoSupervisor) => StatusCode::FORBIDDEN,
         Outcome::Refused(_) | Outcome::Disputed(..) => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::OK,
