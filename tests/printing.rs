@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use support::paper::Dots;
 use support::served::{Client, Served, assert_clean, eventually, free_address, program};
 use waybind::sim::Pty;
@@ -416,6 +417,10 @@ fn a_closed_bag_prints_its_label_and_a_void_one_never_again() {
         let (status, text) = client.text("GET", &format!("/api/v1/labels/L1.{format}?dpi=300"), "", "");
         assert!(status == 200 && text.contains(start), "{format}: {status} {}", &text[..text.len().min(80)]);
     }
+    let path = "/api/v1/labels/L1.zpl";
+    let etag = data_encoding::HEXLOWER.encode(&Sha256::digest(client.text("GET", path, "", "").1));
+    let known = format!("if-none-match: \"{etag}\"\r\n");
+    assert_eq!(client.text("GET", path, &known, ""), (304, String::new()), "it is the same each time");
     assert_eq!(client.try_call("GET", "/api/v1/labels/L1.pdf?dpi=17", None).unwrap().0, 400);
     assert_eq!(client.try_call("GET", "/api/v1/labels/L1.png?page=2", None).unwrap().0, 404);
     assert_eq!(client.try_call("GET", "/api/v1/labels/L9.pdf", None).unwrap().0, 404);
