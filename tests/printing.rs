@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use support::paper::Dots;
 use support::served::{Client, Served, assert_clean, eventually, free_address, program};
 use waybind::sim::Pty;
@@ -370,4 +371,138 @@ fn the_command_lists_and_tries_printers() {
     assert!(listed.starts_with("P1  tspl-203  127.0.0.1:"), "{listed}");
     let listed: Value = serde_json::from_str(&run(&["--json"]).1).unwrap();
     assert_eq!(listed["printers"][0]["sent"], 1);
+}
+
+/// A bench that fills bags of two.
+fn bag_shop(folder: &Path, sim: &SimPrinter) -> (Served, Client) {
+    let bench = format!("[labels]\nmax = 2\n{}bag = \"scan\"\n", BENCH.replace("print_waybill = true\n", ""));
+    let served = serve(folder, &format!("{bench}{DOCK}{}", printer("P1", "zpl-203", &at(sim))));
+    let mut client = served.client();
+    shop(&mut client, 4);
+    (served, client)
+}
+
+fn bag(client: &mut Client, number: usize) {
+    pack(client, number);
+    bind(client, number);
+    assert_eq!(client.scan(&format!("bag-{number}"), "bench", &format!("W{number}")), "bagged");
+}
+
+#[test]
+fn a_closed_bag_prints_its_label_and_a_void_one_never_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let sim = SimPrinter::start("127.0.0.1:0", Speech::Zpl).unwrap();
+    let (served, mut client) = bag_shop(folder.path(), &sim);
+    bag(&mut client, 1);
+    let open = client.get("/api/v1/stations/bench")["bags"][0].clone();
+    assert_eq!((&open["id"], &open["room"], &open["members"][0]["order"]), (&json!("L1"), &json!(1), &json!("SO-1")));
+    assert!(client.text("GET", "/station/bench", "", "").1.contains("/labels/L1"), "the page shows the open bag");
+    assert_eq!(client.try_call("GET", "/api/v1/labels/L1.pdf", None).unwrap().0, 404, "an open bag has no label yet");
+    bag(&mut client, 2);
+    let printed = eventually("the label", || {
+        let label = client.get("/api/v1/labels/L1");
+        let job = label["versions"][0]["prints"][0].clone();
+        (job["state"] == "printed" || job["state"] == "sent").then_some((label, job))
+    });
+    assert_eq!(
+        (&printed.1["label"], &printed.1["copy"], &printed.1["printer"]),
+        (&json!("L1"), &json!(1), &json!("P1"))
+    );
+    let (label, _) = printed;
+    assert_eq!((&label["state"], &label["version"]), (&json!("valid"), &json!(1)));
+    let code = label["members"][1]["scan_code"].as_str().unwrap().to_owned();
+    assert!(code.starts_with("WB:L:1.1.2:"), "{code}");
+    let found = Dots::of_zpl(&sim.labels()[0]).codes();
+    assert!(found.iter().any(|text| *text == code), "{code} is on the paper: {found:?}");
+
+    for (format, start) in [("pdf", "%PDF"), ("png", "\u{fffd}PNG"), ("zpl", "^XA"), ("tspl", "")] {
+        let (status, text) = client.text("GET", &format!("/api/v1/labels/L1.{format}?dpi=300"), "", "");
+        assert!(status == 200 && text.contains(start), "{format}: {status} {}", &text[..text.len().min(80)]);
+    }
+    let path = "/api/v1/labels/L1.zpl";
+    let etag = data_encoding::HEXLOWER.encode(&Sha256::digest(client.text("GET", path, "", "").1));
+    let known = format!("if-none-match: \"{etag}\"\r\n");
+    assert_eq!(client.text("GET", path, &known, ""), (304, String::new()), "it is the same each time");
+    assert_eq!(client.try_call("GET", "/api/v1/labels/L1.pdf?dpi=17", None).unwrap().0, 400);
+    assert_eq!(client.try_call("GET", "/api/v1/labels/L1.png?page=2", None).unwrap().0, 404);
+    assert_eq!(client.try_call("GET", "/api/v1/labels/L9.pdf", None).unwrap().0, 404);
+    let hits = client.get(&format!("/api/v1/search?q={code}"))["hits"].clone();
+    assert_eq!((&hits[0]["kind"], &hits[0]["id"], &hits[0]["order"]), (&json!("label"), &json!("L1"), &json!("SO-2")));
+
+    assert_eq!(client.post("/api/v1/labels/L1/print", &json!({})).0, 422, "a copy needs a reason");
+    let copy = client.must("/api/v1/labels/L1/print", &json!({"reason": "torn"}));
+    assert_eq!((&copy["copy"], &copy["version"]), (&json!(2), &json!(1)), "{copy}");
+    eventually("the copy", || (sim.count() == 2).then_some(()));
+
+    client.must("/api/v1/orders/SO-2/cancel", &json!({}));
+    let (status, answer) = client.post("/api/v1/labels/L1/print", &json!({"reason": "torn"}));
+    assert!(status == 409 && answer["type"] == "urn:waybind:problem:label_void", "{answer}");
+    let (status, answer) = client.try_call("GET", "/api/v1/labels/L1.png", None).unwrap();
+    assert!(status == 409 && answer["type"] == "urn:waybind:problem:label_void", "{answer}");
+    assert_eq!(client.scan("again", "bench", "WB:C:REPRINT"), "label_void");
+    assert_eq!(client.scan("out", "bench", "WB:C:UNLOAD"), "info");
+    assert_eq!(client.scan("out-2", "bench", "W2"), "unloaded");
+    eventually("the next version", || (sim.count() == 3).then_some(()));
+    let page = client.text("GET", "/labels/L1", "", "").1;
+    for told in ["v2", "v1", "SO-1", "/api/v1/labels/L1.png", "torn"] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    drop(client);
+    assert!(served.terminate().success());
+    assert_clean(&folder.path().join("data"));
+}
+
+#[test]
+fn a_label_is_asked_for_printed_and_voided_over_http() {
+    let folder = tempfile::tempdir().unwrap();
+    let sim = SimPrinter::start("127.0.0.1:0", Speech::Zpl).unwrap();
+    let (served, mut client) = bag_shop(folder.path(), &sim);
+    for number in 1..=3 {
+        pack(&mut client, number);
+        bind(&mut client, number);
+    }
+    let two = json!({"orders": ["SO-1", "SO-2"]});
+    for (wrong, status) in [
+        (json!({"orders": ["SO-4"]}), 422),
+        (json!({"orders": ["SO-9"]}), 422),
+        (json!({"parcels": ["B99"]}), 422),
+        (json!({}), 422),
+        (json!({"orders": ["SO-1", "SO-2", "SO-3"]}), 422),
+        (json!({"orders": ["SO-1"], "station": "nowhere"}), 422),
+        (json!({"orders": ["SO-1"], "template": "agregated-100x150"}), 422),
+        (json!({"orders": ["SO-1"], "max": 13}), 400),
+        (json!({"order": "SO-1"}), 400),
+    ] {
+        let (got, answer) = client.post("/api/v1/labels", &wrong);
+        assert_eq!(got, status, "{wrong}: {answer}");
+    }
+    let make = |client: &mut Client, body: &Value| {
+        client.text("POST", "/api/v1/labels", "Idempotency-Key: k1\r\n", &body.to_string())
+    };
+    let first = make(&mut client, &two);
+    assert_eq!(first.0, 200, "{}", first.1);
+    assert_eq!(make(&mut client, &two), first, "the same call makes no second label");
+    assert_eq!(make(&mut client, &json!({"orders": ["SO-3"]})).0, 409);
+    let made: Value = serde_json::from_str(&first.1).unwrap();
+    assert_eq!((&made["id"], &made["version"]), (&json!("L1"), &json!(1)));
+    assert_eq!(made["members"].as_array().unwrap().len(), 2);
+    assert_eq!((&made["members"][0]["order"], &made["members"][0]["waybill"]), (&json!("SO-1"), &json!("W1")));
+    eventually("the label", || (sim.count() == 1).then_some(()));
+    assert_eq!(client.get("/api/v1/orders/SO-1")["parcels"][0]["label"], "L1");
+    let (status, again) = client.post("/api/v1/labels", &two);
+    assert!(status == 422 && again.to_string().contains("is in bag L1"), "{again}");
+    let (status, page) = client.text("POST", "/labels/L1/print", "", "reason=1");
+    assert!(status == 303, "{status} {page}");
+    eventually("the copy", || (sim.count() == 2).then_some(()));
+    assert_eq!(client.must("/api/v1/labels/L1/void", &json!({}))["result"], "updated");
+    assert_eq!(client.must("/api/v1/labels/L1/void", &json!({}))["result"], "unchanged");
+    assert_eq!(client.post("/api/v1/labels/L9/void", &json!({})).0, 404);
+    assert_eq!(client.get("/api/v1/labels/L1")["state"], "void");
+    let code = made["members"][0]["scan_code"].as_str().unwrap();
+    assert_eq!(client.scan("void", "dock", code), "label_void");
+    let (status, page) = client.text("POST", "/labels/L1/print", "", "reason=1");
+    assert!(status == 409 && page.contains("is void"), "{status} {page}");
+    drop(client);
+    assert!(served.terminate().success());
+    assert_clean(&folder.path().join("data"));
 }

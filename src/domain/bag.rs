@@ -223,6 +223,12 @@ impl Bag {
         self.tag.as_deref().unwrap_or(self.id.as_str())
     }
 
+    /// What a member's code on a version of its label names, without its check: `<label>.<version>.<member>`.
+    #[must_use]
+    pub fn code_of(&self, version: u32, member: u32) -> String {
+        format!("{}.{version}.{member}", self.number)
+    }
+
     /// The group that decides who may join; none once it is empty.
     fn group(&self, now: Now) -> Option<OpenGroup> {
         let mut group: Option<OpenGroup> = None;

@@ -4,14 +4,18 @@
 //! out. So a job that is found as `sending` after a crash may or may not lie in the printer's tray: it becomes
 //! `unknown`, and only a person says what becomes of it. `printed` is reached only where the printer said so.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use super::bag::{Bag, LabelVersion};
 use super::clock::Moment;
 use super::decide::Site;
 use super::event::Event;
 use super::gate;
-use super::ids::{ManifestId, OperatorId, OrderId, ParcelId, PrintJobId, PrinterId, StationId, WaybillNo};
+use super::ids::{BagId, ManifestId, OperatorId, OrderId, ParcelId, PrintJobId, PrinterId, StationId, WaybillNo};
 use super::station::Work;
+use super::verdict::Code;
 use super::view::{Numbered, View};
 use super::work::{ParcelState, Waybill};
 
@@ -71,7 +75,7 @@ impl Printable {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Printable::Label { label, version } => format!("{label}.{version}"),
+            Printable::Label { label, version } => format!("L{label}.{version}"),
             Printable::Waybill { waybill, .. } => waybill.to_string(),
             Printable::Manifest { manifest } => manifest.to_string(),
             Printable::SelfTest { printer } => printer.to_string(),
@@ -343,6 +347,33 @@ pub fn route(view: &dyn View, site: &Site, station: Option<&StationId>, template
     here.or_else(listed).map(|rules| rules.id.clone())
 }
 
+/// A version of an aggregated label that may be printed, and its bag.
+///
+/// # Errors
+/// There is no such label, or this version of it no longer holds.
+pub fn label_that_holds(view: &dyn View, label: u32, version: u32) -> Result<(Arc<Bag>, LabelVersion), PrintTrouble> {
+    let bag = view.by_number(Numbered::Bag, label).and_then(|id| view.bag(&id)).ok_or(PrintTrouble::Gone)?;
+    let current = bag.current().ok_or(PrintTrouble::Gone)?;
+    match () {
+        () if version > current.version => Err(PrintTrouble::Gone),
+        () if version < current.version || current.void.is_some() => Err(PrintTrouble::Void),
+        () => Ok((bag.clone(), current.clone())),
+    }
+}
+
+/// The wish to print a version of a bag's label where the bag was filled.
+#[must_use]
+pub fn of_label(bag: &Bag, version: &LabelVersion) -> Request {
+    Request {
+        what: Printable::Label { label: bag.number, version: version.version },
+        template: bag.template.clone(),
+        station: Some(bag.station.clone()),
+        order: None,
+        reason: None,
+        by: None,
+    }
+}
+
 /// A job for a request; none where no printer takes its template. `ahead` is how many jobs the same record makes
 /// before it.
 #[must_use]
@@ -374,7 +405,7 @@ pub fn request(view: &dyn View, site: &Site, wanted: Request, at: Moment, ahead:
 }
 
 /// What prints by itself after these facts: the waybill of a parcel that was sealed, or got its number after that, at a
-/// station that prints them; the list of a manifest that was closed. `view` is the state before the facts.
+/// station that prints them; an aggregated label that was made; the list of a manifest that was closed. `view` is the state before the facts.
 #[must_use]
 pub fn follow(view: &dyn View, site: &Site, events: &[Event], at: Moment) -> Vec<Event> {
     let mut wanted: Vec<Request> = Vec::new();
@@ -394,6 +425,7 @@ pub fn follow(view: &dyn View, site: &Site, events: &[Event], at: Moment) -> Vec
                 }
             }
             Event::WaybillPut { waybill } => wanted.extend(late_waybill(view, site, waybill)),
+            Event::LabelMade { bag, version, .. } => wanted.extend(made_label(view, site, events, bag, version)),
             Event::WorkClosed { station, work: Work::Manifest(manifest) } => wanted.push(Request {
                 what: Printable::Manifest { manifest: manifest.clone() },
                 template: MANIFEST_TEMPLATE.to_owned(),
@@ -436,6 +468,25 @@ fn waybill_of(
         order: Some(order.clone()),
         reason: None,
         by: None,
+    })
+}
+
+/// A label that was made, unless a rule stops one of its orders. A label that is asked for comes with its bag.
+fn made_label(view: &dyn View, site: &Site, events: &[Event], id: &BagId, version: &LabelVersion) -> Option<Request> {
+    let new = events.iter().find_map(|event| match event {
+        Event::BagOpened { bag } if bag.id == *id => Some((**bag).clone()),
+        _ => None,
+    });
+    let bag = view.bag(id.as_str()).map(|bag| (*bag).clone()).or(new)?;
+    stopped_on(view, site, version).is_none().then(|| of_label(&bag, version))
+}
+
+/// The first order on a label that a rule keeps from being printed, and its objection.
+#[must_use]
+pub fn stopped_on(view: &dyn View, site: &Site, version: &LabelVersion) -> Option<(OrderId, Code)> {
+    version.members.iter().find_map(|member| {
+        let order = view.order(member.order.as_str())?;
+        Some((order.id().clone(), site.rules.stops_printing(view, &order)?))
     })
 }
 

@@ -1,6 +1,7 @@
 //! Printers and print jobs in words.
 
 use super::Language;
+use crate::domain::bag::VoidWhy;
 use crate::domain::printing::{Condition, JobState, PrintTrouble};
 
 /// How a printer is.
@@ -31,6 +32,20 @@ pub fn job_state(state: &JobState, language: Language) -> &'static str {
         JobState::Failed(_) => ("无法打印", "can't be printed"),
         JobState::Unknown(_) => ("是否已打印？", "was it printed?"),
         JobState::Dropped => ("已放弃", "given up"),
+    };
+    language.pick(chinese, english)
+}
+
+/// Why a version of a label no longer holds.
+#[must_use]
+pub fn void_why(why: VoidWhy, language: Language) -> &'static str {
+    let (chinese, english) = match why {
+        VoidWhy::Cancelled => ("订单已取消", "the order is cancelled"),
+        VoidWhy::Held => ("订单已挂起", "the order is held"),
+        VoidWhy::WaybillVoid => ("没有有效运单", "the parcel has no waybill that holds"),
+        VoidWhy::Changed => ("货物或去向已变", "the goods or where they go changed"),
+        VoidWhy::TakenOut => ("包裹已取出", "a parcel was taken out"),
+        VoidWhy::Requested => ("人工作废", "somebody voided it"),
     };
     language.pick(chinese, english)
 }

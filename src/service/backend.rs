@@ -8,14 +8,14 @@ use tokio::task::spawn_blocking;
 
 use super::printers::printer_exposition;
 use super::targets::exposition;
-use super::{Core, held, labels, random, unread};
+use super::{Core, held, outside, random, unread};
 use crate::barcode::codes::SiteKey;
 use crate::config::Scope;
 use crate::device::{DeviceState, Scanner};
 use crate::domain::clock::Now;
 use crate::domain::decide::{PinAnswer, Site, UnknownStation};
-use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
-use crate::domain::printing::{PrintJob, Resolution, Unresolved, follow};
+use crate::domain::ids::{BagId, OperatorId, OrderId, StationId, WaybillNo};
+use crate::domain::printing::{PrintJob, PrintTrouble, Resolution, Unresolved, follow};
 use crate::domain::rules::Rules;
 use crate::domain::rules::recall::StopList;
 use crate::domain::scan::Scan;
@@ -30,8 +30,8 @@ use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, W
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, AlertView, Backend, Caller, ChannelView, DeviceView, FeedItem, Idempotency, LedgerHealth, LetterView,
-    Pictures, PluggedView, PrinterView, Secrets, Shown, SourceView, TargetView, Unavailable,
+    Acted, AlertView, Backend, Caller, ChannelView, DeviceView, FeedItem, Idempotency, LabelAction, LabelAnswer,
+    LedgerHealth, LetterView, Pictures, PluggedView, PrinterView, Secrets, Shown, SourceView, TargetView, Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
@@ -49,7 +49,13 @@ pub(super) fn unreadable(error: LedgerError) -> Unavailable {
 }
 
 /// Records what was judged of a word from upstream.
-fn record(transaction: &mut WriteTransaction<'_>, site: &Site, caller: &Caller, outcome: &Outcome, now: Now) {
+pub(super) fn record(
+    transaction: &mut WriteTransaction<'_>,
+    site: &Site,
+    caller: &Caller,
+    outcome: &Outcome,
+    now: Now,
+) {
     let cause = Cause::Upstream { call: caller.call.to_owned(), peer: Some(caller.peer.clone()) };
     record_as(transaction, site, cause, outcome, now);
 }
@@ -58,7 +64,7 @@ fn record(transaction: &mut WriteTransaction<'_>, site: &Site, caller: &Caller, 
 pub(super) fn take_in(transaction: &mut WriteTransaction<'_>, terms: &Terms, thing: Thing) -> Outcome {
     let file = thing.file();
     let outcome = intake(transaction.view(), terms, thing);
-    labels::keep(transaction, file.as_ref(), &outcome);
+    outside::keep(transaction, file.as_ref(), &outcome);
     outcome
 }
 
@@ -220,7 +226,7 @@ impl Backend for Core {
         self.read(move |reader| {
             let known = reader.look(|transaction| transaction.view().waybill(waybill.as_str()))?;
             let Some(label) = known.as_ref().and_then(|waybill| waybill.label.as_ref()) else { return Ok(None) };
-            Ok(labels::file(reader, label)?.map(|bytes| (label.format.clone(), bytes)))
+            Ok(outside::file(reader, label)?.map(|bytes| (label.format.clone(), bytes)))
         })
         .await
     }
@@ -376,6 +382,24 @@ impl Backend for Core {
 
     async fn manifest_pdf(&self, id: String) -> Result<Option<Result<Vec<u8>, String>>, Unavailable> {
         self.manifest_paper(id).await
+    }
+
+    async fn label(
+        &self,
+        caller: Caller,
+        action: LabelAction,
+        key: Option<Idempotency>,
+    ) -> Result<LabelAnswer, Unavailable> {
+        self.word_about_label(caller, action, key).await
+    }
+
+    async fn label_paper(
+        &self,
+        label: BagId,
+        format: &'static str,
+        dpi: u32,
+    ) -> Result<Result<Vec<Vec<u8>>, PrintTrouble>, Unavailable> {
+        self.label_files(label, format, dpi).await
     }
 
     async fn targets(&self) -> Result<Vec<TargetView>, Unavailable> {

@@ -6,6 +6,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::Core;
 use crate::domain::bag;
+use crate::domain::printing::follow;
 use crate::ledger::Cause;
 
 /// How often the bags are looked at: a packer who waits for a new label does not notice a second.
@@ -32,10 +33,11 @@ pub(super) async fn look_after_bags(core: Core) {
 impl Core {
     /// Records what is due now; what it was when it was looked at may have changed.
     async fn settle_bags(&self) {
-        let now = self.parts.clock.now();
+        let (now, site) = (self.parts.clock.now(), self.parts.site.clone());
         let settled = self.parts.writer.submit(move |transaction| {
-            let events = bag::due(transaction.view(), now);
+            let mut events = bag::due(transaction.view(), now);
             if !events.is_empty() {
+                events.extend(follow(transaction.view(), &site, &events, now.at));
                 transaction.append(now.at, Cause::Local { what: "bags".into() }, None, events);
             }
         });

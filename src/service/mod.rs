@@ -6,6 +6,7 @@ mod bags;
 mod couriers;
 mod devices;
 mod labels;
+mod outside;
 mod paper;
 mod pin;
 mod pipeline;

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 
 use crate::barcode::codes::{CodeKind, SiteKey};
 use crate::config::Sender;
+use crate::domain::bag::{Bag, LabelVersion, Member};
 use crate::domain::ids::{ParcelId, WaybillNo};
 use crate::domain::manifest::{Manifest, tally};
 use crate::domain::order::Order;
-use crate::domain::printing::{PrintJob, PrintTrouble, Printable};
+use crate::domain::printing::{PrintJob, PrintTrouble, Printable, label_that_holds};
 use crate::domain::view::View;
 use crate::domain::work::{Parcel, Waybill, WaybillLabel};
 use crate::label::Value;
@@ -50,8 +51,66 @@ impl Desk<'_> {
                 Ok(Paper::Record(self.manifest(view, &manifest)))
             }
             Printable::SelfTest { .. } => Ok(Paper::Record(self.self_test(printer))),
-            Printable::Label { .. } => Err(PrintTrouble::Gone),
+            Printable::Label { label, version } => {
+                let (bag, version) = label_that_holds(view, *label, *version)?;
+                Ok(Paper::Record(self.label(view, &bag, &version, self.stamp(job.copy))))
+            }
         }
+    }
+
+    /// A version of an aggregated label, as it would be printed first: for eyes, so that it looks the same each time.
+    pub(super) fn label_as_made(&self, view: &dyn View, bag: &Bag, version: &LabelVersion) -> Value {
+        self.label(view, bag, version, minute(&(self.written)(version.at.wall)))
+    }
+
+    /// The slip of a bag: how many pieces are in it, and a code for each of them.
+    fn label(&self, view: &dyn View, bag: &Bag, version: &LabelVersion, printed_at: String) -> Value {
+        let orders = version.members.iter().map(|member| view.order(member.order.as_str()));
+        let mut sort_codes = orders.map(|order| order.and_then(|order| order.spec.sort_code.clone()));
+        // several sort codes have no common one: each parcel's own waybill says where it goes
+        let first = sort_codes.next().flatten();
+        let sort_code = first.filter(|first| sort_codes.all(|other| other.as_ref() == Some(first)));
+        let members = version.members.iter().map(|member| self.member(view, bag, version, member));
+        let optional = |text: Option<String>| text.map_or(Value::Null, Value::from);
+        Value::table([
+            (
+                "label",
+                Value::table([
+                    ("number", bag.id.as_str().into()),
+                    ("version", Value::Whole(i64::from(version.version))),
+                    ("pieces", Value::Whole(i64::try_from(version.members.len()).unwrap_or(i64::MAX))),
+                    ("sort_code", optional(sort_code)),
+                    ("carrier", bag.carrier.as_str().into()),
+                    ("courier", optional(bag.courier.clone())),
+                    ("region", bag.region.as_str().into()),
+                    ("station", bag.station.as_str().into()),
+                    ("printed_at", printed_at.into()),
+                ]),
+            ),
+            ("members", Value::List(members.collect())),
+        ])
+    }
+
+    fn member(&self, view: &dyn View, bag: &Bag, version: &LabelVersion, member: &Member) -> Value {
+        let (order, parcel) = (view.order(member.order.as_str()), view.parcel(member.parcel.as_str()));
+        let waybill = parcel.as_ref().and_then(|parcel| parcel.waybill.as_ref());
+        let summary = order.as_ref().zip(parcel.as_ref()).map(|(order, parcel)| goods(order, parcel));
+        let consignee = order.as_ref().map(|order| &order.spec.consignee);
+        let person = |field: Option<&String>| Value::from(field.map_or("", String::as_str));
+        Value::table([
+            ("scan_code", self.key.code(CodeKind::LabelMember, &bag.code_of(version.version, member.number)).into()),
+            ("short", member.parcel.as_str().into()),
+            ("order", member.order.as_str().into()),
+            ("waybill", waybill.map_or(Value::Null, |number| number.as_str().into())),
+            ("summary", summary.map_or(Value::Null, Value::from)),
+            (
+                "consignee",
+                Value::table([
+                    ("name", person(consignee.map(|consignee| &consignee.name))),
+                    ("phone", person(consignee.map(|consignee| &consignee.phone))),
+                ]),
+            ),
+        ])
     }
 
     /// Now, to the minute, with the copy where it is not the first.

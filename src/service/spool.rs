@@ -9,11 +9,11 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 use super::paper::{Desk, Paper};
 use super::press::{Format, Press, PressError};
-use super::{Core, labels, unreadable};
+use super::{Core, outside, unreadable};
 use crate::codec::{Compression, Proved, TsplSettings, ZplSettings, tspl, zpl};
 use crate::config::{Config, Packing, PrinterLanguage};
 use crate::domain::ids::{PrintJobId, PrinterId};
-use crate::domain::printing::{JobState, MANIFEST_TEMPLATE, PrintJob, PrintTrouble, Step, advance};
+use crate::domain::printing::{JobState, MANIFEST_TEMPLATE, PrintJob, PrintTrouble, Printable, Step, advance};
 use crate::label::{Resolution, Settings, Value};
 use crate::ledger::Cause;
 use crate::print::{Printer, Spool, Unavailable, Worker};
@@ -47,7 +47,10 @@ impl PressRoom {
     }
 
     /// Runs something on the bench.
-    async fn at_bench<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    pub(super) async fn at_bench<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, String> {
         let (reply, answer) = oneshot::channel();
         let bench = self.bench.get_or_init(bench).as_ref().ok_or("no label can be made: there is no thread for it")?;
         // whoever asked may have gone
@@ -57,7 +60,7 @@ impl PressRoom {
     }
 
     /// The press; it takes tens of milliseconds the first time.
-    fn press(&self) -> Result<Arc<Press>, String> {
+    pub(super) fn press(&self) -> Result<Arc<Press>, String> {
         let made = || {
             let (press, errors) = Press::new(&self.config).map_err(|error| error.to_string())?;
             errors.iter().for_each(|error| tracing::error!(%error, "A template can't be used."));
@@ -67,7 +70,13 @@ impl PressRoom {
     }
 
     /// A proved label.
-    fn prove(&self, template: &str, record: &Value, settings: &Settings, dpi: u32) -> Result<Proved, String> {
+    pub(super) fn prove(
+        &self,
+        template: &str,
+        record: &Value,
+        settings: &Settings,
+        dpi: u32,
+    ) -> Result<Proved, String> {
         let press = self.press()?;
         let resolution = Resolution::from_dpi(dpi).unwrap_or(Resolution::DPI_203);
         let told = |error: PressError| error.lines().join("; ");
@@ -201,8 +210,10 @@ impl Core {
         Ok(any)
     }
 
-    fn label_settings(&self) -> Settings {
-        Settings { language: self.parts.language, mask: Vec::new(), today: self.parts.clock.now().today }
+    /// How something is set. What a warehouse hides on its own slips it does not hide on a carrier's waybill.
+    pub(super) fn label_settings(&self, is_slip: bool) -> Settings {
+        let mask = if is_slip { self.parts.press.config.labels.mask.clone() } else { Vec::new() };
+        Settings { language: self.parts.language, mask, today: self.parts.clock.now().today }
     }
 
     /// A job's bytes; it takes tens of milliseconds.
@@ -216,7 +227,7 @@ impl Core {
         let language = printer.profile.language.as_str();
         match paper {
             Paper::Own(label) if label.format == language => {
-                let file = labels::file(&self.parts.reader, &label);
+                let file = outside::file(&self.parts.reader, &label);
                 let file = file.map_err(|error| PrintTrouble::Label(unreadable(error).0))?;
                 file.ok_or_else(|| PrintTrouble::Label("the carrier's label is not kept any more".into()))
             }
@@ -226,7 +237,8 @@ impl Core {
             ))),
             Paper::Record(record) => {
                 let press = &self.parts.press;
-                let proved = press.prove(&job.template, &record, &self.label_settings(), printer.profile.dpi);
+                let settings = self.label_settings(matches!(job.what, Printable::Label { .. }));
+                let proved = press.prove(&job.template, &record, &settings, printer.profile.dpi);
                 proved.and_then(|proved| press.job(&proved, job, printer)).map_err(PrintTrouble::Label)
             }
         }
@@ -250,7 +262,7 @@ impl Core {
             let press = &core.parts.press;
             let dpi = Resolution::DPI_203.dpi();
             Ok(record.map(|record| {
-                let proved = press.prove(MANIFEST_TEMPLATE, &record, &core.label_settings(), dpi);
+                let proved = press.prove(MANIFEST_TEMPLATE, &record, &core.label_settings(false), dpi);
                 proved.and_then(|proved| press.pdf(&proved))
             }))
         });

@@ -10,13 +10,13 @@ use tokio::sync::{broadcast, watch};
 use crate::barcode::codes::SiteKey;
 use crate::config::Scope;
 use crate::domain::decide::{PinAnswer, UnknownStation};
-use crate::domain::ids::{OperatorId, OrderId, StationId, WaybillNo};
-use crate::domain::printing::{Condition, PrintJob, Resolution, Unresolved};
+use crate::domain::ids::{BagId, OperatorId, OrderId, StationId, WaybillNo};
+use crate::domain::printing::{Condition, PrintJob, PrintTrouble, Resolution, Unresolved};
 use crate::domain::rules::Rules;
 use crate::domain::rules::recall::StopList;
 use crate::domain::scan::Scan;
 use crate::domain::station::StationRules;
-use crate::domain::upstream::{OrderAction, Outcome, Thing};
+use crate::domain::upstream::{LabelPrint, LabelSpec, OrderAction, Outcome, Thing};
 use crate::domain::verdict::Verdict;
 use crate::domain::view::View;
 use crate::domain::work::{PinHash, Waybill};
@@ -53,6 +53,26 @@ pub enum Acted {
     Now(Outcome),
     /// It was judged before: status and body of that time.
     Before(u16, String),
+    /// The key was used for another call.
+    KeyConflict,
+}
+
+/// A word about an aggregated label.
+#[derive(Clone, Debug)]
+pub enum LabelAction {
+    /// One is wanted for these parcels, with at most so many on it.
+    Make(LabelSpec, Option<usize>),
+    /// It is wanted on paper.
+    Print(LabelPrint),
+    /// It no longer holds.
+    Void(BagId),
+}
+
+/// What a word about an aggregated label came to.
+#[derive(Clone, Debug)]
+pub enum LabelAnswer {
+    /// Status and body, of now or of the first call under the same key.
+    Given(u16, String),
     /// The key was used for another call.
     KeyConflict,
 }
@@ -513,6 +533,20 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
         &self,
         id: String,
     ) -> impl Future<Output = Result<Option<Result<Vec<u8>, String>>, Unavailable>> + Send;
+    /// Takes a word about an aggregated label.
+    fn label(
+        &self,
+        caller: Caller,
+        action: LabelAction,
+        key: Option<Idempotency>,
+    ) -> impl Future<Output = Result<LabelAnswer, Unavailable>> + Send;
+    /// The files of an aggregated label in a format (`pdf`, `png`, `zpl`, `tspl`), of PNG one a page; or why there are none.
+    fn label_paper(
+        &self,
+        label: BagId,
+        format: &'static str,
+        dpi: u32,
+    ) -> impl Future<Output = Result<Result<Vec<Vec<u8>>, PrintTrouble>, Unavailable>> + Send;
     /// Reads pictures.
     fn pictures(&self) -> &Pictures;
     /// Who is told what happened, and how that goes.

@@ -168,7 +168,7 @@ impl Warehouse {
     pub fn label(&mut self, spec: &LabelSpec, max: usize) -> Outcome {
         let rules = |_: &StationId| BagRules { max, ..BagRules::default() };
         let outcome = make_label(&self.state, spec, rules, self.now());
-        self.record(outcome.events());
+        self.follow(&outcome);
         outcome
     }
 
@@ -181,7 +181,8 @@ impl Warehouse {
     /// What time and releases bring about.
     pub fn tick(&mut self) {
         let events = bag::due(&self.state, self.now());
-        self.record(&events);
+        let prints = follow(&self.state, &self.site, &events, self.now().at);
+        self.record(&[events, prints].concat());
     }
 
     pub fn courier(&mut self, courier: &Courier) -> Outcome {

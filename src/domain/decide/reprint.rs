@@ -4,9 +4,10 @@ use super::Desk;
 use super::draft::Draft;
 use crate::domain::event::{Event, Memory};
 use crate::domain::ids::PrintJobId;
-use crate::domain::printing::{PrintJob, Printable, Request, request};
+use crate::domain::printing::{PrintJob, Printable, Request, request, stopped_on};
 use crate::domain::station::Awaited;
 use crate::domain::verdict::{Code, Facts, Why};
+use crate::domain::view::Numbered;
 
 impl Desk<'_> {
     /// Asks why the last print is wanted again.
@@ -52,9 +53,23 @@ impl Desk<'_> {
         {
             return Some(Draft::new(Code::WaybillVoid).got(facts(job)));
         }
+        if let Printable::Label { label, version } = job.what {
+            return self.label_stopped(label, version);
+        }
         let order = self.view.order(job.order.as_ref()?.as_str())?;
         let code = self.site.rules.stops_printing(self.view, &order)?;
         Some(Draft::new(code).order(order.id()).got(facts(job)))
+    }
+
+    /// A version of a label that no longer holds is not printed again, nor one with an order that a rule stops.
+    fn label_stopped(&self, label: u32, version: u32) -> Option<Draft> {
+        let bag = self.view.by_number(Numbered::Bag, label).and_then(|id| self.view.bag(&id))?;
+        let what = Printable::Label { label, version };
+        if let Some(draft) = self.label_void(&bag, version) {
+            return Some(draft.got(facts_of(&what)));
+        }
+        let (order, code) = stopped_on(self.view, self.site, bag.current()?)?;
+        Some(Draft::new(code).order(&order).got(facts_of(&what)))
     }
 
     /// The code on a printer is its name: this station prints there from now on.
@@ -67,7 +82,12 @@ impl Desk<'_> {
 }
 
 fn facts(job: &PrintJob) -> Facts {
-    match &job.what {
+    facts_of(&job.what)
+}
+
+fn facts_of(what: &Printable) -> Facts {
+    match what {
+        Printable::Label { label, version } => Facts { bag: Some(format!("L{label} v{version}")), ..Facts::default() },
         Printable::Waybill { waybill, .. } => Facts { waybill: Some(waybill.clone()), ..Facts::default() },
         other => Facts { text: Some(other.name()), ..Facts::default() },
     }

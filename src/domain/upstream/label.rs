@@ -6,8 +6,10 @@ use super::{Outcome, Refusal};
 use crate::domain::bag::{self, Bag, BagRules, LabelVoid, Made, Member, VoidWhy};
 use crate::domain::clock::Now;
 use crate::domain::consolidate::{Candidate, OpenGroup, Rules};
+use crate::domain::decide::Site;
 use crate::domain::event::Event;
-use crate::domain::ids::{BagId, OrderId, ParcelId, StationId};
+use crate::domain::ids::{BagId, OperatorId, OrderId, ParcelId, StationId};
+use crate::domain::printing;
 use crate::domain::view::View;
 use crate::domain::work::{Parcel, ParcelState};
 
@@ -22,6 +24,48 @@ pub struct LabelSpec {
     pub template: Option<String>,
     /// Where it is printed, if not where the first parcel was packed.
     pub station: Option<StationId>,
+}
+
+/// The wish to print a label that was made.
+#[derive(Clone, Debug)]
+pub struct LabelPrint {
+    /// Which.
+    pub label: BagId,
+    /// Why it is printed again; the first print needs none.
+    pub reason: Option<String>,
+    /// Where, if not where its bag was filled.
+    pub station: Option<StationId>,
+    /// Who asks.
+    pub by: Option<OperatorId>,
+}
+
+/// Judges the wish to print a label: only the version that holds is printed, and a copy has a reason.
+#[must_use]
+pub fn print_label(view: &dyn View, site: &Site, wanted: LabelPrint, now: Now) -> Outcome {
+    printed(view, site, wanted, now).map_or_else(Outcome::Refused, |event| Outcome::Created(vec![event]))
+}
+
+fn printed(view: &dyn View, site: &Site, wanted: LabelPrint, now: Now) -> Result<Event, Refusal> {
+    let LabelPrint { label, reason, station, by } = wanted;
+    let bag = view.bag(label.as_str()).ok_or_else(|| Refusal::UnknownLabel(label.clone()))?;
+    let version = match bag.current() {
+        Some(version) if version.void.is_none() => version,
+        None if bag.is_open => return Err(Refusal::LabelNotMade(label)),
+        _ => return Err(Refusal::LabelVoid(label)),
+    };
+    if let Some((order, code)) = printing::stopped_on(view, site, version) {
+        return Err(Refusal::NotPrintable(order, code));
+    }
+    let reason = reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+    let mut request = printing::of_label(&bag, version);
+    if reason.is_none() && !view.prints_of(&request.what).is_empty() {
+        return Err(Refusal::NoReason(label));
+    }
+    request.station = station.or(request.station);
+    request.reason = reason;
+    request.by = by;
+    let template = request.template.clone();
+    printing::request(view, site, request, now.at, 0).ok_or(Refusal::NoPrinter(template))
 }
 
 /// Judges the wish for a label of parcels that are packed and bound; `rules` are those of the station where it is

@@ -24,7 +24,7 @@ use super::work::{LabelFile, PinHash, Role};
 pub use self::action::{give_back_waybill, order_action, void_waybill};
 pub use self::intake::intake;
 pub(in crate::domain) use self::intake::waybill_put;
-pub use self::label::{LabelSpec, make_label, void_label};
+pub use self::label::{LabelPrint, LabelSpec, make_label, print_label, void_label};
 
 /// What upstream's words are judged by, besides the warehouse.
 #[derive(Clone, Copy, Debug)]
@@ -482,6 +482,27 @@ pub enum Refusal {
     /// No number is left that was fetched ahead.
     #[error("no number of {0} is left")]
     PoolEmpty(String),
+    /// A label without parcels that were put on it yet.
+    #[error("bag {0} is open: its label is made when it closes")]
+    LabelNotMade(BagId),
+    /// No version of the label holds.
+    #[error("label {0} is void; its codes alarm, and it is not printed again")]
+    LabelVoid(BagId),
+    /// A rule keeps an order on it from being printed.
+    #[error("order {0} may not be printed now: {code}", code = .1.as_str())]
+    NotPrintable(OrderId, super::verdict::Code),
+    /// A copy without a reason.
+    #[error("label {0} was printed before; a copy needs a reason")]
+    NoReason(BagId),
+    /// No printer takes the template.
+    #[error("no printer takes the template \"{0}\" there")]
+    NoPrinter(String),
+    /// No such template.
+    #[error("{0}")]
+    NoTemplate(String),
+    /// No such station.
+    #[error("there is no station {0}")]
+    UnknownStation(super::ids::StationId),
     /// A hold that a rule made.
     #[error(
         "waybind holds it by itself: for missing products until they come, for a new address until a supervisor confirms it"

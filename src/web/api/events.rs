@@ -1,6 +1,7 @@
 //! The feed by cursor and live, and search.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -12,6 +13,7 @@ use futures_util::stream::{self, Stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::domain::bag::{Bag, Member};
 use crate::domain::ids::OrderId;
 use crate::domain::product::{barcode_key, part_number_key};
 use crate::domain::view::{Numbered, View};
@@ -100,6 +102,10 @@ pub(in crate::web) async fn find<B: Backend>(backend: &B, text: &str) -> Result<
     let mut hits = backend
         .look(move |view| {
             let own = crate::barcode::codes::read(&wanted, Some(&key));
+            let named = own.as_ref().and_then(|own| label_member(view, own));
+            if let Some((bag, number)) = named {
+                return label_hits(&bag, Some(number));
+            }
             let named = own.and_then(|own| named_by(view, own)).unwrap_or(wanted);
             hits(view, &named)
         })
@@ -126,6 +132,28 @@ fn named_by(view: &dyn View, own: crate::barcode::codes::OwnCode) -> Option<Stri
     view.by_number(numbered, id.parse().ok()?)
 }
 
+/// The bag and the member that a label's code names.
+fn label_member(view: &dyn View, own: &crate::barcode::codes::OwnCode) -> Option<(Arc<Bag>, u32)> {
+    use crate::barcode::codes::{CodeCheck, CodeKind, OwnCode};
+    let OwnCode::Thing { kind: CodeKind::LabelMember, id, check: CodeCheck::Ok } = own else { return None };
+    let mut numbers = id.splitn(3, '.').map(str::parse::<u32>);
+    let (label, _, member) = (numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);
+    Some((view.bag(&view.by_number(Numbered::Bag, label)?)?, member))
+}
+
+/// A hit for each order on a label, the scanned member's first.
+fn label_hits(bag: &Bag, scanned: Option<u32>) -> Vec<Value> {
+    let last = bag.current().map(|version| &version.members);
+    let mut members: Vec<_> =
+        if bag.members.is_empty() { last } else { Some(&bag.members) }.into_iter().flatten().collect();
+    members.sort_by_key(|member| (Some(member.number) != scanned, member.number));
+    let hit = |member: &Member| {
+        json!({"kind": "label", "id": bag.id, "order": member.order, "parcel": member.parcel, "member": member.number,
+               "void": bag.is_void()})
+    };
+    members.into_iter().map(hit).collect()
+}
+
 fn hits(view: &dyn View, text: &str) -> Vec<Value> {
     let mut hits = Vec::new();
     let order_hit = |order: &OrderId| json!({"kind": "order", "id": order, "order": order});
@@ -148,6 +176,9 @@ fn hits(view: &dyn View, text: &str) -> Vec<Value> {
     }
     if let Some(manifest) = view.manifest(text) {
         hits.push(json!({"kind": "manifest", "id": manifest.id, "order": null, "carrier": manifest.carrier}));
+    }
+    if let Some(bag) = view.bag(text) {
+        hits.extend(label_hits(&bag, None));
     }
     let mut skus: Vec<_> = view.product(text).map(|product| product.sku.clone()).into_iter().collect();
     skus.extend(view.barcode(&barcode_key(text)).into_iter().map(|(sku, _)| sku));

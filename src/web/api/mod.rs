@@ -27,6 +27,8 @@ use super::backend::Backend;
 
 pub(super) use self::events::find;
 pub(super) use self::exceptions::{EXCEPTIONS_MAX, Exception, gathered};
+pub use self::labels::label_answer;
+pub(super) use self::labels::{LabelView, label_view};
 pub use self::orders::acted_json;
 pub(super) use self::orders::badge_of;
 pub(super) use self::returns::RETURNS_MAX;
@@ -56,6 +58,10 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/stop-lists/{id}", get(stop_lists::one::<B>))
         .route("/api/v1/exceptions", get(exceptions::exceptions::<B>))
         .route("/api/v1/labels/plan", post(plan::plan).layer(Extension(plan::OneAtATime::default())))
+        .route("/api/v1/labels", post(labels::make::<B>))
+        .route("/api/v1/labels/{id}", get(labels::label::<B>))
+        .route("/api/v1/labels/{id}/print", post(labels::print::<B>))
+        .route("/api/v1/labels/{id}/void", post(labels::void::<B>))
         .route("/api/v1/search", get(events::search::<B>))
         .route("/api/v1/events", get(events::events::<B>))
         .route("/api/v1/events/stream", get(events::stream::<B>))

@@ -70,7 +70,7 @@ fn parcel_json(parcel: &Parcel, order: &Order) -> Value {
         parcel.contents.iter().map(|content| json!({"line": content.line, "quantity": content.quantity})).collect();
     json!({
         "id": parcel.id, "order": parcel.order, "piece": parcel.piece, "of": order.parcels.len(), "contents": contents,
-        "state": parcel.state, "waybill": parcel.waybill, "station": parcel.station,
+        "state": parcel.state, "waybill": parcel.waybill, "label": parcel.bag, "station": parcel.station,
     })
 }
 
@@ -294,14 +294,7 @@ pub(super) async fn act<B: Backend>(
 ) -> Result<Response, Problem> {
     let parsed = action_of(&action, &body, &backend.key())?;
     let order = OrderId::new(&id).map_err(|_| Problem::missing("order", &id))?;
-    let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).map(|key| {
-        let mut hash = Sha256::new();
-        for part in [id.as_bytes(), action.as_bytes(), &body.0] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        Idempotency { key: key.to_owned(), fingerprint: data_encoding::HEXLOWER.encode(&hash.finalize()) }
-    });
+    let key = idempotency(&headers, [id.as_bytes(), action.as_bytes(), &body.0]);
     let caller = Caller { peer: peer.to_string(), call: "order action" };
     Ok(match backend.act(caller, order, parsed, key).await? {
         Acted::Now(outcome) => {
@@ -312,11 +305,25 @@ pub(super) async fn act<B: Backend>(
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
             answered(status, body)
         }
-        Acted::KeyConflict => {
-            Problem::new(StatusCode::CONFLICT, "idempotency_key", "this Idempotency-Key was used for another call")
-                .into_response()
-        }
+        Acted::KeyConflict => key_conflict(),
     })
+}
+
+/// The caller's key, with what tells a repetition from another call under it.
+pub(super) fn idempotency(headers: &HeaderMap, call: [&[u8]; 3]) -> Option<Idempotency> {
+    let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok())?;
+    let mut hash = Sha256::new();
+    for part in call {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    Some(Idempotency { key: key.to_owned(), fingerprint: data_encoding::HEXLOWER.encode(&hash.finalize()) })
+}
+
+/// The answer where a key was used for another call.
+pub(super) fn key_conflict() -> Response {
+    Problem::new(StatusCode::CONFLICT, "idempotency_key", "this Idempotency-Key was used for another call")
+        .into_response()
 }
 
 /// The answer to a call about one thing.
@@ -324,7 +331,9 @@ pub(super) async fn act<B: Backend>(
 pub fn acted_json(id: &str, outcome: &Outcome) -> (StatusCode, Value) {
     let (result, reason) = outcome_words(outcome);
     let status = match outcome {
-        Outcome::Refused(Refusal::UnknownOrder(_) | Refusal::UnknownWaybill(_)) => StatusCode::NOT_FOUND,
+        Outcome::Refused(Refusal::UnknownOrder(_) | Refusal::UnknownWaybill(_) | Refusal::UnknownLabel(_)) => {
+            StatusCode::NOT_FOUND
+        }
         Outcome::Refused(Refusal::NoSupervisor) => StatusCode::FORBIDDEN,
         Outcome::Refused(_) | Outcome::Disputed(..) => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::OK,

@@ -87,13 +87,18 @@ pub(super) async fn resolve<B: Backend>(
     }
 }
 
-fn job_json<B: Backend>(backend: &B, job: &PrintJob, language: Language) -> Value {
+pub(super) fn job_json<B: Backend>(backend: &B, job: &PrintJob, language: Language) -> Value {
     let (waybill, parcel) = match &job.what {
         Printable::Waybill { waybill, parcel } => (Some(waybill), parcel.as_ref()),
         _ => (None, None),
     };
+    let label = match &job.what {
+        Printable::Label { label, .. } => Some(format!("L{label}")),
+        _ => None,
+    };
     json!({
         "number": job.number, "kind": job.what.kind(), "what": job.what.name(), "waybill": waybill, "parcel": parcel,
+        "label": label,
         "order": job.order, "template": job.template, "printer": job.printer, "station": job.station, "copy": job.copy,
         "reason": job.reason, "operator": job.by, "time": backend.written(job.at.wall), "state": job.state.name(),
         "why": job.state.trouble().map(|trouble| print_trouble(trouble, language)),

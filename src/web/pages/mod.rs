@@ -3,6 +3,7 @@
 mod alerts;
 mod exceptions;
 mod home;
+mod label;
 mod layout;
 mod login;
 mod manifest;
@@ -51,6 +52,9 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/station/{id}/live", get(station::live::<B>))
         .route("/order/{id}", get(order::page::<B>))
         .route("/order/{id}/confirm-address", post(exceptions::confirm::<B>))
+        .route("/labels/{id}", get(label::page::<B>))
+        .route("/labels/{id}/print", post(label::print::<B>))
+        .route("/labels/{id}/void", post(label::void::<B>))
         .route("/exceptions", get(exceptions::page::<B>))
         .route("/recalls", get(recalls::list::<B>))
         .route("/recalls/{id}", get(recalls::one::<B>))

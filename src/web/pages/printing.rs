@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::view::StationView;
 use crate::domain::ids::StationId;
-use crate::domain::printing::{JobState, PrintJob};
+use crate::domain::printing::{JobState, PrintJob, Printable};
 use crate::domain::station::StationRules;
 use crate::message::{Language, Phrase, job_state, phrase, print_kind, print_trouble, printer_condition};
 use crate::web::backend::{Backend, PrinterView, Unavailable};
@@ -41,7 +41,8 @@ pub(super) fn waiting(prints: &[PrintJob], language: Language) -> Markup {
     html! {
         @for job in prints {
             p.waiting.print.asks[job.state.trouble().is_some()] {
-                span.icon aria-hidden="true" { "▭" } (print_kind(job.what.kind(), language)) " " (job.what.name())
+                span.icon aria-hidden="true" { "▭" } (print_kind(job.what.kind(), language)) " "
+                @if let Printable::Label { label, .. } = &job.what { a href={ "/labels/L" (label) } { (job.what.name()) } } @else { (job.what.name()) }
                 @if let Some(order) = &job.order { " · " (order) }
                 " — " (state(job, language)) " · " (job.printer)
                 (buttons(job, language))

@@ -122,6 +122,7 @@ fn render(
             p.note { span.icon aria-hidden="true" { "✎" } (note) " " button data-scan="WB:C:ACK" { (say(Phrase::ConfirmNote)) } }
         }
         (work(view, verdict, language))
+        (super::label::bags(&view.bags, language))
         (super::printing::waiting(around.prints, language))
         nav.commands aria-label=(say(Phrase::Commands)) {
             @if matches!(view.rules.mode, Mode::Pick | Mode::Pack | Mode::Bench) {

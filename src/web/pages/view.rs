@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use crate::domain::bag::{self, Bag, Member, VoidWhy};
 use crate::domain::event::list_orders;
-use crate::domain::ids::{OrderId, PrinterId};
+use crate::domain::ids::{BagId, OrderId, ParcelId, PrinterId};
 use crate::domain::manifest::{Absent, tally};
 use crate::domain::order::Order;
 use crate::domain::rules::Rules;
@@ -29,6 +30,55 @@ pub(in crate::web) struct StationView {
     /// The printer that was chosen by its code.
     pub printer: Option<PrinterId>,
     pub manifest: Option<ManifestView>,
+    /// The bags that are filled here, and those whose label is void.
+    pub bags: Vec<BagView>,
+}
+
+/// A bag that is open, or that waits for a new label.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::web) struct BagView {
+    pub id: BagId,
+    pub name: String,
+    pub carrier: String,
+    pub region: String,
+    pub max: usize,
+    pub room: usize,
+    pub void: bool,
+    pub members: Vec<BagMemberView>,
+}
+
+/// A parcel in a bag.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::web) struct BagMemberView {
+    pub number: u32,
+    pub order: OrderId,
+    pub parcel: ParcelId,
+    pub stopped: Option<VoidWhy>,
+}
+
+/// Bags that a station lists: what stands around a bench.
+const BAGS_MAX: usize = 20;
+
+fn bag_views(view: &dyn View, rules: &StationRules) -> Vec<BagView> {
+    let bags = view.unsettled_bags();
+    let bags = bags.iter().filter_map(|id| view.bag(id.as_str())).filter(|bag| bag.station == rules.id);
+    let member = |bag: &Bag, member: &Member| BagMemberView {
+        number: member.number,
+        order: member.order.clone(),
+        parcel: member.parcel.clone(),
+        stopped: bag::objection(view, bag, member),
+    };
+    let shown = |bag: std::sync::Arc<Bag>| BagView {
+        id: bag.id.clone(),
+        name: bag.name().to_owned(),
+        carrier: bag.carrier.to_string(),
+        region: bag.region.clone(),
+        max: bag.max,
+        room: if bag.is_open { bag.max.saturating_sub(bag.members.len()) } else { 0 },
+        void: bag.is_void(),
+        members: bag.members.iter().map(|one| member(&bag, one)).collect(),
+    };
+    bags.take(BAGS_MAX).map(shown).collect()
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -182,6 +232,7 @@ pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules, interc
         can_reprint: station.last_print.is_some(),
         printer: station.printer.clone(),
         manifest: station.work.as_ref().and_then(|work| manifest_view(view, work)),
+        bags: if matches!(rules.mode, Mode::Pack | Mode::Bench) { bag_views(view, rules) } else { Vec::new() },
     }
 }
 
