@@ -1,28 +1,30 @@
-//! The demo: the service with four simulated scanners, and a shift played on them.
+//! The demo: the service with simulated scanners, a label printer and an ERP, and a shift played on them.
 
 #![allow(clippy::print_stdout, reason = "the demo tells its story on the terminal")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hyper::StatusCode;
 use serde_json::Value;
 use tokio::sync::broadcast::Receiver;
 
 use super::Pty;
+use super::caller::Caller;
+use super::printer::{SimPrinter, Speech};
+use super::receiver::{Receiver as SimErp, Reply};
 use super::scanner::{Family, SimScanner};
-use super::story::{SHIFT, STATIONS, Step, work};
-use crate::config::{Config, DeviceKind, DeviceSettings, StationSettings};
-use crate::domain::ids::{OrderId, StationId};
-use crate::domain::order::ShortDecision;
-use crate::domain::station::Mode;
-use crate::domain::upstream::OrderAction;
+use super::story::{CONFIGURATION, SHIFT, STATIONS, Step, work};
+use crate::barcode::codes::CodeKind;
+use crate::config::{Config, DeviceKind, DeviceSettings};
+use crate::domain::ids::StationId;
 use crate::domain::verdict::{Severity, Verdict};
 use crate::message::{Language, verdict_text};
 use crate::service::{Running, ServeError, start};
-use crate::web::api::{Kind, things_from_json};
-use crate::web::backend::{Backend, Caller, Unavailable};
+use crate::web::backend::{Backend, Unavailable};
 
 /// How to play.
 #[derive(Clone, Debug)]
@@ -44,7 +46,7 @@ pub struct Demo {
 pub struct Outcome {
     /// Scans.
     pub scans: usize,
-    /// Verdicts that were not as expected.
+    /// Verdicts, prints and deliveries that were not as expected.
     pub unexpected: usize,
 }
 
@@ -59,6 +61,17 @@ pub enum DemoError {
     Scanner {
         /// Where.
         station: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The simulated printer or ERP can't listen.
+    #[error("the simulated printer and ERP can't listen")]
+    Simulation(#[source] std::io::Error),
+    /// The API did not answer.
+    #[error("{path} was not answered")]
+    Unanswered {
+        /// What was called.
+        path: String,
         /// Why.
         source: std::io::Error,
     },
@@ -94,12 +107,27 @@ const PACE: Duration = Duration::from_millis(1_400);
 /// For a verdict; a machine that is busy with other things needs a while.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Between two looks for what comes about by itself.
+const LOOK: Duration = Duration::from_millis(30);
+
 struct Shift {
     running: Running,
     scanners: Vec<(&'static str, SimScanner)>,
     updates: Receiver<StationId>,
+    around: Around,
+    upstream: Caller,
+    /// Where documents are kept.
+    folder: PathBuf,
+    /// The supervisor's badge.
+    badge: String,
     fast: bool,
     outcome: Outcome,
+}
+
+/// What stands around the service besides scanners.
+struct Around {
+    printer: SimPrinter,
+    erp: SimErp,
 }
 
 /// Plays the shift.
@@ -129,24 +157,31 @@ fn folder(settings: &Demo) -> Result<(PathBuf, bool), DemoError> {
 }
 
 async fn play_in(settings: &Demo, folder: &Path) -> Result<Outcome, DemoError> {
-    let mut config = Config { listen: settings.listen, data: folder.to_owned(), ..Config::default() };
-    config.station = STATIONS.iter().map(|(id, mode)| station(id, mode)).collect();
+    let printer = SimPrinter::start("127.0.0.1:0", Speech::Zpl).map_err(DemoError::Simulation)?;
+    let erp = SimErp::start("127.0.0.1:0", true).map_err(DemoError::Simulation)?;
+    let around = Around { printer, erp };
+    let mut config = configuration(&around)?;
+    (config.listen, config.data) = (settings.listen, folder.to_owned());
     let (ends, fixed_mount) = plug_in(&mut config, settings.traces.as_deref())?;
     let running = start(&config).await?;
-    println!(
-        "waybind demo: http://{}/  (stations: {})",
-        running.address,
-        STATIONS.map(|(id, _)| format!("/station/{id}")).join("  ")
-    );
+    let stations = STATIONS.map(|id| format!("/station/{id}")).join("  ");
+    println!("waybind demo: http://{}/  (stations: {stations})", running.address);
     let scanners = connect(ends, fixed_mount).await?;
-    let updates = running.core.updates();
-    let mut shift = Shift { running, scanners, updates, fast: settings.fast, outcome: Outcome::default() };
+    let (updates, upstream) = (running.core.updates(), Caller { service: running.address });
+    let (folder, fast, outcome) = (folder.join("documents"), settings.fast, Outcome::default());
+    std::fs::create_dir_all(&folder).map_err(|source| DemoError::Folder { path: folder.clone(), source })?;
+    let badge = String::new();
+    let mut shift = Shift { running, scanners, updates, around, upstream, folder, badge, fast, outcome };
     shift.bring_work().await?;
     for step in SHIFT {
         shift.play(step).await?;
     }
+    shift.settle().await?;
     let Outcome { scans, unexpected } = shift.outcome;
-    println!("\n{scans} scans, {} as expected, {unexpected} not", scans - unexpected);
+    println!("\n{scans} scans, {} as expected, {unexpected} not", scans - unexpected.min(scans));
+    if settings.data.is_some() {
+        println!("Labels and the manifest lie in {}.", shift.folder.display());
+    }
     if !settings.exit {
         println!("The pages stay open; Ctrl-C ends.");
         if let Err(error) = tokio::signal::ctrl_c().await {
@@ -158,20 +193,37 @@ async fn play_in(settings: &Demo, folder: &Path) -> Result<Outcome, DemoError> {
     Ok(outcome)
 }
 
-fn station(id: &str, mode: &str) -> StationSettings {
-    let mode = match mode {
-        "pick" => Mode::Pick,
-        "load" => Mode::Load,
-        _ => Mode::Bench,
-    };
-    StationSettings { id: id.to_owned(), mode, ..StationSettings::default() }
+/// The story's stations, its label printer, and the ERP that is told everything.
+fn configuration(around: &Around) -> Result<Config, DemoError> {
+    let text = format!(
+        r#"{CONFIGURATION}
+[[printer]]
+name = "label-01"
+profile = "zpl-203"
+address = "{}"
+
+[[target]]
+name = "erp"
+kind = "webhook"
+url = "http://{}/events"
+secret = "whsec_c2ltdWxhdGVkLWVycC1vZi10aGUtZGVtby0wMQ=="
+"#,
+        around.printer.address, around.erp.address
+    );
+    Config::parse(&text, &BTreeMap::new())
+        .map_err(|problems| DemoError::Story(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
 }
 
 type Ends = Vec<(&'static str, Family, Pty)>;
 
-/// Three scanners on pseudo-terminals, one on a socket.
+/// Four scanners on pseudo-terminals, one on a socket.
 fn plug_in(config: &mut Config, traces: Option<&Path>) -> Result<(Ends, TcpListener), DemoError> {
-    let families = [("pick-01", Family::Ssi), ("bench-01", Family::Line), ("bench-02", Family::Honeywell)];
+    let families = [
+        ("pick-01", Family::Ssi),
+        ("bench-01", Family::Line),
+        ("bench-02", Family::Honeywell),
+        ("bag-01", Family::Line),
+    ];
     let trace = |station: &str| traces.map(|folder| folder.join(format!("{station}.jsonl")));
     if let Some(folder) = traces {
         std::fs::create_dir_all(folder).map_err(|source| DemoError::Folder { path: folder.to_owned(), source })?;
@@ -225,22 +277,13 @@ async fn connect(ends: Ends, fixed_mount: TcpListener) -> Result<Vec<(&'static s
 impl Shift {
     async fn bring_work(&mut self) -> Result<(), DemoError> {
         for (path, body) in work() {
-            let kind = match path {
-                "/api/v1/products" => Kind::Products,
-                "/api/v1/orders" => Kind::Orders,
-                "/api/v1/pick-lists" => Kind::PickLists,
-                _ => Kind::Waybills,
-            };
-            let (parsed, _) = things_from_json(kind, body, &self.running.core)
-                .map_err(|problem| DemoError::Story(format!("{problem:?}")))?;
-            let things = parsed
-                .into_iter()
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|(id, why)| DemoError::Story(format!("{id} {why}")))?;
-            let caller = Caller { peer: "demo".into(), call: "demo" };
-            let outcomes = self.running.core.intake(caller, things).await?;
-            if let Some(refused) = outcomes.iter().find(|outcome| outcome.events().is_empty()) {
-                return Err(DemoError::Story(format!("{refused:?}")));
+            let answer = self.post(path, &body).await?;
+            let results = answer["results"].as_array().map(Vec::as_slice).unwrap_or_default();
+            if let Some(refused) = results.iter().find(|result| result["result"] == "refused") {
+                return Err(DemoError::Story(refused.to_string()));
+            }
+            if path.ends_with("operators") {
+                self.badge = results[0]["scan_code"].as_str().unwrap_or_default().to_owned();
             }
         }
         Ok(())
@@ -249,30 +292,99 @@ impl Shift {
     async fn play(&mut self, step: &Step) -> Result<(), DemoError> {
         match step {
             Step::Say(words) => println!("\n  {words}"),
-            Step::Call(path, body) => self.call(path, body).await?,
+            Step::Call(path, body) => {
+                println!("           upstream  {path}");
+                let body = serde_json::from_str(&body.replace("{badge}", &self.badge));
+                let body = body.map_err(|error| DemoError::Story(format!("{path}: {error}")))?;
+                self.post(path, &body).await?;
+            }
+            Step::Outage(is_down) => {
+                let is_down = *is_down;
+                let reply =
+                    move || if is_down { Reply::Status(503, "down".into()) } else { Reply::Status(200, "".into()) };
+                self.around.erp.answer(move |_| reply());
+            }
+            Step::Keep(path, name) => self.keep(path, name).await?,
+            Step::Printed(count) => self.printed(*count).await?,
             Step::Scan(station, data, expected) => {
                 if !self.fast {
                     tokio::time::sleep(PACE).await;
                 }
-                self.scan(station, &data.replace('␝', "\u{1d}"), expected).await?;
+                self.scan(station, &self.spelled(data), expected).await?;
             }
         }
         Ok(())
     }
 
-    async fn call(&self, path: &str, body: &str) -> Result<(), DemoError> {
-        let wrong = |why: &str| DemoError::Story(format!("{path}: {why}"));
-        let mut parts = path.rsplit('/');
-        let (action, order) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let order = OrderId::new(order).map_err(|error| wrong(&error.to_string()))?;
-        let body: Value = serde_json::from_str(body).map_err(|error| wrong(&error.to_string()))?;
-        let action = match (action, body["line"].as_u64().and_then(|line| u32::try_from(line).ok())) {
-            ("cancel", None) => OrderAction::Cancel { lines: None },
-            ("short", Some(line)) => OrderAction::ShortDecision { line, decision: ShortDecision::ShipShort },
-            _ => return Err(wrong("no such call")),
-        };
-        println!("           upstream  {path}");
-        self.running.core.act(Caller { peer: "demo".into(), call: "demo" }, order, action, None).await?;
+    /// A code with its group separators and the site's own check.
+    fn spelled(&self, data: &str) -> String {
+        let label = data.strip_prefix("{L").and_then(|rest| rest.strip_suffix('}'));
+        match label {
+            Some(member) => self.running.core.key().code(CodeKind::LabelMember, member),
+            None => data.replace('␝', "\u{1d}"),
+        }
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Result<Value, DemoError> {
+        let unanswered = |source| DemoError::Unanswered { path: path.to_owned(), source };
+        match self.upstream.post(path, body).await.map_err(unanswered)? {
+            (StatusCode::OK, answer) => Ok(answer),
+            (status, answer) => Err(DemoError::Story(format!("{path}: {status} {answer}"))),
+        }
+    }
+
+    /// Keeps a document of the API; one that lacks its font is told, as the demo needs none.
+    async fn keep(&self, path: &str, name: &str) -> Result<(), DemoError> {
+        let unanswered = |source| DemoError::Unanswered { path: path.to_owned(), source };
+        let (status, bytes) = self.upstream.get(path).await.map_err(unanswered)?;
+        if status != StatusCode::OK {
+            println!("           {name} can't be made: {}", String::from_utf8_lossy(&bytes));
+            return Ok(());
+        }
+        let path = self.folder.join(name);
+        println!("           document  {}", path.display());
+        std::fs::write(&path, bytes).map_err(|source| DemoError::Folder { path, source })
+    }
+
+    /// Waits until the printer has printed so many labels, or says that it can't: without a Chinese font no label is made.
+    async fn printed(&mut self, count: usize) -> Result<(), DemoError> {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        while self.around.printer.count() < count {
+            let failed = self.upstream.get("/api/v1/print-jobs?state=failed").await;
+            let (_, failed) =
+                failed.map_err(|source| DemoError::Unanswered { path: "/api/v1/print-jobs".into(), source })?;
+            let failed: Value = serde_json::from_slice(&failed).unwrap_or_default();
+            if let Some(job) = failed["jobs"].as_array().and_then(|jobs| jobs.last()) {
+                println!("           label-01  not printed: {job}");
+                return Ok(());
+            }
+            if tokio::time::Instant::now() > until {
+                println!("           label-01  expected {count} label(s), printed {}", self.around.printer.count());
+                self.outcome.unexpected += 1;
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        println!("           label-01  {count} label(s) printed");
+        Ok(())
+    }
+
+    /// Waits until the ERP was told everything, and compares.
+    async fn settle(&mut self) -> Result<(), DemoError> {
+        let feed = self.upstream.get("/api/v1/events?after=0&limit=1000").await;
+        let (_, feed) = feed.map_err(|source| DemoError::Unanswered { path: "/api/v1/events".into(), source })?;
+        let feed: Value = serde_json::from_slice(&feed).unwrap_or_default();
+        let wanted = ids(&feed["events"]);
+        let until = tokio::time::Instant::now() + PATIENCE;
+        let mut missing = wanted.len();
+        while missing > 0 && tokio::time::Instant::now() < until {
+            tokio::time::sleep(LOOK).await;
+            let told = self.around.erp.requests();
+            let told = told.iter().flat_map(|request| ids(&serde_json::from_slice(&request.body).unwrap_or_default()));
+            missing = wanted.difference(&told.collect()).count();
+        }
+        println!("           upstream  told of {} events, {missing} missing", wanted.len() - missing);
+        self.outcome.unexpected += usize::from(missing > 0);
         Ok(())
     }
 
@@ -314,6 +426,12 @@ impl Shift {
         });
         shown.await.ok().flatten().ok_or_else(silent)
     }
+}
+
+/// The ids of events.
+fn ids(events: &Value) -> BTreeSet<String> {
+    let events = events.as_array().map(Vec::as_slice).unwrap_or_default();
+    events.iter().filter_map(|event| event["id"].as_str().map(str::to_owned)).collect()
 }
 
 fn id(station: &str) -> Result<StationId, DemoError> {

@@ -1,5 +1,6 @@
 //! Devices that behave like real ones: the demo and the tests run on them.
 
+pub mod caller;
 pub mod courier;
 pub mod demo;
 pub mod erp;

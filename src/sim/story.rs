@@ -2,22 +2,52 @@
 
 use serde_json::{Value, json};
 
+/// The configuration, without its devices and addresses: parcels of `bag-01` share bags, whose labels are printed there.
+pub const CONFIGURATION: &str = r#"
+[[station]]
+id = "pick-01"
+mode = "pick"
+
+[[station]]
+id = "bench-01"
+mode = "bench"
+
+[[station]]
+id = "bench-02"
+mode = "bench"
+
+[[station]]
+id = "bag-01"
+mode = "bench"
+bag = "scan"
+printer = "label-01"
+
+[[station]]
+id = "dock-01"
+mode = "load"
+"#;
+
 /// The stations, each with its scanner.
-pub const STATIONS: [(&str, &str); 4] =
-    [("pick-01", "pick"), ("bench-01", "bench"), ("bench-02", "bench"), ("dock-01", "load")];
+pub const STATIONS: [&str; 5] = ["pick-01", "bench-01", "bench-02", "bag-01", "dock-01"];
 
 /// Something that happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A code is scanned at a station, and this verdict must follow.
+    /// A code is scanned at a station, and this verdict must follow; `{L1.1.2}` is a code of the label L1.
     Scan(&'static str, &'static str, &'static str),
-    /// Upstream calls the API: path and body.
+    /// Upstream calls the API: path and body; `{badge}` is the supervisor's.
     Call(&'static str, &'static str),
+    /// The ERP can't be reached any more, or can again.
+    Outage(bool),
+    /// A document of the API is kept in the data folder: path and file.
+    Keep(&'static str, &'static str),
+    /// The label printer has printed so many labels.
+    Printed(usize),
     /// The narrator says something.
     Say(&'static str),
 }
 
-use Step::{Call, Say, Scan};
+use Step::{Call, Keep, Outage, Printed, Say, Scan};
 
 /// Products, orders, pick lists and waybills, as the API takes them, in this order.
 #[must_use]
@@ -60,7 +90,11 @@ pub fn work() -> Vec<(&'static str, Value)> {
                     "SO-1005",
                     "刘洋",
                     json!([{"line": 1, "sku": "AIR-31", "quantity": 3}, {"line": 2, "sku": "FLT-204", "quantity": 1}])
-                )
+                ),
+                order("SO-2001", "陈静", json!([{"line": 1, "sku": "FLT-204", "quantity": 1}])),
+                order("SO-2002", "杨帆", json!([{"line": 1, "sku": "AIR-31", "quantity": 1}])),
+                order("SO-2003", "周明", json!([{"line": 1, "sku": "FLT-204", "quantity": 2}])),
+                order("SO-2004", "吴磊", json!([{"line": 1, "sku": "AIR-31", "quantity": 1}]))
             ]),
         ),
         (
@@ -78,9 +112,15 @@ pub fn work() -> Vec<(&'static str, Value)> {
                 {"number": "75312345678901", "carrier": "ZTO", "orders": ["SO-1001"]},
                 {"number": "75312345678902", "carrier": "ZTO", "orders": ["SO-1002"]},
                 {"number": "75312345678903", "carrier": "ZTO", "orders": ["SO-1003"]},
-                {"number": "75312345678905", "carrier": "ZTO", "orders": ["SO-1005"]}
+                {"number": "75312345678905", "carrier": "ZTO", "orders": ["SO-1005"]},
+                {"number": "75312345678911", "carrier": "ZTO", "orders": ["SO-2001"]},
+                {"number": "75312345678912", "carrier": "ZTO", "orders": ["SO-2002"]},
+                {"number": "75312345678913", "carrier": "ZTO", "orders": ["SO-2003"]},
+                {"number": "75312345678914", "carrier": "ZTO", "orders": ["SO-2004"]}
             ]),
         ),
+        ("/api/v1/operators", json!([{"id": "boss", "name": "孙主管", "role": "supervisor"}])),
+        ("/api/v1/manifests", json!([{"id": "M-1", "carrier": "ZTO"}])),
     ]
 }
 
@@ -153,10 +193,63 @@ pub const SHIFT: &[Step] = &[
     Scan("bench-01", "A 000 090 37 51", "line_complete"),
     Scan("bench-01", "6901234567892", "order_complete"),
     Scan("bench-01", "75312345678905", "waybill_bound"),
-    Say("装车。 Loading."),
+    Say("ERP 断线，扫描照常。 The ERP is down; scanning goes on."),
+    Outage(true),
+    Say("集包：三个包裹一个袋，一张聚合面单。 Three parcels share a bag and one label."),
+    Scan("bag-01", "SO-2001", "opened"),
+    Scan("bag-01", "6901234567892", "order_complete"),
+    Scan("bag-01", "75312345678911", "waybill_bound"),
+    Scan("bag-01", "75312345678911", "bagged"),
+    Scan("bag-01", "SO-2002", "opened"),
+    Scan("bag-01", "6901234567915", "order_complete"),
+    Scan("bag-01", "75312345678912", "waybill_bound"),
+    Scan("bag-01", "75312345678912", "bagged"),
+    Say("SO-2003 退款一件。 One unit of SO-2003 is refunded."),
+    Scan("bag-01", "SO-2003", "opened"),
+    Scan("bag-01", "6901234567892", "accepted"),
+    Call("/api/v1/orders/SO-2003/cancel", r#"{"lines": [{"line": 1, "quantity": 1}]}"#),
+    Scan("bag-01", "75312345678913", "waybill_bound"),
+    Scan("bag-01", "75312345678913", "bagged"),
+    Say("袋满，面单自动打印。 The bag is full: its label prints by itself."),
+    Printed(1),
+    Keep("/api/v1/labels/L1.pdf", "L1-version-1.pdf"),
+    Keep("/api/v1/labels/L1.png", "L1-version-1.png"),
+    Say("打印后 SO-2002 被取消：旧面单作废，取出，打印新版。 Cancelled after printing: void, out, a new version."),
+    Call("/api/v1/orders/SO-2002/cancel", "{}"),
+    Scan("dock-01", "{L1.1.1}", "label_void"),
+    Scan("dock-01", "WB:C:ACK", "acknowledged"),
+    Scan("bag-01", "WB:C:UNLOAD", "info"),
+    Scan("bag-01", "75312345678912", "unloaded"),
+    Printed(2),
+    Keep("/api/v1/labels/L1.pdf", "L1-version-2.pdf"),
+    Keep("/api/v1/labels/L1.png", "L1-version-2.png"),
+    Say("打包后改地址：挂起、旧单号作废，主管确认后换新单号。 A new address after packing."),
+    Scan("bench-01", "SO-2004", "opened"),
+    Scan("bench-01", "6901234567915", "order_complete"),
+    Scan("bench-01", "75312345678914", "waybill_bound"),
+    Call(
+        "/api/v1/orders/SO-2004/address",
+        r#"{"name": "吴磊", "phone": "13800001111", "address": "浙江省宁波市鄞州区中山东路 8 号"}"#,
+    ),
+    Scan("dock-01", "SO-2004", "order_held"),
+    Scan("dock-01", "WB:C:ACK", "acknowledged"),
+    Call("/api/v1/orders/SO-2004/confirm-address", r#"{"badge": "{badge}"}"#),
+    Scan("dock-01", "75312345678914", "waybill_void"),
+    Scan("dock-01", "WB:C:ACK", "acknowledged"),
+    Call("/api/v1/waybills", r#"{"number": "75312345678924", "carrier": "ZTO", "orders": ["SO-2004"]}"#),
+    Scan("bench-01", "75312345678924", "waybill_bound"),
+    Say("交接清单：装车、交接。 The manifest: loading and hand-over."),
+    Scan("dock-01", "M-1", "opened"),
     Scan("dock-01", "75312345678901", "waybill_loaded"),
     Scan("dock-01", "75312345678902", "waybill_loaded"),
     Scan("dock-01", "75312345678903", "waybill_loaded"),
     Scan("dock-01", "75312345678905", "waybill_loaded"),
     Scan("dock-01", "75312345678905", "waybill_already_loaded"),
+    Scan("dock-01", "{L1.2.1}", "waybill_loaded"),
+    Scan("dock-01", "WB:C:DONE", "wrong_step"),
+    Scan("dock-01", "75312345678924", "waybill_loaded"),
+    Scan("dock-01", "WB:C:DONE", "closed"),
+    Keep("/api/v1/manifests/M-1.pdf", "M-1.pdf"),
+    Say("ERP 恢复：补发全部事件。 The ERP is back, and is told everything."),
+    Outage(false),
 ];
