@@ -107,6 +107,8 @@ const PACE: Duration = Duration::from_millis(1_400);
 /// For a verdict; a machine that is busy with other things needs a while.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// For what the ERP missed while it was down: a target that does not work is tried from time to time only.
+const OUTAGE: Duration = Duration::from_secs(120);
 /// Between two looks for what comes about by itself.
 const LOOK: Duration = Duration::from_millis(30);
 
@@ -375,7 +377,7 @@ impl Shift {
         let (_, feed) = feed.map_err(|source| DemoError::Unanswered { path: "/api/v1/events".into(), source })?;
         let feed: Value = serde_json::from_slice(&feed).unwrap_or_default();
         let wanted = ids(&feed["events"]);
-        let until = tokio::time::Instant::now() + PATIENCE;
+        let until = tokio::time::Instant::now() + OUTAGE;
         let mut missing = wanted.len();
         while missing > 0 && tokio::time::Instant::now() < until {
             tokio::time::sleep(LOOK).await;

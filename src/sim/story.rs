@@ -231,7 +231,7 @@ pub const SHIFT: &[Step] = &[
         "/api/v1/orders/SO-2004/address",
         r#"{"name": "吴磊", "phone": "13800001111", "address": "浙江省宁波市鄞州区中山东路 8 号"}"#,
     ),
-    Scan("dock-01", "SO-2004", "order_held"),
+    Scan("dock-01", "75312345678914", "order_held"),
     Scan("dock-01", "WB:C:ACK", "acknowledged"),
     Call("/api/v1/orders/SO-2004/confirm-address", r#"{"badge": "{badge}"}"#),
     Scan("dock-01", "75312345678914", "waybill_void"),
