@@ -177,6 +177,20 @@ fn public_parts(record: &Record) -> Vec<(i64, &'static str, Option<&OrderId>)> {
     parts
 }
 
+fn write_waybill(conn: &Connection, waybill: &Waybill) -> Result<(), WriteFault> {
+    let sql = "INSERT INTO waybills (id, doc, waits_for, manifest, to_return) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET doc = ?2, waits_for = ?3, manifest = ?4, to_return = ?5";
+    let waits_for = waybill.waits_for_truck().then(|| waybill.carrier.as_str());
+    let manifest = waybill.loading.as_ref().map(|loading| loading.manifest.as_str());
+    conn.prepare_cached(sql)?.execute(params![
+        waybill.number.as_str(),
+        json(waybill)?,
+        waits_for,
+        manifest,
+        waybill.is_to_return().then_some(1)
+    ])?;
+    Ok(())
+}
+
 /// Writes the changed documents to their tables.
 pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) -> Result<(), LedgerError> {
     let mut write = || -> Result<(), WriteFault> {
@@ -197,16 +211,7 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
             conn.prepare_cached(sql)?.execute(params![parcel.number, parcel.id.as_str(), json(&*parcel)?])?;
         }
         for waybill in cache.waybills.take_changed() {
-            let sql = "INSERT INTO waybills (id, doc, waits_for, manifest, to_return) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET doc = ?2, waits_for = ?3, manifest = ?4, to_return = ?5";
-            let waits_for = waybill.waits_for_truck().then(|| waybill.carrier.as_str());
-            let manifest = waybill.loading.as_ref().map(|loading| loading.manifest.as_str());
-            conn.prepare_cached(sql)?.execute(params![
-                waybill.number.as_str(),
-                json(&*waybill)?,
-                waits_for,
-                manifest,
-                waybill.is_to_return().then_some(1)
-            ])?;
+            write_waybill(conn, &waybill)?;
         }
         for manifest in cache.manifests.take_changed() {
             let sql = "INSERT INTO manifests (number, id, doc) VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE SET doc = ?3";
