@@ -413,7 +413,7 @@ fn a_closed_bag_prints_its_label_and_a_void_one_never_again() {
     let code = label["members"][1]["scan_code"].as_str().unwrap().to_owned();
     assert!(code.starts_with("WB:L:1.1.2:"), "{code}");
     let found = Dots::of_zpl(&sim.labels()[0]).codes();
-    assert!(found.iter().any(|text| *text == code), "{code} is on the paper: {found:?}");
+    assert!(found.contains(&code), "{code} is on the paper: {found:?}");
 
     for (format, start) in [("pdf", "%PDF"), ("png", "\u{fffd}PNG"), ("zpl", "^XA"), ("tspl", "")] {
         let (status, text) = client.text("GET", &format!("/api/v1/labels/L1.{format}?dpi=300"), "", "");

@@ -54,7 +54,7 @@ use Step::{Call, Keep, Outage, Printed, Say, Scan};
 pub fn work() -> Vec<(&'static str, Value)> {
     let consignee =
         |name: &str| json!({"name": name, "phone": "13800001111", "address": "浙江省杭州市西湖区文三路 1 号"});
-    let order = |id: &str, name: &str, lines: Value| json!({"id": id, "carrier": "ZTO", "region": "330106", "consignee": consignee(name), "lines": lines});
+    let order = |id: &str, name: &str, lines: Value| json!({"id": id, "carrier": "ZTO", "region": "330106", "sort_code": "330-106 12", "consignee": consignee(name), "lines": lines});
     vec![
         (
             "/api/v1/products",

@@ -413,6 +413,10 @@ pub trait Secrets {
 
 /// The service behind the web.
 pub trait Backend: Secrets + Clone + Send + Sync + 'static {
+    /// The station with this id.
+    fn station(&self, id: &str) -> Option<StationRules> {
+        self.stations().iter().find(|rules| rules.id.as_str() == id).cloned()
+    }
     /// Judges a scan; the answer comes when it is durable.
     fn scan(&self, scan: Scan, peer: String) -> impl Future<Output = Result<Verdict, UnknownStation>> + Send;
     /// Takes things that upstream describes, in their order.
@@ -482,10 +486,6 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn unread_devices(&self) -> impl Future<Output = Vec<PluggedView>> + Send;
     /// The stations, in the order of the configuration.
     fn stations(&self) -> Arc<Vec<StationRules>>;
-    /// The station with this id.
-    fn station(&self, id: &str) -> Option<StationRules> {
-        self.stations().iter().find(|rules| rules.id.as_str() == id).cloned()
-    }
     /// How the interceptions are set.
     fn interceptions(&self) -> Rules;
     /// Orders that a person should look at, oldest first.

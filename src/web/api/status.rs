@@ -34,7 +34,8 @@ pub(super) async fn station<B: Backend>(
         "id": id, "mode": view.rules.mode, "operator": view.operator, "work": view.work,
         "latched": view.latched.as_ref().map(|verdict| verdict_json(verdict, language)),
         "awaiting": view.awaiting, "verdict": shown.map(|shown| verdict_json(&shown.verdict, language)), "reading": reading,
-        "manifest": view.manifest, "lines": view.lines, "done": view.done, "unbound": view.unbound, "bags": view.bags, "devices": devices, "printer": printer, "prints": prints, "recording": backend.health() == LedgerHealth::Good,
+        "manifest": view.manifest, "lines": view.lines, "done": view.done, "unbound": view.unbound,
+        "bags": view.bags, "devices": devices, "printer": printer, "prints": prints, "recording": backend.health() == LedgerHealth::Good,
     })))
 }
 

@@ -217,7 +217,12 @@ pub(super) async fn search<B: Backend>(
             ul.hits {
                 @for hit in &hits {
                     @let order = text(&hit["order"]);
-                    li { span.kind { (text(&hit["kind"])) } " " @if hit["kind"] == "label" { a href={ "/labels/" (text(&hit["id"])) } { (text(&hit["id"])) } } @else { (text(&hit["id"])) } @if !order.is_empty() { " → " a href={ "/order/" (order) } { (order) } } }
+                    @let id = text(&hit["id"]);
+                    li {
+                        span.kind { (text(&hit["kind"])) } " "
+                        @if hit["kind"] == "label" { a href={ "/labels/" (id) } { (id) } } @else { (id) }
+                        @if !order.is_empty() { " → " a href={ "/order/" (order) } { (order) } }
+                    }
                 }
             }
         }
