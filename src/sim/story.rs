@@ -55,6 +55,7 @@ pub fn work() -> Vec<(&'static str, Value)> {
     let consignee =
         |name: &str| json!({"name": name, "phone": "13800001111", "address": "浙江省杭州市西湖区文三路 1 号"});
     let order = |id: &str, name: &str, lines: Value| json!({"id": id, "carrier": "ZTO", "region": "330106", "sort_code": "330-106 12", "consignee": consignee(name), "lines": lines});
+    let kit = json!([{"line": 1, "sku": "KIT-AO", "quantity": 1, "components": [{"sku": "AIR-31", "quantity": 1}, {"sku": "FLT-204", "quantity": 1}]}]);
     vec![
         (
             "/api/v1/products",
@@ -80,11 +81,7 @@ pub fn work() -> Vec<(&'static str, Value)> {
                     "李娜",
                     json!([{"line": 1, "sku": "ECU-77", "quantity": 1, "revision": "03"}, {"line": 2, "sku": "CAP-1", "quantity": 1, "gift_of": 1}])
                 ),
-                order(
-                    "SO-1003",
-                    "王芳",
-                    json!([{"line": 1, "sku": "KIT-AO", "quantity": 1, "components": [{"sku": "AIR-31", "quantity": 1}, {"sku": "FLT-204", "quantity": 1}]}])
-                ),
+                order("SO-1003", "王芳", kit),
                 order("SO-1004", "赵强", json!([{"line": 1, "sku": "FLT-204", "quantity": 1}])),
                 order(
                     "SO-1005",
