@@ -1,13 +1,14 @@
-//! Tools that are no part of waybind and check it from outside; `tests/run` installs them.
+//! Tools that are no part of waybind and check it from outside; `tests/run` installs them and names their
+//! folder in `WAYBIND_TOOLS`.
 
 use std::path::PathBuf;
 
 fn tool(way: &str) -> Option<PathBuf> {
-    let home = std::env::var_os("HOME")?;
-    let path = PathBuf::from(home).join(".cache/waybind-tools").join(way);
     let wanted = std::env::var_os("WAYBIND_FULL").is_some();
-    assert!(path.exists() || !wanted, "{} is not there; tests/run installs it", path.display());
-    path.exists().then_some(path)
+    let path = std::env::var_os("WAYBIND_TOOLS").map(|tools| PathBuf::from(tools).join(way));
+    let there = path.filter(|path| path.exists());
+    assert!(there.is_some() || !wanted, "{way} is not in WAYBIND_TOOLS; tests/run installs it");
+    there
 }
 
 /// A Python with the libraries that verify what waybind sends; none on a machine where nobody ran `tests/run`.
