@@ -128,7 +128,7 @@ fn a_ledger_that_does_not_prove_itself_is_not_backed_up() {
     let copy = folder.path().join("copy");
     for (sql, why) in [
         ("DELETE FROM ledger WHERE seq = (SELECT max(seq) FROM ledger)", "damaged"),
-        ("UPDATE ledger SET body = replace(body, 'sku', 'skv') WHERE seq = 1", "damaged"),
+        ("UPDATE ledger SET body = CAST(replace(CAST(body AS TEXT), 'sku', 'skv') AS BLOB) WHERE seq = 1", "damaged"),
     ] {
         let spoilt = folder.path().join("spoilt");
         std::fs::create_dir(&spoilt).unwrap();

@@ -80,8 +80,8 @@ impl Machine {
         let folder = packages.run_folder();
         let machine = Machine { packages, folder };
         let waybind = machine.folder.join("waybind");
-        // a debug build is mostly debug information, which would fill the guest's memory
-        let stripped = Command::new("strip").arg("--strip-debug").arg("-o").arg(&waybind).arg(program()).status();
+        // a debug build is mostly debug information and symbols, which would fill the guest's memory
+        let stripped = Command::new("strip").arg("--strip-all").arg("-o").arg(&waybind).arg(program()).status();
         assert!(stripped.unwrap().success(), "{} can't be stripped", program());
         let token = data_encoding::HEXLOWER.encode(&Sha256::digest(TOKEN));
         let config = format!(
@@ -127,7 +127,7 @@ impl Machine {
     }
 
     fn hardware(&self, command: &mut Command, pages: SocketAddr, shell: SocketAddr) {
-        command.args(["-M", "pc", "-cpu", "max", "-accel", "tcg", "-m", "256"]);
+        command.args(["-M", "pc", "-cpu", "max", "-accel", "tcg", "-m", "512"]);
         command.args(["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]);
         command.arg("-kernel").arg(self.packages.kernel()).args(["-initrd", "initramfs"]);
         command.args(["-append", "console=ttyS0 quiet panic=-1 mitigations=off nokaslr"]);
