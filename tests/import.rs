@@ -248,6 +248,17 @@ fn a_bad_row_refuses_its_whole_order_and_nothing_else() {
 }
 
 #[test]
+fn an_order_whose_lines_may_stand_in_rows_without_its_number_is_not_taken_without_them() {
+    let folder = Folder::new();
+    let rows = "订单号,承运商,收货人,SKU,数量\nSO-73,ZTO,张三,X,1\n,ZTO,张三,Y,2\n#N/A,,,Z,1\nSO-74,ZTO,李四,X,1\n";
+    let (text, code) = folder.import(&folder.write("orders.csv", rows.as_bytes()));
+    assert_eq!(code, Some(1), "{text}");
+    assert_line(&text, &["orders SO-73 refused", "row 3 behind it has no 订单号", "row 2"]);
+    assert_line(&text, &["orders refused 订单号 is missing", "row 3"]);
+    assert_line(&text, &["orders SO-74 created", "row 5"]);
+}
+
+#[test]
 fn cells_that_a_spreadsheet_spoils_are_told() {
     let folder = Folder::new();
     let date = Format::new().set_num_format("yyyy-mm-dd");

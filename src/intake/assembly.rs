@@ -62,6 +62,8 @@ struct Seen {
     first: u32,
     /// The first row in another sheet.
     elsewhere: Option<(usize, u32)>,
+    /// A row without an id right behind one of its rows: perhaps a line of it.
+    orphan: Option<u32>,
 }
 
 /// How many rows each id of one kind has in a file.
@@ -70,20 +72,30 @@ pub struct Survey {
     sheets: Vec<String>,
     seen: HashMap<String, Seen>,
     rows: u64,
+    /// The id of the row before, in this sheet.
+    last: Option<String>,
 }
 
 impl Survey {
     /// Begins with a sheet.
     pub fn begin(&mut self, sheet: &str) {
         self.sheets.push(sheet.to_owned());
+        self.last = None;
     }
 
     /// Counts a row of the sheet that was begun last.
     pub fn see(&mut self, columns: &Columns, row: &Row) {
         self.rows += 1;
-        let Ok(Some(id)) = id_of(columns, row) else { return };
+        let Ok(Some(id)) = id_of(columns, row) else {
+            let before = self.last.as_ref().and_then(|last| self.seen.get_mut(last));
+            if let Some(seen) = before.filter(|_| columns.kind.has_parts()) {
+                seen.orphan.get_or_insert(row.number);
+            }
+            return;
+        };
+        self.last = Some(id.clone());
         let sheet = self.sheets.len().saturating_sub(1);
-        let first = Seen { rows: 0, sheet, first: row.number, elsewhere: None };
+        let first = Seen { rows: 0, sheet, first: row.number, elsewhere: None, orphan: None };
         let seen = self.seen.entry(id).or_insert(first);
         seen.rows += 1;
         if seen.sheet != sheet {
@@ -161,6 +173,10 @@ impl<'a> Assembly<'a> {
         };
         if let Some(why) = elsewhere {
             open.fault = Some(why);
+        }
+        if let Some(orphan) = self.survey.seen.get(&id).and_then(|seen| seen.orphan) {
+            let why = format!("row {orphan} behind it has no {title} and may be a line of it; write it in each row");
+            open.fault.get_or_insert(why);
         }
         if open.seen < expected {
             self.open.insert(id, open);

@@ -204,4 +204,10 @@ impl Kind {
             Kind::Manifests => MANIFESTS,
         }
     }
+
+    /// Whether several rows may make one thing.
+    #[must_use]
+    pub fn has_parts(self) -> bool {
+        self.fields().iter().any(|field| field.level == Level::Part)
+    }
 }
