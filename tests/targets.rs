@@ -147,6 +147,28 @@ fn an_outage_and_kills_lose_nothing() {
     assert_clean(&folder.path().join("data"));
 }
 
+#[test]
+fn a_file_that_somebody_takes_away_is_begun_anew_and_a_foreign_one_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    let served =
+        Served::start(folder.path(), &format!("[[target]]\nname = \"log\"\nkind = \"file\"\npath = {path:?}\n"));
+    let mut client = served.client();
+    client.must("/api/v1/products", &json!({"sku": "BEFORE"}));
+    told(&mut client, "log");
+    std::fs::rename(&path, folder.path().join("taken")).unwrap();
+    client.must("/api/v1/products", &json!({"sku": "AFTER"}));
+    told(&mut client, "log");
+    assert_eq!((lines(&folder.path().join("taken")).len(), lines(&path).len()), (1, 1));
+    assert!(served.terminate().success());
+    // somebody's notes, whose last line has no end
+    std::fs::write(&path, "one\ntwo").unwrap();
+    let mut other =
+        Served::spawn(folder.path(), &format!("[[target]]\nname = \"log\"\nkind = \"file\"\npath = {path:?}\n"), &[]);
+    assert!(!other.child.wait().unwrap().success());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo");
+}
+
 fn lines(path: &Path) -> Vec<Value> {
     std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

@@ -174,13 +174,13 @@ impl<'a> Assembly<'a> {
         if let Some(why) = elsewhere {
             open.fault = Some(why);
         }
-        if let Some(orphan) = self.survey.seen.get(&id).and_then(|seen| seen.orphan) {
-            let why = format!("row {orphan} behind it has no {title} and may be a line of it; write it in each row");
-            open.fault.get_or_insert(why);
-        }
         if open.seen < expected {
             self.open.insert(id, open);
             return None;
+        }
+        if let Some(orphan) = self.survey.seen.get(&id).and_then(|seen| seen.orphan) {
+            let why = format!("row {orphan} behind it has no {title} and may be a line of it; write it in each row");
+            open.fault.get_or_insert(why);
         }
         Some(self.finish(id, open))
     }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
@@ -63,6 +64,11 @@ impl Lines {
         let whole = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let size = from + whole as u64;
         if size < length {
+            // half a line of ours begins like an object; anything else is somebody's, and stays
+            if !tail[whole..].starts_with(b"{\"") {
+                let why = "its last line has no end and is none of ours; name another file, or end the line";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+            }
             file.set_len(size)?;
         }
         file.seek(SeekFrom::Start(size))?;
@@ -105,7 +111,7 @@ impl Lines {
 
     fn write(&mut self, delivery: &Delivery, by: &str, day: &str) -> io::Result<()> {
         let mut already = None;
-        if self.open.is_none() {
+        if self.open.as_ref().is_none_or(|open| !is_there(&open.file, &self.path)) {
             already = self.reopen(by)?;
         }
         self.rotate(by, day)?;
@@ -168,6 +174,13 @@ impl Lines {
             }
         }
     }
+}
+
+/// Whether a name still means an open file: somebody may have moved or deleted it, and what is written into it then is
+/// nowhere.
+fn is_there(file: &File, path: &Path) -> bool {
+    let (Ok(open), Ok(named)) = (file.metadata(), path.metadata()) else { return false };
+    (open.dev(), open.ino()) == (named.dev(), named.ino())
 }
 
 /// The day of a time as the site writes it.
