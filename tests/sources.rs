@@ -182,7 +182,9 @@ fn what_can_not_be_translated_is_listed_and_taken_once_the_mapping_knows_it() {
     erp.put_order(broken);
     let served = start(folder.path(), &erp, "");
     let mut client = served.client();
-    let found = until(&mut client, "the refusals", |source| source["refused"] == 2);
+    let found = until(&mut client, "the refusals", |source| {
+        source["refused"] == 2 && source["unknown_words"].as_array().is_some_and(|words| !words.is_empty())
+    });
     assert!(known(&mut client, "SO-1").is_none() && known(&mut client, "SO-2").is_some());
     let word = &found["unknown_words"][0];
     assert_eq!((&word["word"], &word["example"]), (&json!("天天快递"), &json!("SO-1")), "{found}");
