@@ -1,6 +1,7 @@
-//! The only place that reads the time.
+//! The only place that reads the time, and how long those wait who try again.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -41,5 +42,27 @@ impl Clock {
     #[must_use]
     pub fn written(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
+    }
+}
+
+/// The pause after so many failures in a row: doubled each time up to the longest, then spread by chance.
+#[must_use]
+pub fn back_off(first: Duration, longest: Duration, failures: u32, chance: u8) -> Duration {
+    spread(first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest), chance)
+}
+
+/// A pause a fifth longer or shorter by chance (0 to 255), so that those who failed together don't come back together.
+#[must_use]
+pub fn spread(pause: Duration, chance: u8) -> Duration {
+    pause.mul_f64(0.8 + 0.4 * f64::from(chance) / 255.0)
+}
+
+/// A chance of 0 to 255.
+#[must_use]
+pub fn chance() -> u8 {
+    let mut byte = [128];
+    match getrandom::fill(&mut byte) {
+        Ok(()) => byte[0],
+        Err(_) => 128,
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::clock::back_off;
+
 /// The first pause.
 const FIRST: Duration = Duration::from_millis(500);
 
@@ -11,21 +13,10 @@ const ATTENDED: Duration = Duration::from_secs(3);
 /// The longest pause of one that can't be reached.
 const ABSENT: Duration = Duration::from_secs(30);
 
-/// The pause after so many failures in a row: doubled each time, a fifth more or less by chance (`chance` of 0 to 255), so
-/// that printers behind one switch are not all tried at the same instant.
+/// The pause after so many failures in a row; `chance` (0 to 255) keeps printers behind one switch from being tried all at
+/// the same instant.
 pub(super) fn pause(failures: u32, is_there: bool, chance: u8) -> Duration {
-    let longest = if is_there { ATTENDED } else { ABSENT };
-    let doubled = FIRST.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest);
-    doubled.mul_f64(0.8 + 0.4 * f64::from(chance) / 255.0)
-}
-
-/// A chance of 0 to 255.
-pub(super) fn chance() -> u8 {
-    let mut byte = [128];
-    match getrandom::fill(&mut byte) {
-        Ok(()) => byte[0],
-        Err(_) => 128,
-    }
+    back_off(FIRST, if is_there { ATTENDED } else { ABSENT }, failures, chance)
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use hyper::body::Bytes;
 use tokio::time::{Instant, sleep};
 
 use super::link::{Broken, Fate, Link};
-use super::pause::{chance, pause};
+use super::pause::pause;
 use super::status::Answer;
 use super::{Board, Place, Printer, PrinterState, Spool, folder, ipp};
+use crate::clock::chance;
 use crate::config::{PrinterLanguage, StatusDialect};
 use crate::domain::ids::PrintJobId;
 use crate::domain::printing::{Condition, JobState, PrintJob, PrintTrouble, Printable, Step};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::clock::back_off;
+
 /// The first pause.
 pub(super) const FIRST: Duration = Duration::from_secs(1);
 
@@ -11,21 +13,10 @@ pub(super) const LAST: Duration = Duration::from_secs(300);
 /// Failures in a row after which the circuit counts as open: people are told, and only single attempts are made.
 pub(super) const OPEN_AFTER: u32 = 5;
 
-/// The pause after so many failures in a row: doubled each time, a fifth more or less by chance (`chance` of 0 to 255),
-/// so that several boxes don't come back at the same instant; never shorter than what the target asked for.
+/// The pause after so many failures in a row; `chance` (0 to 255) keeps several boxes from coming back at the same instant.
+/// Never shorter than what the target asked for.
 pub(super) fn pause(failures: u32, asked: Option<Duration>, chance: u8) -> Duration {
-    let doubled = FIRST.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LAST);
-    let spread = doubled.mul_f64(0.8 + 0.4 * f64::from(chance) / 255.0);
-    spread.max(asked.unwrap_or_default()).min(LAST)
-}
-
-/// A chance of 0 to 255.
-pub(super) fn chance() -> u8 {
-    let mut byte = [128];
-    match getrandom::fill(&mut byte) {
-        Ok(()) => byte[0],
-        Err(_) => 128,
-    }
+    back_off(FIRST, LAST, failures, chance).max(asked.unwrap_or_default()).min(LAST)
 }
 
 #[cfg(test)]

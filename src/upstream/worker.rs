@@ -12,6 +12,7 @@ use super::batch::{self, Batch, READ_MAX};
 use super::dead::{ANSWER_KEPT, Correction, DeadLetter};
 use super::outlet::{self, Channel, Circuit, OpenError, Outlet, Parts};
 use super::{Delivery, Feed, Letter, Outcome, cut, retry};
+use crate::clock;
 use crate::config::TargetSettings;
 use crate::message::Language;
 
@@ -377,7 +378,7 @@ impl<F: Feed> Worker<F> {
         let mut state = self.parts.outlet.shared.state();
         state.failures = state.failures.saturating_add(1);
         state.retried += 1;
-        let pause = retry::pause(state.failures, after, retry::chance());
+        let pause = retry::pause(state.failures, after, clock::chance());
         if state.failures == retry::OPEN_AFTER {
             state.circuit = Circuit::Open;
             tracing::error!(target_name = %self.parts.outlet.name, why, "A target does not work; it is tried from time to time.");

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
+use crate::clock;
 use crate::config::ChannelSettings;
 use crate::config::request::{Escape, method};
 use crate::domain::ids::{CarrierCode, WaybillNo};
@@ -148,7 +149,7 @@ impl Channel {
                     "A channel gives no numbers; it is tried from time to time."
                 );
             }
-            inner.rests = Some(Instant::now() + retry::pause(inner.state.failures, None, retry::chance()));
+            inner.rests = Some(Instant::now() + retry::pause(inner.state.failures, None, clock::chance()));
         }
     }
 

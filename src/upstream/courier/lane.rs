@@ -8,9 +8,10 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::{Channel, Given, Numbers};
+use crate::clock;
 use crate::domain::courier::Tried;
 use crate::domain::ids::{CarrierCode, OrderId, WaybillNo};
-use crate::upstream::{Unreadable, retry};
+use crate::upstream::Unreadable;
 
 /// Orders of a carrier that are asked for at once: a courier's interface takes some tens a second, and answers in a tenth.
 const LANES: u32 = 4;
@@ -132,9 +133,7 @@ impl<N: Numbers> Lane<N> {
         }
         self.numbers.give_up(&order, tried).await?;
         if self.next.len() < REMEMBERED_MAX {
-            // a fifth more or less, so that what failed together does not come back together
-            let spread = 0.8 + 0.4 * f64::from(retry::chance()) / 255.0;
-            self.next.insert(order, Instant::now() + self.poll.mul_f64(spread));
+            self.next.insert(order, Instant::now() + clock::spread(self.poll, clock::chance()));
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ use super::place::{Place, PlaceFile, sync_folder_of};
 use super::report::{Report, ReportLine};
 use super::take::{Came, Intake};
 use super::{Arrived, Inbox, Taken};
+use crate::clock;
 use crate::codec::shape::Unfit;
 use crate::codec::sheet::{Document, Entry, FILE_MAX, Progress};
 use crate::config::{SourceKind, SourceSettings, headers};
@@ -132,7 +133,7 @@ impl<I: Inbox> Watcher<I> {
                 Err(why) => {
                     let failures = self.source.shared.failed(&why);
                     tracing::warn!(source = %self.source.name, why, failures, "A folder could not be read.");
-                    retry::pause(failures, None, retry::chance()).max(self.interval)
+                    retry::pause(failures, None, clock::chance()).max(self.interval)
                 }
             };
             tokio::select! {

@@ -13,6 +13,7 @@ use super::kept::{Kept, KeptFile};
 use super::place::{Place, PlaceFile};
 use super::take::{Came, Intake};
 use super::{Arrived, Inbox, KEPT_BYTES_MAX, KEPT_MAX};
+use crate::clock;
 use crate::codec::shape::{Made, Page, Shape, Unfit};
 use crate::config::{Auth, SourceKind, SourceSettings, template_address};
 use crate::intake::Kind;
@@ -156,7 +157,7 @@ impl<I: Inbox> Puller<I> {
             Err(Trouble { why, after }) => {
                 let failures = shared.failed(&why);
                 tracing::warn!(source = %self.source.name, why, failures, "A source could not be read.");
-                retry::pause(failures, after, retry::chance())
+                retry::pause(failures, after, clock::chance())
             }
         }
     }
