@@ -30,4 +30,9 @@ pub mod verdict;
 pub mod view;
 pub mod work;
 
+/// Whether a field says nothing: it is then left out of its document, which is written with every scan.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 pub use self::apply::{ApplyError, apply, is_local_stage};

@@ -1,5 +1,7 @@
 //! Outbound orders and their lines: what is demanded, what was picked and packed, and what stands in the way.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use jiff::civil::Date;
@@ -128,10 +130,13 @@ pub struct Consignee {
     /// Name.
     pub name: String,
     /// Telephone number.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub phone: String,
     /// Full address.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub address: String,
     /// Upstream's own key for "the same consignee".
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub merge_key: Option<String>,
 }
 
@@ -173,37 +178,48 @@ pub struct OrderSpec {
     /// Upstream's id.
     pub id: OrderId,
     /// Upstream's version of this object.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub version: Option<i64>,
     /// Order tracking code (订单追踪码).
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub tracking_code: Option<String>,
     /// Where it was sold.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub channel: Option<String>,
     /// Higher goes first.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub priority: i32,
     /// Who carries it.
     pub carrier: CarrierCode,
     /// The carrier's branch or route.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub courier: Option<String>,
     /// Receiving region.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub region: Option<String>,
     /// Three-segment code (三段码) or the like.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub sort_code: Option<String>,
     /// When it should leave, RFC 3339.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub ship_at: Option<String>,
     /// Whether it may leave in parts.
     pub ship_policy: ShipPolicy,
     /// Customer notes.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub notes: Vec<Note>,
     /// Who receives it.
     pub consignee: Consignee,
     /// The stage that upstream knows of.
     pub stage: Stage,
     /// Its lines.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub lines: Vec<LineSpec>,
     /// When it was paid; when it was first heard of, where upstream does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<jiff::Timestamp>,
     /// Upstream's own data as JSON text, kept and handed back untouched.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub ext: Option<String>,
 }
 
@@ -215,22 +231,30 @@ pub struct LineSpec {
     /// What is wanted.
     pub sku: Sku,
     /// What the customer sees.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub name: Option<String>,
     /// Base units, or sets of a kit.
     pub quantity: u32,
     /// Only this lot.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub lot: Option<String>,
     /// Nothing that expires earlier.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub min_expiry: Option<Date>,
     /// Only this product revision.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub revision: Option<String>,
     /// Only these serials.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub serials: Vec<String>,
     /// The line that this one is a gift to.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub gift_of: Option<u32>,
     /// What a set consists of; empty unless the line is a kit (套装).
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub components: Vec<Component>,
     /// What may be taken instead.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub substitutes: Vec<Sku>,
 }
 
@@ -247,28 +271,36 @@ pub struct Component {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// What upstream says; its `lines` live in [`Order::lines`] and are empty here.
-    pub spec: OrderSpec,
+    pub spec: Arc<OrderSpec>,
     /// waybind's own short number, for `WB:O:` codes.
     pub number: u32,
     /// The stage reached.
     pub stage: Stage,
     /// Whether it was cancelled as a whole.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub cancelled: bool,
     /// Whether a return came in.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub partially_completed: bool,
     /// What stops it.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub holds: Vec<Hold>,
     /// Whether a packer confirmed the notes that must be.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub notes_confirmed: bool,
     /// Its lines.
     pub lines: Vec<OrderLine>,
     /// Its boxes, in the order of packing.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub parcels: Vec<ParcelId>,
     /// Waybills that name it, void ones too.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub waybills: Vec<WaybillNo>,
     /// Pick lists that name it.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub lists: Vec<PickListId>,
     /// The station at which it is open by itself, without a list.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub open_at: Option<StationId>,
     /// Orders that go out in exchange for what came back, in the order in which they were told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -324,16 +356,20 @@ impl Attention {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderLine {
     /// What upstream says.
-    pub spec: LineSpec,
+    pub spec: Arc<LineSpec>,
     /// Base units that were cancelled or refunded.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub cancelled: u32,
     /// Units that it was decided to ship without.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub shipped_short: u32,
     /// Units that were not found and wait for a decision.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub short: Option<Short>,
     /// Progress of each thing that a set consists of; one for an ordinary line.
     pub parts: Vec<Part>,
     /// Units whose lot, serial, expiry or revision was captured.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub units: Vec<Unit>,
 }
 
@@ -420,7 +456,7 @@ impl OrderLine {
             [] => vec![part(&spec.sku, 1)],
             components => components.iter().map(|component| part(&component.sku, component.quantity)).collect(),
         };
-        OrderLine { spec, cancelled: 0, shipped_short: 0, short: None, parts, units: Vec::new() }
+        OrderLine { spec: spec.into(), cancelled: 0, shipped_short: 0, short: None, parts, units: Vec::new() }
     }
 
     /// What is demanded at this instant, in sets or base units.
@@ -489,7 +525,7 @@ impl Order {
         let lines = std::mem::take(&mut spec.lines).into_iter().map(OrderLine::new).collect();
         Order {
             stage: spec.stage,
-            spec,
+            spec: spec.into(),
             number,
             cancelled: false,
             partially_completed: false,

@@ -1,5 +1,7 @@
 //! How facts change an order and its boxes: counting, reversing a count, and taking a new word from upstream.
 
+use std::sync::Arc;
+
 use super::event::Event;
 use super::order::{Order, OrderLine, OrderSpec, ShortDecision, Unit};
 use super::station::{Count, PartCount};
@@ -83,7 +85,7 @@ impl Order {
         for line in &mut self.lines {
             match specs.iter().position(|spec| spec.line == line.spec.line) {
                 Some(at) => line.respecify(specs.remove(at)),
-                None => line.spec.quantity = 0,
+                None => Arc::make_mut(&mut line.spec).quantity = 0,
             }
         }
         self.lines.extend(specs.into_iter().map(OrderLine::new));
@@ -92,7 +94,7 @@ impl Order {
         if self.spec.notes != spec.notes {
             self.notes_confirmed = false;
         }
-        self.spec = spec;
+        self.spec = spec.into();
         self.differs.clear();
         self
     }
@@ -126,7 +128,7 @@ impl OrderLine {
         if !touched && (spec.sku != self.spec.sku || spec.components != self.spec.components) {
             self.parts = OrderLine::new(spec.clone()).parts;
         }
-        self.spec = spec;
+        self.spec = spec.into();
     }
 
     /// Carries out what was decided about a short line.
@@ -135,7 +137,7 @@ impl OrderLine {
         match decision {
             ShortDecision::ShipShort => self.shipped_short += short.quantity,
             ShortDecision::Wait => {}
-            ShortDecision::Substitute(sku) => self.spec.substitutes.push(sku.clone()),
+            ShortDecision::Substitute(sku) => Arc::make_mut(&mut self.spec).substitutes.push(sku.clone()),
             ShortDecision::CancelLine => self.cancelled = self.spec.quantity.saturating_sub(self.shipped_short),
         }
     }

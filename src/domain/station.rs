@@ -145,29 +145,40 @@ pub struct Station {
     /// Which station.
     pub id: StationId,
     /// Who works there.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub session: Option<Session>,
     /// What is open.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub work: Option<Work>,
     /// The alarm that waits for its acknowledgement.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub latch: Option<Box<Verdict>>,
     /// What must be scanned next.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub awaits: Option<Await>,
     /// How many times the next item counts.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub quantity: Option<u32>,
     /// The shelf that was scanned last.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub location: Option<String>,
     /// What undo reverses, last one last.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub counts: Vec<Count>,
     /// Sealed parcels that wait for their waybill, oldest first.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub unbound: Vec<ParcelId>,
     /// Bound parcels that wait for their bag, oldest first, at most [`super::bag::WAITING_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unbagged: Vec<ParcelId>,
     /// The last refusal, for an override.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub refusal: Option<Refusal>,
     /// The order whose cancellation was shown here last.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub told_cancelled: Option<OrderId>,
     /// Work that is open elsewhere and was asked for.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub take_over: Option<TakeOver>,
     /// The printer that was chosen by its code, in place of the station's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -31,8 +31,10 @@ pub struct PickList {
     /// waybind's own short number, for `WB:P:` codes.
     pub number: u32,
     /// Upstream's version of this object.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub version: Option<i64>,
     /// The tote that travels with it.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub tote: Option<String>,
     /// Where it stands.
     pub state: ListState,
@@ -50,15 +52,19 @@ pub struct PickLine {
     /// How many sets or base units of it.
     pub quantity: u32,
     /// The shelf.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub location: Option<String>,
     /// The put-wall slot (播种格) of the order.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub slot: Option<String>,
     /// Sets or base units of it that were not found.
     #[serde(default)]
     pub short: u32,
     /// Base units picked through this list, for each part of the order line.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub picked: Vec<u32>,
     /// Base units packed through this list, for each part of the order line.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub packed: Vec<u32>,
 }
 
@@ -86,16 +92,20 @@ pub struct Parcel {
     /// Which box of the order, from 1.
     pub piece: u32,
     /// What is in it.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub contents: Vec<Content>,
     /// Where it stands.
     pub state: ParcelState,
     /// The waybill that is stuck on it.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub waybill: Option<WaybillNo>,
     /// Where it is packed.
     pub station: StationId,
     /// Whether it is sealed by itself when the order is packed.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub seal_auto: bool,
     /// Whether it takes its order's waybill without a scan as soon as there is one.
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub bind_assigned: bool,
     /// Whether it is scanned into a bag once it has its waybill.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -2,6 +2,8 @@
 
 mod bags;
 
+use std::sync::Arc;
+
 use crate::domain::courier::Pool;
 use crate::domain::event::{Event, Memory, list_orders};
 use crate::domain::ids::{ManifestId, OrderId, ParcelId, StationId, WaybillNo};
@@ -176,7 +178,7 @@ impl Fold<'_> {
             }
             Event::OrderReaddressed { order, consignee } => {
                 let order = self.order_mut(order)?;
-                let before = std::mem::replace(&mut order.spec.consignee, (**consignee).clone());
+                let before = std::mem::replace(&mut Arc::make_mut(&mut order.spec).consignee, (**consignee).clone());
                 if order.awaits_address() {
                     order.readdressed_from.get_or_insert(Box::new(before));
                 }
