@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::served::{Client, Served, assert_clean, eventually};
 use waybind::sim::erp::{Erp, MAPPING, Trouble, order, waybill};
-use waybind::sim::receiver::Reply;
+use waybind::sim::receiver::{Receiver, Reply};
 
 const STATION: &str = "time_zone = \"Asia/Shanghai\"\n[[station]]\nid = \"s\"\nmode = \"bench\"\nlatch = false\n";
 
@@ -313,6 +313,60 @@ fn an_order_that_changes_after_picking_began_stays_true_and_is_told() {
     until(&mut client, "the change", |source| source["cursor"] == "5" && source["refused"] == 0);
     let line = known(&mut client, "SO-1").unwrap()["lines"][0].clone();
     assert_eq!((&line["picked"], &line["demanded"], &line["to_put_back"]), (&json!(2), &json!(1), &json!(1)), "{line}");
+    assert!(served.terminate().success());
+    assert_clean(&folder.path().join("data"));
+}
+
+#[test]
+fn what_upstream_wants_otherwise_is_told_to_people_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let erp = Erp::start("127.0.0.1:0").unwrap();
+    let group = Receiver::start("127.0.0.1:0", true).unwrap();
+    erp.put_order(order("SO-1", 1, &[("ITEM", 3)]));
+    let people = format!(
+        "[[target]]\nname = \"group\"\nkind = \"robot\"\nformat = \"wecom\"\nurl = \"http://{}/bot\"\n\
+         [[target]]\nname = \"next\"\nkind = \"robot\"\nformat = \"wecom\"\nurl = \"http://{}/next\"\nevents = []\n\
+         [[escalation]]\nname = \"ladder\"\nsteps = [\"next\"]\nevents = [\"order_differs\"]\n",
+        group.address, group.address
+    );
+    let mapping = folder.path().join("erp.toml");
+    std::fs::write(&mapping, MAPPING).unwrap();
+    let served =
+        Served::start(folder.path(), &format!("language = \"en\"\n{STATION}{people}{}", erp.configuration(&mapping)));
+    let mut client = served.client();
+    client.must("/api/v1/products", &json!([{"sku": "ITEM"}, {"sku": "OTHER"}, {"sku": "THIRD"}]));
+    eventually("the order", || known(&mut client, "SO-1").filter(|order| order["holds"] == json!([])));
+    client.scan("1", "s", "SO-1");
+    assert_eq!(client.scan("2", "s", "ITEM"), "accepted");
+    for revision in 2..=5 {
+        erp.put_order(order("SO-1", revision, &[("OTHER", 3)]));
+    }
+    until(&mut client, "the refusals", |source| source["cursor"] == "5");
+    // judged again on demand, and after a restart: it says nothing new
+    until(&mut client, "more of them", |source| source["kept"][0]["times"].as_u64() >= Some(6));
+    assert_eq!(events(&mut client, "order_differs"), 1);
+    let alerts = |client: &mut Client| client.get("/api/v1/alerts")["alerts"].as_array().unwrap().clone();
+    let alert = eventually("the alert", || alerts(&mut client).into_iter().next());
+    let told = "Upstream wants other goods than were begun: SO-1 · line 1: OTHER × 3";
+    assert_eq!((&alert["kind"], &alert["text"]), (&json!("order_differs"), &json!(told)));
+    let said = |path: &str, word: &str| {
+        let requests = group.requests();
+        let bodies = requests.iter().filter(|request| request.path.starts_with(path));
+        bodies.filter(|request| String::from_utf8_lossy(&request.body).contains(word)).count()
+    };
+    eventually("the group", || (said("/bot", told) == 1 && said("/next", told) == 1).then_some(()));
+
+    // something else again: one exception still, with its last word
+    erp.put_order(order("SO-1", 6, &[("THIRD", 1)]));
+    eventually("the last word", || {
+        let open = alerts(&mut client);
+        (open.len() == 1 && open[0]["text"].as_str()?.contains("THIRD") && open[0]["id"] == alert["id"]).then_some(())
+    });
+    assert_eq!(events(&mut client, "order_differs"), 2);
+    // what agrees with the goods ends it
+    erp.put_order(order("SO-1", 7, &[("ITEM", 2)]));
+    eventually("the end", || alerts(&mut client).is_empty().then_some(()));
+    assert_eq!(said("/bot", "OTHER"), 1);
     assert!(served.terminate().success());
     assert_clean(&folder.path().join("data"));
 }

@@ -18,6 +18,8 @@ pub struct Problem {
     hint: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     candidates: Vec<serde_json::Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    objects: Vec<serde_json::Value>,
 }
 
 impl Problem {
@@ -32,6 +34,7 @@ impl Problem {
             detail: detail.into(),
             hint: String::new(),
             candidates: Vec::new(),
+            objects: Vec::new(),
         }
     }
 
@@ -46,6 +49,13 @@ impl Problem {
     #[must_use]
     pub fn candidates(mut self, candidates: Vec<serde_json::Value>) -> Self {
         self.candidates = candidates;
+        self
+    }
+
+    /// The objects of a request because of which nothing of it was taken: place from 0, id, reason.
+    #[must_use]
+    pub fn objects(mut self, objects: Vec<serde_json::Value>) -> Self {
+        self.objects = objects;
         self
     }
 

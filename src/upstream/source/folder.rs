@@ -276,7 +276,7 @@ impl<I: Inbox> Watcher<I> {
         let came = entries.iter().map(|entry| match &entry.outcome {
             Ok(object) => Came { kind, value: object.clone(), read: arrived(kind, object) },
             Err((id, reason)) => {
-                let unfit = Unfit { id: id.clone(), reason: reason.clone(), words: Vec::new() };
+                let unfit = Unfit { id: id.clone(), reason: reason.clone(), ..Unfit::default() };
                 Came { kind, value: serde_json::Value::Null, read: Err(unfit) }
             }
         });
@@ -310,10 +310,30 @@ impl<I: Inbox> Watcher<I> {
 
     fn put_away(&self, name: &str, to: &Path) -> Result<(), String> {
         let from = self.folder.join(name);
-        let cwd = rustix::fs::CWD;
-        rustix::fs::renameat_with(cwd, &from, cwd, to, RenameFlags::NOREPLACE)
-            .map_err(|error| format!("it can't be put into {}: {error}", to.display()))?;
-        sync_folder_of(to).and_then(|()| sync_folder_of(&from)).map_err(|error| error.to_string())
+        moved(&from, to).map_err(|error| format!("it can't be put into {}: {error}", to.display()))?;
+        for path in [to, &from] {
+            match sync_folder_of(path) {
+                // not every share can sync a folder; a name that is lost then is read again, which changes nothing
+                Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {}
+                synced => synced.map_err(|error| error.to_string())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Moves a file, never over another one. A share that can't promise that is looked at first: nobody else puts files
+/// into these folders.
+fn moved(from: &Path, to: &Path) -> io::Result<()> {
+    let cwd = rustix::fs::CWD;
+    match rustix::fs::renameat_with(cwd, from, cwd, to, RenameFlags::NOREPLACE) {
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
+            if to.symlink_metadata().is_ok() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            fs::rename(from, to)
+        }
+        done => Ok(done?),
     }
 }
 

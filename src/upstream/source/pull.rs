@@ -209,6 +209,10 @@ impl<I: Inbox> Puller<I> {
             if !more {
                 break;
             }
+            if number == PAGES_MAX && self.template.contains("{page}") {
+                // the next look would begin with the first page again, and never come to the last
+                return Err(format!("it has more than {PAGES_MAX} pages; raise size").into());
+            }
             cursor = next.unwrap_or(cursor);
         }
         self.intake.take_ready(&read).await?;

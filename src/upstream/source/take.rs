@@ -40,7 +40,7 @@ impl Counts {
             Taken::Updated => &mut self.updated,
             Taken::Unchanged => &mut self.unchanged,
             Taken::Waits(..) => &mut self.waited,
-            Taken::Refused(_) => &mut self.refused,
+            Taken::Refused(_) | Taken::Heard(_) => &mut self.refused,
         } += 1;
     }
 }
@@ -74,36 +74,52 @@ impl<I: Inbox> Intake<I> {
     /// is durable then.
     pub(super) async fn take(&mut self, came: Vec<Came>) -> Result<Vec<Taken>, String> {
         let now = self.inbox.now();
-        let things: Vec<Arrived> = came.iter().filter_map(|came| came.read.as_ref().ok().cloned()).collect();
-        let judged = self.inbox.take(&self.name, things).await.map_err(|error| error.to_string())?;
-        let mut judged = judged.into_iter();
-        let mut all = Vec::with_capacity(came.len());
+        let mut things = Vec::with_capacity(came.len());
+        let mut noted = Vec::with_capacity(came.len());
         for Came { kind, value, read } in came {
-            let (id, version, taken) = match read {
+            noted.push(match read {
                 Ok(thing) => {
-                    let lost = || Taken::Refused("it was not judged".into());
-                    let version = thing.version();
-                    (thing.id, version, judged.next().unwrap_or_else(lost))
+                    let (id, version) = (thing.id.clone(), thing.version());
+                    things.push(self.without_what_was_heard(thing, &value));
+                    (kind, value, id, version, None)
                 }
                 Err(unfit) => {
                     let id = unfit.id.unwrap_or_else(|| nameless(&value));
                     self.shared.tell_words(&unfit.words, &id);
-                    (id, value["version"].as_i64(), Taken::Refused(unfit.reason))
+                    (kind, value, id, unfit.version, Some(unfit.reason))
                 }
-            };
+            });
+        }
+        let judged = self.inbox.take(&self.name, things).await.map_err(|error| error.to_string())?;
+        let mut judged = judged.into_iter();
+        let mut all = Vec::with_capacity(noted.len());
+        for (kind, value, id, version, unfit) in noted {
+            let lost = || Taken::Refused("it was not judged".into());
+            let taken = unfit.map_or_else(|| judged.next().unwrap_or_else(lost), Taken::Refused);
             let (on, reason) = match &taken {
                 Taken::Waits(on, reason) => (Some(on.clone()), reason.clone()),
-                Taken::Refused(reason) => (None, reason.clone()),
+                Taken::Refused(reason) | Taken::Heard(reason) => (None, reason.clone()),
                 Taken::Created | Taken::Updated | Taken::Unchanged => (None, String::new()),
             };
             self.shared.state().counts.count(&taken);
-            let kept = Kept { kind, id, version, value, on, reason, since: now, times: 1 };
+            let heard = matches!(taken, Taken::Heard(_));
+            let kept = Kept { kind, id, version, value, on, reason, since: now, times: 1, heard };
             self.settle(kept, &taken).map_err(|error| format!("what waits can't be kept: {error}"))?;
             all.push(taken);
         }
         self.kept.sync().map_err(|error| format!("what waits can't be kept: {error}"))?;
         self.shared.show(&self.kept);
         Ok(all)
+    }
+
+    /// A thing without what it says beside its object, if that was heard when its object was refused: a hold that was
+    /// released since must not come back when the thing is judged again.
+    fn without_what_was_heard(&self, thing: Arrived, value: &Value) -> Arrived {
+        let known = self.kept.things().get(&(thing.kind, thing.id.clone()));
+        match known.filter(|known| known.heard && known.value == *value) {
+            Some(_) => Arrived { cancelled: None, hold: None, hold_note: None, ..thing },
+            None => thing,
+        }
     }
 
     /// Keeps a thing, or forgets it; a newer one that is kept under its id stays.
@@ -117,8 +133,8 @@ impl<I: Inbox> Intake<I> {
         match taken {
             _ if is_older => Ok(()),
             Taken::Waits(..) => self.kept.keep(thing),
-            Taken::Refused(_) if is_told => Ok(()),
-            Taken::Refused(_) => self.kept.keep(thing),
+            Taken::Refused(_) | Taken::Heard(_) if is_told => Ok(()),
+            Taken::Refused(_) | Taken::Heard(_) => self.kept.keep(thing),
             Taken::Created | Taken::Updated | Taken::Unchanged => self.kept.forget(&key),
         }
     }
