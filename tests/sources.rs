@@ -348,7 +348,7 @@ fn what_upstream_wants_otherwise_is_told_to_people_once() {
     let alerts = |client: &mut Client| client.get("/api/v1/alerts")["alerts"].as_array().unwrap().clone();
     let alert = eventually("the alert", || alerts(&mut client).into_iter().next());
     let told = "Upstream wants other goods than were begun: SO-1 · line 1: OTHER × 3";
-    assert_eq!((&alert["kind"], &alert["text"]), (&json!("order_differs"), &json!(told)));
+    assert_eq!((&alert["type"], &alert["text"]), (&json!("order_differs"), &json!(told)));
     let said = |path: &str, word: &str| {
         let requests = group.requests();
         let bodies = requests.iter().filter(|request| request.path.starts_with(path));
@@ -369,4 +369,65 @@ fn what_upstream_wants_otherwise_is_told_to_people_once() {
     assert_eq!(said("/bot", "OTHER"), 1);
     assert!(served.terminate().success());
     assert_clean(&folder.path().join("data"));
+}
+
+#[test]
+fn a_hold_that_was_released_by_hand_does_not_come_back_with_a_refused_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let erp = Erp::start("127.0.0.1:0").unwrap();
+    erp.put_order(order("SO-1", 1, &[("ITEM", 3)]));
+    let served = start(folder.path(), &erp, "");
+    let mut client = served.client();
+    client.must("/api/v1/products", &json!([{"sku": "ITEM"}, {"sku": "OTHER"}]));
+    eventually("the order", || known(&mut client, "SO-1").filter(|order| order["holds"] == json!([])));
+    client.scan("1", "s", "SO-1");
+    assert_eq!(client.scan("2", "s", "ITEM"), "accepted");
+    // its lines can't be changed any more, that it is held bites all the same
+    let mut risky = order("SO-1", 2, &[("OTHER", 3)]);
+    risky["flag"] = "风险".into();
+    erp.put_order(risky);
+    let disposition = |client: &mut Client| known(client, "SO-1").unwrap()["disposition"].clone();
+    until(&mut client, "the refusal", |source| source["refused"] == 1);
+    assert_eq!(disposition(&mut client), "held");
+    let held = events(&mut client, "order_held");
+    client.must("/api/v1/orders/SO-1/release", &json!({"reason": null}));
+    until(&mut client, "another judgement", |source| source["kept"][0]["times"].as_u64() >= Some(4));
+    assert_eq!(disposition(&mut client), "active");
+    assert!(served.terminate().success());
+    let served = start(folder.path(), &erp, "");
+    let mut client = served.client();
+    until(&mut client, "a look after the restart", |source| !source["last_success"].is_null());
+    assert_eq!((disposition(&mut client), events(&mut client, "order_held")), (json!("active"), held));
+    assert!(served.terminate().success());
+    assert_clean(&folder.path().join("data"));
+}
+
+#[test]
+fn what_can_not_be_read_does_not_take_the_place_of_a_newer_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let erp = Erp::start("127.0.0.1:0").unwrap();
+    let mut newer = waybill("75312345678901", &["SO-1"]);
+    newer["rev"] = json!(2);
+    let mut older = waybill("75312345678901", &["SO-1"]);
+    older["company"] = "天天快递".into();
+    erp.put_waybill(newer);
+    erp.put_waybill(older);
+    let mut long = waybill("75312345678902", &["SO-1"]);
+    long["tracking_no"] = serde_json::from_str("123456789012345678901234").unwrap();
+    erp.put_waybill(long);
+    let served = start(folder.path(), &erp, "");
+    let mut client = served.client();
+    let found = until(&mut client, "all three", |source| source["cursor"] == "3");
+    let of = |state: &str| {
+        let kept = found["kept"].as_array().unwrap().iter();
+        kept.filter(|kept| kept["state"] == state).cloned().collect::<Vec<_>>()
+    };
+    let (waiting, refused) = (of("waiting"), of("refused"));
+    assert_eq!((waiting.len(), &waiting[0]["id"]), (1, &json!("75312345678901")), "{found}");
+    assert!(refused.len() == 1 && refused[0]["reason"].as_str().unwrap().contains("sent as a text"), "{found}");
+    erp.put_order(order("SO-1", 1, &[("ITEM", 1)]));
+    eventually("the waybill", || {
+        (known(&mut client, "SO-1")?["waybills"][0]["number"] == "75312345678901").then_some(())
+    });
+    assert!(served.terminate().success());
 }

@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::terminal::{say, say_lines, warn};
-use crate::config::{Config, ConfigError, Scope};
+use crate::config::{CONFIG_FILE, Config, ConfigError, Scope};
 use crate::web::backend::LABEL_CODES;
 
 /// Every scan is checked, every waybill is bound.
@@ -285,9 +285,6 @@ impl From<ConfigError> for Failure {
         Failure::Usage(format!("{error}\n{}", lines.join("\n")))
     }
 }
-
-/// The configuration file that is read when none is named.
-const CONFIG_FILE: &str = "waybind.toml";
 
 fn environment() -> BTreeMap<String, String> {
     std::env::vars().filter(|(name, _)| name.starts_with("WAYBIND_")).collect()

@@ -121,7 +121,8 @@ impl Report {
             let objects: Vec<&str> = waiting.iter().map(|(object, _)| object.as_str()).collect();
             let body = format!("[{}]", objects.join(","));
             let path = format!("/api/v1/{}", self.kind.name().replace('_', "-"));
-            let (status, answer) = self.client.call_text(Method::POST, &path, body).await?;
+            let called = self.client.call_text(Method::POST, &path, body).await;
+            let (status, answer) = called.map_err(|failure| self.broken_off(failure, &waiting))?;
             self.progress.clear();
             if let Some(results) = answer["results"].as_array().filter(|results| results.len() == waiting.len()) {
                 return results
@@ -132,6 +133,17 @@ impl Report {
             waiting = self.tell_faulty(status, &answer, waiting)?;
         }
         Ok(())
+    }
+
+    /// A call whose answer did not come.
+    fn broken_off(&self, failure: Failure, waiting: &Waiting) -> Failure {
+        let why = match failure {
+            Failure::Failed(why) | Failure::Usage(why) => why,
+        };
+        let from = waiting.first().map(|(_, origin)| origin.place()).unwrap_or_default();
+        Failure::Failed(format!(
+            "{why}; what is told above was taken, of what comes from {from} on nobody knows; import again: what is there says \"unchanged\""
+        ))
     }
 
     /// Tells of the objects because of which nothing of a call was taken, and answers the others, to be sent again.
@@ -160,7 +172,11 @@ impl Report {
         }
         if left.len() == before {
             let (file, kind) = (left.first().map_or("", |(_, origin)| &origin.file), self.kind.name());
-            return Err(Failure::Failed(format!("{file}: {kind}: {status}: {} {}", text("detail"), text("hint"))));
+            return Err(Failure::Failed(format!(
+                "{file}: {kind}: {status}: {} {}; what is told above was taken, the rest was not",
+                text("detail"),
+                text("hint")
+            )));
         }
         Ok(left)
     }

@@ -73,7 +73,7 @@ impl Document {
                     .map(|table| Document::Table(Box::new(table)))
             }
             "xls" | "ods" | "xlsb" => Err(DocumentError("this kind of workbook is not read; save it as .xlsx".into())),
-            _ => Objects::read(&bytes).map(Document::Json),
+            _ => Objects::read(bytes).map(Document::Json),
         }
     }
 

@@ -3,10 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
 use super::document::{DocumentError, Entry};
 use super::said::Said;
@@ -18,19 +20,29 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 /// What a workbook or another archive begins with.
 const ARCHIVE: &[u8] = b"PK\x03\x04";
 
-/// What a JSON file describes.
+/// What stands for an object where it is compared with another.
+type Hash = [u8; 32];
+
+/// What a JSON file describes: its text, and where its objects stand in it. They are read one by one, since as values
+/// they take several times the file's size.
 #[derive(Debug)]
 pub struct Objects {
-    kinds: Vec<(Kind, Vec<Item>)>,
+    text: String,
+    items: Vec<Item>,
+    /// Ids under which several objects stand that contradict each other.
+    twice: HashSet<(Kind, String)>,
 }
 
 /// An object of a file.
 #[derive(Debug)]
 struct Item {
+    kind: Kind,
     /// The line in which it begins, from 1.
     line: u32,
-    /// It, or why it can't be read.
-    value: Result<Value, String>,
+    /// Its bytes in the text.
+    range: Range<usize>,
+    /// Its id, where it could be read.
+    id: Option<String>,
 }
 
 /// The fields of the outermost object, a name that stands twice among them.
@@ -61,38 +73,26 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
-fn id_of(kind: Kind, object: &Value) -> Option<&str> {
-    object[kind.fields()[0].path].as_str()
-}
-
-/// The ids under which several objects stand that differ and do not say which is the later one.
-fn twice(kind: Kind, items: &[Item]) -> HashSet<String> {
-    let mut said: HashMap<&str, Said<&Value>> = HashMap::new();
-    for object in items.iter().filter_map(|item| item.value.as_ref().ok()) {
-        let Some(id) = id_of(kind, object) else { continue };
-        let version = object["version"].as_i64();
-        said.entry(id).and_modify(|said| said.add(version, object)).or_insert_with(|| Said::first(version, object));
-    }
-    said.into_iter().filter(|(_, said)| said.contradicts()).map(|(id, _)| id.to_owned()).collect()
-}
-
 /// A text of bytes that should be JSON.
-fn text_of(bytes: &[u8]) -> Result<&str, DocumentError> {
+fn text_of(mut bytes: Vec<u8>) -> Result<String, DocumentError> {
     let wrong = |what: &str| Err(DocumentError(what.to_owned()));
-    let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
+    if bytes.starts_with(BOM) {
+        // a space is nothing to JSON
+        bytes[..BOM.len()].fill(b' ');
+    }
     if bytes.starts_with(ARCHIVE) {
         return wrong("it is a workbook or another archive; name it .xlsx");
     }
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return wrong("it is UTF-16; save it as UTF-8");
     }
-    let begin = bytes.trim_ascii_start().first();
-    if !matches!(begin, Some(b'{' | b'[')) {
+    if !matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[')) {
         return wrong("it is no JSON; workbooks are named .xlsx, text tables .csv or .tsv");
     }
-    std::str::from_utf8(bytes).or_else(|error| {
-        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
-        Err(DocumentError(format!("it is not UTF-8 at line {line}; save it as UTF-8")))
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+        DocumentError(format!("it is not UTF-8 at line {line}; save it as UTF-8"))
     })
 }
 
@@ -102,52 +102,39 @@ fn malformed(error: &serde_json::Error) -> DocumentError {
 }
 
 impl Objects {
-    pub(super) fn read(bytes: &[u8]) -> Result<Objects, DocumentError> {
+    pub(super) fn read(bytes: Vec<u8>) -> Result<Objects, DocumentError> {
         let text = text_of(bytes)?;
-        let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
-        if text.trim_start().starts_with('[') {
-            return Err(DocumentError(format!(
-                "an object with {} is expected, and this is an array; write {{\"orders\": […]}}",
-                known.join(", ")
-            )));
-        }
-        let Fields(fields) = serde_json::from_str(text).map_err(|error| malformed(&error))?;
-        let mut lines = Lines { text, at: 0, line: 1 };
-        let mut kinds = Vec::new();
-        for (name, value) in fields {
-            let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.name() == name) else {
-                let like = nearest(&name, known.iter().copied()).unwrap_or_default();
-                return Err(DocumentError(format!(
-                    "\"{name}\" is none of {}; the nearest is \"{like}\"",
-                    known.join(", ")
-                )));
-            };
-            let items: Vec<&RawValue> = serde_json::from_str(value.get())
-                .map_err(|_| DocumentError(format!("\"{name}\" is no array of {name}")))?;
-            let items = items.into_iter().map(|item| Item { line: lines.of(item.get()), value: read_one(item) });
-            kinds.push((kind, items.collect()));
-        }
-        Ok(Objects { kinds })
+        let items = items(&text)?;
+        let mut objects = Objects { text, items, twice: HashSet::new() };
+        objects.look_through();
+        Ok(objects)
     }
 
-    fn items(&self, kind: Kind) -> &[Item] {
-        self.kinds.iter().find(|(known, _)| *known == kind).map_or(&[], |(_, items)| items.as_slice())
+    /// Notes the ids, and those that stand twice.
+    fn look_through(&mut self) {
+        let mut said: HashMap<(Kind, String), Said<Hash>> = HashMap::new();
+        for item in &mut self.items {
+            let Ok(object) = object(&self.text[item.range.clone()]) else { continue };
+            let Some(id) = object[item.kind.fields()[0].path].as_str().map(str::to_owned) else { continue };
+            let hash = Hash::from(Sha256::digest(object.to_string().as_bytes()));
+            let version = object["version"].as_i64();
+            item.id = Some(id.clone());
+            let known = said.entry((item.kind, id));
+            known.and_modify(|said| said.add(version, hash)).or_insert_with(|| Said::first(version, hash));
+        }
+        self.twice = said.into_iter().filter(|(_, said)| said.contradicts()).map(|(key, _)| key).collect();
     }
 
     /// The objects of one kind, in the order of the file.
     pub(super) fn of(&self, kind: Kind) -> impl Iterator<Item = Entry> + '_ {
-        let items = self.items(kind);
-        let twice = twice(kind, items);
-        items.iter().map(move |item| {
-            let outcome = match &item.value {
-                Ok(object) => match id_of(kind, object).filter(|id| twice.contains(*id)) {
-                    Some(id) => Err((
-                        Some(id.to_owned()),
-                        "it stands twice in the file and differs; leave one, or give each its version".to_owned(),
-                    )),
-                    None => Ok(object.clone()),
-                },
-                Err(why) => Err((None, why.clone())),
+        self.items.iter().filter(move |item| item.kind == kind).map(move |item| {
+            let key = item.id.as_ref().map(|id| (kind, id.clone()));
+            let outcome = match key.filter(|key| self.twice.contains(key)) {
+                Some((_, id)) => Err((
+                    Some(id),
+                    "it stands twice in the file and differs; leave one, or give each its version".to_owned(),
+                )),
+                None => object(&self.text[item.range.clone()]).map_err(|why| (None, why)),
             };
             Entry { sheet: None, rows: vec![item.line], outcome }
         })
@@ -155,16 +142,46 @@ impl Objects {
 
     /// The ids of one kind, each with its line.
     pub(super) fn ids(&self, kind: Kind) -> impl Iterator<Item = (&str, u32)> {
-        self.items(kind).iter().filter_map(move |item| Some((id_of(kind, item.value.as_ref().ok()?)?, item.line)))
+        let items = self.items.iter().filter(move |item| item.kind == kind);
+        items.filter_map(|item| Some((item.id.as_deref()?, item.line)))
     }
 
     pub(super) fn count(&self) -> u64 {
-        self.kinds.iter().map(|(_, items)| items.len() as u64).sum()
+        self.items.len() as u64
     }
 }
 
-fn read_one(item: &RawValue) -> Result<Value, String> {
-    match strict(item.get()) {
+/// Finds the objects of a file.
+fn items(text: &str) -> Result<Vec<Item>, DocumentError> {
+    let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+    if text.trim_start().starts_with('[') {
+        let known = known.join(", ");
+        return Err(DocumentError(format!(
+            "an object with {known} is expected, and this is an array; write {{\"orders\": […]}}"
+        )));
+    }
+    let Fields(fields) = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+    let mut lines = Lines { text, at: 0, line: 1 };
+    let mut items = Vec::new();
+    for (name, value) in fields {
+        let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.name() == name) else {
+            let like = nearest(&name, known.iter().copied()).unwrap_or_default();
+            let known = known.join(", ");
+            return Err(DocumentError(format!("\"{name}\" is none of {known}; the nearest is \"{like}\"")));
+        };
+        let raw: Vec<&RawValue> = serde_json::from_str(value.get())
+            .map_err(|_| DocumentError(format!("\"{name}\" is no array of {name}")))?;
+        for item in raw {
+            let (line, begin) = lines.of(item.get());
+            items.push(Item { kind, line, range: begin..begin + item.get().len(), id: None });
+        }
+    }
+    Ok(items)
+}
+
+/// Reads an object of its own.
+fn object(text: &str) -> Result<Value, String> {
+    match strict(text) {
         Ok(object) if object.is_object() => Ok(object),
         Ok(_) => Err("it is no object".to_owned()),
         Err(error) => Err(error.to_string()),
@@ -179,15 +196,15 @@ struct Lines<'t> {
 }
 
 impl Lines<'_> {
-    /// The line in which a part of the text begins.
-    fn of(&mut self, part: &str) -> u32 {
+    /// The line in which a part of the text begins, and its first byte.
+    fn of(&mut self, part: &str) -> (u32, usize) {
         let begin = part.as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
         if let Some(passed) = self.text.as_bytes().get(self.at..begin) {
             let ends = passed.iter().filter(|byte| **byte == b'\n').count();
             self.line = self.line.saturating_add(u32::try_from(ends).unwrap_or(u32::MAX));
             self.at = begin;
         }
-        self.line
+        (self.line, begin)
     }
 }
 
@@ -197,7 +214,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Vec<(u32, String)> {
-        let objects = Objects::read(text.as_bytes()).unwrap();
+        let objects = Objects::read(text.as_bytes().to_vec()).unwrap();
         let told = |entry: Entry| match entry.outcome {
             Ok(object) => (entry.rows[0], object["id"].to_string()),
             Err((id, why)) => (entry.rows[0], format!("{}: {why}", id.unwrap_or_default())),
@@ -240,7 +257,7 @@ mod tests {
             (b"a,b\n1,2\n", "no JSON"),
             (b"", "no JSON"),
         ] {
-            let why = Objects::read(text).unwrap_err().to_string();
+            let why = Objects::read(text.to_vec()).unwrap_err().to_string();
             assert!(why.contains(expected), "{why}");
         }
     }

@@ -96,13 +96,15 @@ impl<I: Inbox> Watcher<I> {
     /// A file can't be read, or the mapping can't be used, in words.
     pub(super) fn open(settings: &SourceSettings, home: &Path, zone: TimeZone, inbox: I) -> Result<Self, String> {
         let source = Source::new(settings, SourceKind::Folder, inbox.now());
+        let folder = settings.path.clone().unwrap_or_default();
+        check_own(&folder, home)?;
         let failed = |error: io::Error| format!("its files in {} can't be read: {error}", home.display());
         let (place, kept) = (PlaceFile::open(home).map_err(failed)?, KeptFile::open(home).map_err(failed)?);
         source.shared.show(&kept);
         let intake =
             Intake { name: source.name.clone(), inbox, kept, shared: source.shared.clone(), keeps_refused: false };
         Ok(Watcher {
-            folder: settings.path.clone().unwrap_or_default(),
+            folder,
             interval: Duration::from_secs(settings.interval().into()),
             dictionary: headers(settings.mapping.as_deref()).map_err(|error| error.to_string())?,
             zone,
@@ -126,8 +128,14 @@ impl<I: Inbox> Watcher<I> {
                 _ = stopping.wait_for(|stop| *stop) => return,
             };
             let pause = match looked {
-                Ok(()) => {
+                Ok(None) => {
                     self.source.shared.succeeded(self.intake.inbox.now());
+                    self.interval
+                }
+                Ok(Some(why)) => {
+                    // one file is no reason to let the others wait
+                    self.source.shared.failed(&why);
+                    tracing::warn!(source = %self.source.name, why, "A file could not be taken.");
                     self.interval
                 }
                 Err(why) => {
@@ -144,15 +152,18 @@ impl<I: Inbox> Watcher<I> {
         }
     }
 
-    /// Takes the files that look as they did the last time.
-    async fn look(&mut self) -> Result<(), String> {
+    /// Takes the files that look as they did the last time. Answers what is wrong with a file; an error is one of the
+    /// folder.
+    async fn look(&mut self) -> Result<Option<String>, String> {
         for name in [DONE, REFUSED] {
             let folder = self.folder.join(name);
             fs::create_dir_all(&folder).map_err(|error| format!("{} can't be made: {error}", folder.display()))?;
         }
         self.intake.take_ready(read_kept).await?;
         let found = self.candidates().map_err(|error| format!("{} can't be read: {error}", self.folder.display()))?;
-        let mut trouble = None;
+        let (found, unnamed) = found;
+        let mut trouble =
+            (unnamed > 0).then(|| format!("{unnamed} file(s) have a name that is not UTF-8; name them anew"));
         let seen = std::mem::take(&mut self.seen);
         for (name, stamp) in found {
             if seen.get(&name) == Some(&stamp) {
@@ -164,30 +175,36 @@ impl<I: Inbox> Watcher<I> {
                 self.seen.insert(name, stamp);
             }
         }
-        trouble.map_or(Ok(()), Err)
+        Ok(trouble)
     }
 
-    /// The files, the oldest first.
-    fn candidates(&self) -> io::Result<Vec<(String, Stamp)>> {
+    /// The files, the oldest first, and how many have a name that can't be read.
+    fn candidates(&self) -> io::Result<(Vec<(String, Stamp)>, usize)> {
         let mut found = Vec::new();
+        let mut unnamed = 0;
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
+            let Ok(name) = entry.file_name().into_string() else {
+                unnamed += 1;
+                continue;
+            };
             let is_unfinished = UNFINISHED.iter().any(|end| name.to_lowercase().ends_with(end));
             if name.starts_with('.') || name.starts_with("~$") || is_unfinished {
                 continue;
             }
             // a link is not followed: it may lead anywhere
-            let meta = entry.path().symlink_metadata()?;
-            if meta.is_file() {
-                found.push((name, Stamp::of(&meta)));
+            match entry.path().symlink_metadata() {
+                Ok(meta) if meta.is_file() => found.push((name, Stamp::of(&meta))),
+                // it was renamed or taken away meanwhile
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
             }
         }
         found.sort_by(|(one, before), (other, after)| {
             (before.seconds, before.nanoseconds, one).cmp(&(after.seconds, after.nanoseconds, other))
         });
         found.truncate(FILES_MAX);
-        Ok(found)
+        Ok((found, unnamed))
     }
 
     /// Takes a file and puts it away.
@@ -320,6 +337,18 @@ impl<I: Inbox> Watcher<I> {
         }
         Ok(())
     }
+}
+
+/// Refuses a folder with files of waybind's own: they would be read, refused and put away.
+fn check_own(folder: &Path, home: &Path) -> Result<(), String> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let data = home.ancestors().nth(2).map(real);
+    let folder_is = real(folder);
+    let is_own = data.is_some_and(|data| folder_is == data || folder_is.starts_with(data.join("sources")));
+    if is_own || folder.join(crate::config::CONFIG_FILE).exists() {
+        return Err(format!("{} has files of waybind's own; give the source a folder of its own", folder.display()));
+    }
+    Ok(())
 }
 
 /// Moves a file, never over another one. A share that can't promise that is looked at first: nobody else puts files
