@@ -374,6 +374,40 @@ fn a_file_that_can_t_be_read_is_named_and_nothing_is_taken() {
     assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(1), true), "{output:?}");
 }
 
+#[test]
+fn days_count_from_where_the_workbook_says_and_formulas_need_their_value() {
+    let folder = Folder::new();
+    let date = Format::new().set_num_format("yyyy-mm-dd");
+    let file = folder.orders("orders.xlsx", |sheet| {
+        sheet.write(0, 8, "最短有效期").unwrap();
+        for (number, id) in [(1, "DATE"), (2, "TYPED"), (3, "EMPTY")] {
+            sheet.write_row(number, 0, [id, "ZTO", "张三", "", "1", "A", "1"]).unwrap();
+        }
+        sheet.write_datetime_with_format(1, 8, ExcelDateTime::from_ymd(2027, 1, 31).unwrap(), &date).unwrap();
+        sheet.write(2, 8, "46418").unwrap();
+        sheet.write_formula(3, 6, Formula::new("1+2").set_result("777")).unwrap();
+    });
+    let bytes = std::fs::read(&file).unwrap();
+    let without_value = with_part(&bytes, "xl/worksheets/sheet1.xml", |out, text| {
+        assert!(text.contains("<v>777</v>"), "{text}");
+        write!(out, "{}", text.replace("<v>777</v>", "")).unwrap();
+    });
+    let from_1904 = with_part(&without_value, "xl/workbook.xml", |out, text| {
+        assert!(text.contains("<workbookPr "), "{text}");
+        write!(out, "{}", text.replace("<workbookPr ", "<workbookPr date1904=\"1\" ")).unwrap();
+    });
+    let (text, code) = folder.import(&folder.write("mac.xlsx", &from_1904));
+    assert_eq!(code, Some(1), "{text}");
+    assert_line(&text, &["note: the workbook counts days from 1904"]);
+    assert_line(&text, &["orders DATE created"]);
+    assert_line(&text, &["orders TYPED refused", "最短有效期 (I3)", "counts them from 1904"]);
+    assert_line(&text, &["orders EMPTY refused", "数量 (G4)", "saved without its value"]);
+    let served = folder.serve();
+    let mut client = served.client();
+    // 1,462 days later than it would be by the usual count
+    assert_eq!(client.get("/api/v1/orders/DATE")["lines"][0]["min_expiry"], "2031-02-01");
+}
+
 /// An order of one line as an object.
 fn object(id: &str, quantity: u32) -> Value {
     json!({"id": id, "carrier": "ZTO", "consignee": {"name": "张三"}, "lines": [{"line": 1, "sku": "A", "quantity": quantity}]})

@@ -261,6 +261,10 @@ impl<'a> Assembly<'a> {
             if (place == 0 || field.level == Level::Part) && self.merged(column, row.number).is_some() {
                 return Err(format!("{title}{}", self.merged_hint(place, row.number)));
             }
+            if self.columns.counts_from_1904 && matches!(field.shape, Shape::Day | Shape::Time) && is_day_number(cell) {
+                let why = "it is a number of days, and the workbook counts them from 1904; format the cell as a date";
+                return Err(self.fault(column, row, why));
+            }
             let words = self.columns.words.get(&place).map_or(&[][..], Vec::as_slice);
             let reading = Reading { shape: field.shape, words, zone: self.zone };
             let read = reading.read(cell).map_err(|why| self.fault(column, row, &why))?;
@@ -369,6 +373,15 @@ impl Open {
                 Ok(())
             }
         }
+    }
+}
+
+/// Whether a cell holds a number where a day is expected.
+fn is_day_number(cell: &Cell) -> bool {
+    match cell {
+        Cell::Number(_) => true,
+        Cell::Text(text) => text.trim().parse::<f64>().is_ok_and(|days| days < 100_000.0),
+        _ => false,
     }
 }
 

@@ -197,6 +197,7 @@ impl Dictionary {
             titles: titles.iter().map(|(_, title)| title.clone()).collect(),
             missing: Vec::new(),
             is_comparing: self.is_comparing,
+            counts_from_1904: false,
             words: self.kinds.get(&kind).map(|names| names.words.clone()).unwrap_or_default(),
         };
         for (path, _) in titles {
@@ -232,6 +233,7 @@ impl Dictionary {
             notes: Vec::new(),
             words: names.words,
             is_comparing: self.is_comparing,
+            counts_from_1904: false,
         };
         for cell in &row.cells {
             let title = if let Cell::Text(text) = cell { text.trim() } else { "" };
@@ -304,6 +306,8 @@ pub struct Columns {
     missing: Vec<String>,
     /// Only the id must be there.
     pub(super) is_comparing: bool,
+    /// The workbook counts days from 1904: what is not formatted as a date would be another day.
+    pub counts_from_1904: bool,
     pub(super) words: BTreeMap<usize, Vec<(String, String)>>,
 }
 
@@ -395,7 +399,7 @@ mod tests {
         dictionary.add_sheet(Kind::StopLists, "停发名单");
         dictionary.add_header(Kind::StopLists, "id", "停发单号").unwrap();
         let kind = |sheet: &str, titles: &[&str]| dictionary.recognise(sheet, &row(titles)).unwrap().kind;
-        assert_eq!(kind("Sheet1", &["id", "sku", "version"]), Kind::Products);
+        assert!(dictionary.recognise("Sheet1", &row(&["id", "sku", "version"])).is_err());
         assert_eq!(kind("停发名单", &["id", "sku", "version"]), Kind::StopLists);
         assert_eq!(kind("Sheet1", &["停发单号", "sku", "lots"]), Kind::StopLists);
         let columns = dictionary.recognise("停发名单", &row(&["id", "sku", ""])).unwrap();

@@ -140,7 +140,8 @@ impl Table {
             Ok(found) => found,
             Err(error) => return Err(self.failed(name, &*error)),
         };
-        let Some(columns) = found else { return Ok(()) };
+        let Some(mut columns) = found else { return Ok(()) };
+        columns.counts_from_1904 = matches!(&self.reader, Reader::Workbook(workbook) if workbook.counts_from_1904());
         let merged = match &mut self.reader {
             Reader::Text(_) => Ok(Vec::new()),
             Reader::Workbook(workbook) => workbook.merged(name),
@@ -233,7 +234,7 @@ impl Table {
         if merged.len() > MERGED_TOLD {
             notes.push(format!("{} more groups of cells are merged", merged.len() - MERGED_TOLD));
         }
-        if matches!(&self.reader, Reader::Workbook(workbook) if workbook.counts_from_1904()) {
+        if columns.counts_from_1904 {
             notes.push("the workbook counts days from 1904; dates must be formatted as dates".into());
         }
         self.notes.extend(notes.into_iter().map(|note| (name.clone(), note)));
