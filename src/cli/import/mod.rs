@@ -1,6 +1,7 @@
 //! `import`: what upstream describes, from JSON files, workbooks and text tables; line by line what was taken and what was
 //! refused.
 
+mod calls;
 mod report;
 mod several;
 
@@ -34,24 +35,32 @@ pub(super) fn import(files: &[PathBuf], mapping: Option<&Path>, target: &Target)
     let several = Several::find(&mut sources, &zone)?;
     let refused = runtime()?.block_on(async {
         let mut report = Report::new(Client::connect(&config).await?, target.json, rows);
-        for source in &sources {
-            for (sheet, note) in source.document.notes() {
-                report.note(note, &Origin::rows(&source.name, Some(sheet.clone()), Vec::new()))?;
-            }
-        }
-        for kind in Kind::ALL {
-            for source in &mut sources {
-                source.send(kind, &zone, &several, &mut report).await?;
-                report.flush().await?;
-            }
-        }
+        let sent = send(&mut sources, &zone, &several, &mut report).await;
+        // what is on its way is told, also where a file turned out to be unreadable
+        let settled = report.settle().await;
         report.end();
-        Ok::<usize, Failure>(report.refused())
+        sent.and(settled).map(|()| report.refused())
     })?;
     if is_new {
         warn(&format!("the data folder {} was made", config.data.display()));
     }
     if refused > 0 { Err(Failure::Failed(format!("{refused} object(s) were refused"))) } else { Ok(()) }
+}
+
+/// Sends what the files say, kind by kind.
+async fn send(sources: &mut [Source], zone: &TimeZone, several: &Several, report: &mut Report) -> Result<(), Failure> {
+    for source in &*sources {
+        for (sheet, note) in source.document.notes() {
+            report.note(note, &Origin::rows(&source.name, Some(sheet.clone()), Vec::new()))?;
+        }
+    }
+    for kind in Kind::ALL {
+        for source in &mut *sources {
+            source.send(kind, zone, several, report).await?;
+            report.flush().await?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes an empty workbook with a sheet for each kind.

@@ -5,9 +5,9 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::calls::{Calls, Came, Objects};
 use crate::cli::client::Client;
 use crate::cli::{Failure, say};
 use crate::intake::Kind;
@@ -70,15 +70,12 @@ fn ranges(rows: &[u32]) -> Vec<String> {
     ranges.into_iter().map(text).collect()
 }
 
-/// Objects that wait to be sent, as JSON.
-type Waiting = Vec<(String, Origin)>;
-
 /// Sends objects and tells what came of them.
 pub(super) struct Report {
-    client: Client,
+    calls: Calls,
     is_json: bool,
     refused: usize,
-    waiting: Waiting,
+    waiting: Objects,
     bytes: usize,
     kind: Kind,
     progress: Progress,
@@ -94,11 +91,8 @@ impl Report {
             done: 0,
             rows,
         };
-        Report { client, is_json, refused: 0, waiting: Vec::new(), bytes: 0, kind: Kind::Products, progress }
-    }
-
-    pub(super) fn refused(&self) -> usize {
-        self.refused
+        let calls = Calls::new(client);
+        Report { calls, is_json, refused: 0, waiting: Vec::new(), bytes: 0, kind: Kind::Products, progress }
     }
 
     /// Takes an object; sends what waits when it is enough for a call.
@@ -113,41 +107,37 @@ impl Report {
         Ok(())
     }
 
-    /// Sends what waits.
+    /// Sends what waits, after the answer to what was sent before.
     pub(super) async fn flush(&mut self) -> Result<(), Failure> {
+        self.settle().await?;
         self.bytes = 0;
-        let mut waiting = std::mem::take(&mut self.waiting);
-        while !waiting.is_empty() {
-            let objects: Vec<&str> = waiting.iter().map(|(object, _)| object.as_str()).collect();
-            let body = format!("[{}]", objects.join(","));
-            let path = format!("/api/v1/{}", self.kind.name().replace('_', "-"));
-            let called = self.client.call_text(Method::POST, &path, body).await;
-            let (status, answer) = called.map_err(|failure| self.broken_off(failure, &waiting))?;
+        let waiting = std::mem::take(&mut self.waiting);
+        if waiting.is_empty() { Ok(()) } else { self.calls.send(self.kind, waiting) }
+    }
+
+    /// Tells what came of all that was sent.
+    pub(super) async fn settle(&mut self) -> Result<(), Failure> {
+        while let Some(came) = self.calls.answer().await? {
             self.progress.clear();
-            if let Some(results) = answer["results"].as_array().filter(|results| results.len() == waiting.len()) {
-                return results
-                    .iter()
-                    .zip(&waiting)
-                    .try_for_each(|(result, (_, origin))| self.tell(result.clone(), origin));
+            let results = came.answer["results"].as_array().filter(|results| results.len() == came.objects.len());
+            if let Some(results) = results {
+                for (result, (_, origin)) in results.iter().zip(&came.objects) {
+                    self.tell(came.kind, result.clone(), origin)?;
+                }
+            } else {
+                let kind = came.kind;
+                let left = self.tell_faulty(came)?;
+                if !left.is_empty() {
+                    self.calls.send(kind, left)?;
+                }
             }
-            waiting = self.tell_faulty(status, &answer, waiting)?;
         }
         Ok(())
     }
 
-    /// A call whose answer did not come.
-    fn broken_off(&self, failure: Failure, waiting: &Waiting) -> Failure {
-        let why = match failure {
-            Failure::Failed(why) | Failure::Usage(why) => why,
-        };
-        let from = waiting.first().map(|(_, origin)| origin.place()).unwrap_or_default();
-        Failure::Failed(format!(
-            "{why}; what is told above was taken, of what comes from {from} on nobody knows; import again: what is there says \"unchanged\""
-        ))
-    }
-
     /// Tells of the objects because of which nothing of a call was taken, and answers the others, to be sent again.
-    fn tell_faulty(&mut self, status: StatusCode, answer: &Value, waiting: Waiting) -> Result<Waiting, Failure> {
+    fn tell_faulty(&mut self, came: Came) -> Result<Objects, Failure> {
+        let Came { kind, objects, status, answer } = came;
         let text = |name: &str| answer[name].as_str().unwrap_or_default();
         let place = |object: &Value| object["index"].as_u64().and_then(|index| usize::try_from(index).ok());
         let faulty = answer["objects"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -156,22 +146,22 @@ impl Report {
             .filter_map(|object| Some((place(object)?, json!({"id": object["id"], "reason": object["reason"]}))))
             .collect();
         // one that is too large for a call came alone
-        if reasons.is_empty() && status.is_client_error() && waiting.len() == 1 {
+        if reasons.is_empty() && status.is_client_error() && objects.len() == 1 {
             reasons.insert(0, json!({"id": null, "reason": format!("{}: {}", text("detail"), text("hint"))}));
         }
-        let before = waiting.len();
-        let mut left = Waiting::new();
-        for (index, (object, origin)) in waiting.into_iter().enumerate() {
+        let before = objects.len();
+        let mut left = Objects::new();
+        for (index, (object, origin)) in objects.into_iter().enumerate() {
             match reasons.remove(&index) {
                 Some(mut result) => {
                     result["result"] = json!("refused");
-                    self.tell(result, &origin)?;
+                    self.tell(kind, result, &origin)?;
                 }
                 None => left.push((object, origin)),
             }
         }
         if left.len() == before {
-            let (file, kind) = (left.first().map_or("", |(_, origin)| &origin.file), self.kind.name());
+            let (file, kind) = (left.first().map_or("", |(_, origin)| &origin.file), kind.name());
             return Err(Failure::Failed(format!(
                 "{file}: {kind}: {status}: {} {}; what is told above was taken, the rest was not",
                 text("detail"),
@@ -190,20 +180,18 @@ impl Report {
         origin: &Origin,
     ) -> Result<(), Failure> {
         self.progress.clear();
-        // nothing of another kind waits: kinds are flushed one after the other
-        self.kind = kind;
-        self.tell(json!({"id": id, "result": "refused", "reason": reason}), origin)
+        self.tell(kind, json!({"id": id, "result": "refused", "reason": reason}), origin)
     }
 
-    fn tell(&mut self, mut result: Value, origin: &Origin) -> Result<(), Failure> {
+    fn tell(&mut self, kind: Kind, mut result: Value, origin: &Origin) -> Result<(), Failure> {
         self.refused += usize::from(result["result"] == "refused");
         if self.is_json {
-            result["kind"] = json!(self.kind.name());
+            result["kind"] = json!(kind.name());
             origin.put(&mut result);
             return say(&result.to_string());
         }
         let text = |name: &str| result[name].as_str().unwrap_or_default();
-        let (kind, place) = (self.kind.name(), origin.place());
+        let (kind, place) = (kind.name(), origin.place());
         let words = [kind, text("id"), text("result"), text("reason")].into_iter().filter(|word| !word.is_empty());
         let mut line = words.collect::<Vec<_>>().join(" ");
         let held: Vec<&str> = result["held"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -226,6 +214,10 @@ impl Report {
     /// Counts a row that was read.
     pub(super) fn row(&mut self) {
         self.progress.row();
+    }
+
+    pub(super) fn refused(&self) -> usize {
+        self.refused
     }
 
     pub(super) fn end(&mut self) {
