@@ -101,8 +101,7 @@ impl<I: Inbox> Watcher<I> {
         let failed = |error: io::Error| format!("its files in {} can't be read: {error}", home.display());
         let (place, kept) = (PlaceFile::open(home).map_err(failed)?, KeptFile::open(home).map_err(failed)?);
         source.shared.show(&kept);
-        let intake =
-            Intake { name: source.name.clone(), inbox, kept, shared: source.shared.clone(), keeps_refused: false };
+        let intake = Intake::new(&source, inbox, kept, false);
         Ok(Watcher {
             folder,
             interval: Duration::from_secs(settings.interval().into()),
@@ -238,7 +237,12 @@ impl<I: Inbox> Watcher<I> {
         let taken = Some((name.to_owned(), format!("{to} {}", stamp.text())));
         self.place.keep(Place { taken, ..Place::default() }).map_err(told)?;
         self.source.shared.state().pages += 1;
-        self.put_away(name, &self.folder.join(to))
+        match self.folder.join(name).symlink_metadata() {
+            Ok(meta) if Stamp::of(&meta) == *stamp => self.put_away(name, &self.folder.join(to)),
+            Ok(_) => Err("it was replaced while it was taken; the new one is taken next".into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(told(error)),
+        }
     }
 
     /// A file's bytes; else why they can't be had, or nothing if it changed meanwhile.

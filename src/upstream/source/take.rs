@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::handle::Shared;
+use super::handle::{Shared, Source};
 use super::kept::{Kept, KeptFile, Key};
 use super::{Arrived, Inbox, Reference, Taken};
 use crate::codec::shape::Unfit;
@@ -60,7 +60,9 @@ pub(super) struct Intake<I> {
     pub(super) kept: KeptFile,
     pub(super) shared: Arc<Shared>,
     /// Whether what is refused is kept; a folder tells it in the file's report instead.
-    pub(super) keeps_refused: bool,
+    keeps_refused: bool,
+    /// The last of the refused things that were judged again by themselves: the next ones come after it.
+    again_after: Option<Key>,
 }
 
 /// The name of a thing whose id can't be read: what it says.
@@ -70,6 +72,11 @@ fn nameless(value: &Value) -> String {
 }
 
 impl<I: Inbox> Intake<I> {
+    pub(super) fn new(source: &Source, inbox: I, kept: KeptFile, keeps_refused: bool) -> Intake<I> {
+        let (name, shared) = (source.name.clone(), source.shared.clone());
+        Intake { name, inbox, kept, shared, keeps_refused, again_after: None }
+    }
+
     /// Takes things, and keeps those that wait or are refused. Answers what became of each, in their order; everything
     /// is durable then.
     pub(super) async fn take(&mut self, came: Vec<Came>) -> Result<Vec<Taken>, String> {
@@ -158,12 +165,15 @@ impl<I: Inbox> Intake<I> {
     }
 
     /// Judges what was refused and refers to other things again, as these may have changed: changes give the same
-    /// result in any order.
+    /// result in any order. Where they are many, some at a time, turn by turn.
     pub(super) async fn take_refused(&mut self, read: impl Fn(&Kept) -> Result<Arrived, Unfit>) -> Result<(), String> {
         let refers = |kind: Kind| matches!(kind, Kind::PickLists | Kind::Waybills | Kind::Manifests);
         let refused = self.kept.things().iter().filter(|((kind, _), kept)| kept.on.is_none() && refers(*kind));
-        let refused = refused.map(|(key, _)| key.clone()).take(AGAIN_MAX).collect();
-        self.take_again(refused, read).await
+        let refused: Vec<Key> = refused.map(|(key, _)| key.clone()).collect();
+        let begin = self.again_after.as_ref().map_or(0, |last| refused.partition_point(|key| key <= last));
+        let some: Vec<Key> = refused[begin..].iter().chain(&refused[..begin]).take(AGAIN_MAX).cloned().collect();
+        self.again_after = some.last().cloned();
+        self.take_again(some, read).await
     }
 
     /// Judges everything that is kept again.
