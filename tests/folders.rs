@@ -118,11 +118,11 @@ fn what_can_not_be_taken_is_refused_with_its_reason() {
     for (name, words) in [
         ("huge.csv", &["more than 256 MiB"][..]),
         ("half.xlsx", &["damaged or cut off"]),
-        ("half.json", &["EOF"]),
+        ("half.json", &["EOF", "cut off"]),
         ("half.csv", &["is not closed"]),
         ("picture.png", &["refused"]),
         ("no-headers.csv", &["no row of known headers"]),
-        ("twice.json", &["D-1,refused,it stands twice", "unknown field `colour`"]),
+        ("twice.json", &["1,orders,D-1,refused,\"it stands twice", "unknown field `colour`"]),
         ("mixed.csv", &["SO-1,created", "3,orders,SO-2,refused", "one"]),
     ] {
         let report = watched.report(&format!("refused/{name}"));
@@ -192,4 +192,61 @@ fn a_crash_in_between_takes_nothing_twice_and_loses_nothing() {
     let data = watched.served.data.clone();
     watched.served.kill();
     assert_clean(&data);
+}
+
+#[test]
+fn a_file_with_a_name_that_can_t_be_read_is_told_and_lets_the_others_pass() {
+    use std::os::unix::ffi::OsStrExt;
+    let watched = Watched::start();
+    let mut client = watched.served.client();
+    // as a machine in GBK writes 订单.csv
+    let name = std::ffi::OsStr::from_bytes(b"\xb6\xa9\xb5\xa5.csv");
+    fs::write(watched.inbox().join(name), CSV).unwrap();
+    let told = eventually("the name", || source(&mut client)["last_error"].as_str().map(str::to_owned));
+    assert!(told.contains("1 file(s) have a name that is not UTF-8"), "{told}");
+    // a link in the place of the report leads nowhere
+    let victim = watched.folder.path().join("victim");
+    fs::write(&victim, "untouched").unwrap();
+    std::os::unix::fs::symlink(&victim, watched.inbox().join(".waybind-report.part")).unwrap();
+    for number in 1..=3 {
+        watched.put(&format!("{number}.csv"), CSV.replace("SO-", &format!("N{number}-")).as_bytes());
+        watched.report(&format!("done/{number}.csv"));
+    }
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
+    fs::remove_file(watched.inbox().join(name)).unwrap();
+    let mut client = watched.served.client();
+    eventually("health", || (source(&mut client)["state"] == "good").then_some(()));
+    assert!(watched.served.terminate().success());
+}
+
+#[test]
+fn stop_lists_of_a_watched_folder_hold_at_the_next_scan() {
+    let watched = Watched::start();
+    let mut client = watched.served.client();
+    client.must("/api/v1/products", &json!({"sku": "ITEM"}));
+    watched.put("orders.csv", CSV.as_bytes());
+    watched.report("done/orders.csv");
+    assert_eq!(client.scan("1", "http-bench", "SO-1"), "opened");
+    assert_eq!(client.scan("2", "http-bench", "ITEM"), "accepted");
+    watched.put("召回.csv", "停发单号,SKU,原因\nRC-1,ITEM,漏液\n".as_bytes());
+    watched.report("done/召回.csv");
+    assert_eq!(client.scan("3", "http-bench", "ITEM"), "recalled");
+    assert!(watched.served.terminate().success());
+}
+
+#[test]
+fn a_folder_with_files_of_waybind_s_own_is_not_watched() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    let config = folder.path().join("own.toml");
+    let text = format!("data = {data:?}\n[[source]]\nname = \"files\"\nkind = \"folder\"\npath = {data:?}\n");
+    fs::write(&config, text).unwrap();
+    let output = std::process::Command::new(support::served::program())
+        .args(["serve", "--listen", "127.0.0.1:0", "--config"])
+        .arg(&config)
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("a folder of its own"), "{output:?}");
 }

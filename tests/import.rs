@@ -179,10 +179,11 @@ fn the_template_filled_in_is_imported() {
 
     let mut read = waybind::codec::sheet::Workbook::open(std::fs::read(&template).unwrap()).unwrap();
     let names: Vec<String> = read.sheets().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["商品", "人员", "订单", "拣货单", "运单", "交接清单"]);
+    assert_eq!(names, ["商品", "人员", "停发名单", "订单", "拣货单", "运单", "交接清单"]);
     let values = [
         ("SKU", "FLT-204"),
         ("工号", "li"),
+        ("停发单号", "RC-1"),
         ("订单号", "SO-1"),
         ("承运商", "ZTO"),
         ("收货人", "张三"),
@@ -210,7 +211,7 @@ fn the_template_filled_in_is_imported() {
     });
     let config = folder.write("zone.toml", b"time_zone = \"Asia/Shanghai\"\n");
     let (text, code) = folder.import_with(&filled, &["--config", config.to_str().unwrap()]);
-    assert_eq!((text.matches(" created").count(), code), (6, Some(0)), "{text}");
+    assert_eq!((text.matches(" created").count(), code), (7, Some(0)), "{text}");
     let order = folder.order("SO-1");
     assert_eq!(order["notes"][0]["must_confirm"], true, "{order}");
     assert!(order["ship_at"].as_str().unwrap().starts_with("2026-11-21T15:00:00+08:00"), "{order}");
@@ -371,6 +372,284 @@ fn a_file_that_can_t_be_read_is_named_and_nothing_is_taken() {
     let taken = folder.write("taken.csv", format!("{head}NEW-1,ZTO,X,A,1\n").as_bytes());
     let output = import(&[&taken, &folder.0.path().join("torn.xlsx")], &folder.data(), &[]);
     assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(1), true), "{output:?}");
+}
+
+#[test]
+fn days_count_from_where_the_workbook_says_and_formulas_need_their_value() {
+    let folder = Folder::new();
+    let date = Format::new().set_num_format("yyyy-mm-dd");
+    let file = folder.orders("orders.xlsx", |sheet| {
+        sheet.write(0, 8, "最短有效期").unwrap();
+        for (number, id) in [(1, "DATE"), (2, "TYPED"), (3, "EMPTY")] {
+            sheet.write_row(number, 0, [id, "ZTO", "张三", "", "1", "A", "1"]).unwrap();
+        }
+        sheet.write_datetime_with_format(1, 8, ExcelDateTime::from_ymd(2027, 1, 31).unwrap(), &date).unwrap();
+        sheet.write(2, 8, "46418").unwrap();
+        sheet.write_formula(3, 6, Formula::new("1+2").set_result("777")).unwrap();
+    });
+    let bytes = std::fs::read(&file).unwrap();
+    let without_value = with_part(&bytes, "xl/worksheets/sheet1.xml", |out, text| {
+        assert!(text.contains("<v>777</v>"), "{text}");
+        write!(out, "{}", text.replace("<v>777</v>", "")).unwrap();
+    });
+    let from_1904 = with_part(&without_value, "xl/workbook.xml", |out, text| {
+        assert!(text.contains("<workbookPr "), "{text}");
+        write!(out, "{}", text.replace("<workbookPr ", "<workbookPr date1904=\"1\" ")).unwrap();
+    });
+    let (text, code) = folder.import(&folder.write("mac.xlsx", &from_1904));
+    assert_eq!(code, Some(1), "{text}");
+    assert_line(&text, &["note: the workbook counts days from 1904"]);
+    assert_line(&text, &["orders DATE created"]);
+    assert_line(&text, &["orders TYPED refused", "最短有效期 (I3)", "counts them from 1904"]);
+    assert_line(&text, &["orders EMPTY refused", "数量 (G4)", "saved without its value"]);
+    let served = folder.serve();
+    let mut client = served.client();
+    // 1,462 days later than it would be by the usual count
+    assert_eq!(client.get("/api/v1/orders/DATE")["lines"][0]["min_expiry"], "2031-02-01");
+}
+
+/// An order of one line as an object.
+fn object(id: &str, quantity: u32) -> Value {
+    json!({"id": id, "carrier": "ZTO", "consignee": {"name": "张三"}, "lines": [{"line": 1, "sku": "A", "quantity": quantity}]})
+}
+
+#[test]
+fn a_bad_object_of_a_json_file_refuses_itself_alone() {
+    let folder = Folder::new();
+    let with = |id: &str, field: &str, value: Value| {
+        let mut object = object(id, 1);
+        object[field] = value;
+        object
+    };
+    let objects = [
+        object("GOOD-1", 1),
+        with("TYPO", "carier", json!("ZTO")),
+        json!("a text"),
+        with("LINES", "lines", json!([{"line": 1, "sku": "A", "quantity": "two"}])),
+        with("NONE", "lines", json!([])),
+        with("NUMBER", "id", json!(7)),
+        object("GOOD-2", 2),
+        object("TWICE", 1),
+        object("TWICE", 2),
+        object("SAME", 1),
+        object("SAME", 1),
+    ];
+    let lines: Vec<String> = objects.iter().map(Value::to_string).collect();
+    let twice = "{\"id\": \"FIELD\", \"carrier\": \"ZTO\", \"carrier\": \"SF\"}";
+    let text = format!("\u{feff}{{\"orders\": [\n{},\n{twice}\n]}}", lines.join(",\n"));
+    let file = folder.write("orders.json", text.as_bytes());
+    let (text, code) = folder.import(&file);
+    assert_eq!(code, Some(1), "{text}");
+    assert_line(&text, &["orders GOOD-1 created, held: master_data", "orders.json line 2)"]);
+    assert_line(&text, &["orders TYPO refused unknown field `carier`, expected one of `id`", "line 3)"]);
+    assert_line(&text, &["orders refused it is no object", "line 4)"]);
+    assert_line(&text, &["orders LINES refused", "two", "line 5)"]);
+    assert_line(&text, &["orders NONE refused", "line 6)"]);
+    assert_line(&text, &["orders refused invalid type: integer `7`", "line 7)"]);
+    assert_line(&text, &["orders GOOD-2 created", "line 8)"]);
+    assert_line(&text, &["orders TWICE refused it stands twice in the file and differs", "line 9)"]);
+    assert_line(&text, &["orders TWICE refused it stands twice in the file and differs", "line 10)"]);
+    assert_line(&text, &["orders SAME created", "line 11)"]);
+    assert_line(&text, &["orders SAME unchanged", "line 12)"]);
+    assert_line(&text, &["orders refused field `carrier` stands twice", "line 13)"]);
+    assert_line(&text, &["8 object(s) were refused"]);
+
+    let (text, code) = folder.import_with(&file, &["--json"]);
+    assert_eq!(code, Some(1), "{text}");
+    let typo = text.lines().find(|line| line.contains("TYPO")).unwrap();
+    let typo: Value = serde_json::from_str(typo).unwrap();
+    assert_eq!((&typo["kind"], &typo["result"], &typo["line"]), (&json!("orders"), &json!("refused"), &json!(3)));
+    assert_eq!((&typo["id"], typo["file"].as_str()), (&json!("TYPO"), file.to_str()));
+    assert_eq!(folder.order("GOOD-2")["lines"][0]["demanded"], 2);
+}
+
+#[test]
+fn bad_objects_by_the_thousand_and_one_too_large_stop_nothing() {
+    let folder = Folder::new();
+    let mut objects: Vec<Value> = (0..1_200).map(|number| object(&format!("SO-{number}"), 1)).collect();
+    for object in objects.iter_mut().step_by(2) {
+        object["colour"] = json!(1);
+    }
+    objects[1]["notes"] = json!([{"text": "x".repeat(5 * 1024 * 1024)}]);
+    let file = folder.write("orders.json", json!({ "orders": objects }).to_string().as_bytes());
+    let (text, code) = folder.import(&file);
+    assert_eq!(code, Some(1), "{text:.2000}");
+    assert_eq!((text.matches(" created").count(), text.matches(" refused ").count()), (599, 601));
+    assert_line(&text, &["orders refused a body may have", "line 1)"]);
+}
+
+#[test]
+fn what_stands_in_several_files_is_never_shortened() {
+    let folder = Folder::new();
+    let head = "订单号,承运商,收货人,SKU,数量,数据版本\n";
+    let rows = |name: &str, rows: &str| folder.write(name, format!("{head}{rows}").as_bytes());
+    let one = rows(
+        "one.csv",
+        "SPLIT,ZTO,张三,A,1,\nSAME,ZTO,张三,A,1,\nNEWER,ZTO,张三,A,1,1\nBAD,ZTO,张三,A,one,\nONE,ZTO,张三,A,1,\n",
+    );
+    let two = rows("two.csv", "SPLIT,ZTO,张三,B,2,\nSAME,ZTO,张三,A,1,\nNEWER,ZTO,张三,A,3,2\nBAD,ZTO,张三,B,1,\n");
+    let three =
+        folder.write("three.json", json!({"orders": [object("SPLIT", 5), object("JSON", 1)]}).to_string().as_bytes());
+    let output = import(&[&one, &two, &three], &folder.data(), &[]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let split = "orders SPLIT refused it stands in several files and differs: ";
+    assert_eq!(text.matches(split).count(), 3, "{text}");
+    assert_line(
+        &text,
+        &[split, "one.csv one row 2, ", "two.csv two row 2, ", "three.json line 1; put all of it into one"],
+    );
+    assert_line(&text, &["orders SAME created", "one.csv"]);
+    assert_line(&text, &["orders SAME unchanged", "two.csv"]);
+    assert_line(&text, &["orders NEWER created", "one.csv"]);
+    assert_line(&text, &["orders NEWER updated", "two.csv"]);
+    assert_line(&text, &["orders BAD refused", "one is no whole number", "one.csv"]);
+    assert_line(&text, &["orders BAD refused it stands in several files", "two.csv two row 5"]);
+    assert_line(&text, &["orders ONE created"]);
+    assert_line(&text, &["orders JSON created"]);
+    assert_eq!(folder.order("NEWER")["lines"][0]["demanded"], 3);
+}
+
+#[test]
+fn an_order_that_was_copied_within_a_sheet_is_not_sent_twice_over() {
+    let folder = Folder::new();
+    let head = "订单号,承运商,收货人,SKU,数量\n";
+    let rows = "COPY,ZTO,张三,A,1\nNEXT,ZTO,李四,A,1\nNEXT,ZTO,李四,A,1\nCOPY,ZTO,张三,A,1\nPART,ZTO,王五,A,1\nLAST,ZTO,王五,A,1\nPART,ZTO,王五,B,1\n";
+    // two exports, one below the other
+    let file = folder.write("orders.csv", format!("{head}{rows}{head}MORE,ZTO,张三,A,1\n").as_bytes());
+    let (text, code) = folder.import(&file);
+    assert_eq!(code, Some(1), "{text}");
+    assert_line(&text, &["orders COPY refused rows 2 and 5 say the same", "rows 2, 5)"]);
+    for id in ["NEXT", "PART", "LAST", "MORE"] {
+        assert_line(&text, &[&format!("orders {id} created")]);
+    }
+    assert_eq!(text.matches(" refused ").count(), 1, "{text}");
+    assert_eq!(folder.order("NEXT")["lines"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_number_with_thousands_separators_is_refused_with_its_cell() {
+    let folder = Folder::new();
+    let rows = "SKU,商品名称,条码,条码数量\nA,甲,\"6,901,234\",1\nB,乙,\"6901234567892,6901234567893\",1\nC,丙,690,\"1,000\"\n";
+    let (text, code) = folder.import(&folder.write("products.csv", rows.as_bytes()));
+    assert_eq!(code, Some(1), "{text}");
+    assert_line(&text, &["products A refused", "条码 (C2)", "thousands separators"]);
+    assert_line(&text, &["products B created"]);
+    assert_line(&text, &["products C refused", "条码数量 (D4)", "write 1000"]);
+    let formulas = "订单号,承运商,收货人,SKU,数量\n=A1&\"x\",ZTO,张三,A,1\nSO-1\u{200b},ZTO,张三,A,1\n";
+    let (text, code) = folder.import(&folder.write("orders.csv", formulas.as_bytes()));
+    assert_eq!(code, Some(1), "{text}");
+    assert_line(&text, &["orders refused", "订单号 (A2)", "is a formula"]);
+    assert_line(&text, &["orders refused", "订单号 (A3)", "invisible character U+200B"]);
+}
+
+#[test]
+fn headers_are_found_below_a_title_whatever_is_in_it() {
+    let folder = Folder::new();
+    let table = "订单号;承运商;收货人;SKU;数量\r\nID;ZTO;张三;A;1\r\n";
+    let titles =
+        ["2026年11月, 一号仓, 订单", "Orders", "SKU", "\"备注\"\r\n\r\n", "a,b,c,d,e,f,g\r\n导出时间,2026-11-22"];
+    for (number, title) in titles.iter().enumerate() {
+        let text = format!("\u{feff}{title}\r\n{}", table.replace("ID", &format!("T-{number}")));
+        let (text, code) = folder.import(&folder.write("titled.csv", text.as_bytes()));
+        assert_eq!(code, Some(0), "{title}: {text}");
+        assert_line(&text, &[&format!("orders T-{number} created")]);
+    }
+    // lines that end as they once did on other machines
+    let old = format!("导出\r{}", "订单号,承运商,收货人,SKU,数量\rOLD-1,ZTO,张三,A,1\rOLD-2,ZTO,张三,A,1\r");
+    let (text, code) = folder.import(&folder.write("old.csv", old.as_bytes()));
+    assert_eq!((text.matches(" created").count(), code), (2, Some(0)), "{text}");
+    assert_line(&text, &["orders OLD-2 created", "row 4)"]);
+
+    let (text, _) = folder.import(&folder.write("odd.csv", "甲|乙\n1|2\n".as_bytes()));
+    assert_line(
+        &text,
+        &["no row of known headers was found; row 1 begins with \"甲|乙\"", "split at \",\"", "--template"],
+    );
+    let (text, _) = folder.import(&folder.write("odd.txt", b"\n \n"));
+    assert_line(&text, &["odd.txt: it is empty"]);
+}
+
+#[test]
+fn sheets_that_are_no_tables_are_named_for_what_they_are() {
+    let folder = Folder::new();
+    let file = folder.workbook("charts.xlsx", |workbook| {
+        let sheet = workbook.add_worksheet().set_name("订单").unwrap();
+        sheet.write(0, 0, "2026年11月订单").unwrap().write_row(1, 0, HEADERS).unwrap();
+        sheet.write_row(2, 0, ["SO-1", "ZTO", "张三", "", "1", "A", "1"]).unwrap();
+        let mut chart = rust_xlsxwriter::Chart::new_column();
+        chart.add_series().set_values("订单!$G$3:$G$3");
+        workbook.add_chartsheet().set_name("图表").unwrap().insert_chart(0, 0, &chart).unwrap();
+        workbook.add_worksheet().set_name("藏").unwrap().set_hidden(true);
+    });
+    let (text, code) = folder.import(&file);
+    assert_eq!(code, Some(0), "{text}");
+    assert_line(&text, &["note: the sheet is left out: it is a chart", "图表"]);
+    assert_line(&text, &["note: the sheet is left out: it is hidden", "藏"]);
+    assert_line(&text, &["orders SO-1 created", "订单 row 3)"]);
+    let only = folder.workbook("only.xlsx", |workbook| {
+        workbook.add_worksheet().set_name("说明").unwrap().write(0, 0, "请看图表").unwrap();
+        let mut chart = rust_xlsxwriter::Chart::new_column();
+        chart.add_series().set_values("说明!$A$1:$A$1");
+        workbook.add_chartsheet().set_name("图表").unwrap().insert_chart(0, 0, &chart).unwrap();
+    });
+    let (text, code) = folder.import(&only);
+    assert_eq!(code, Some(1), "{text}");
+    assert_line(
+        &text,
+        &[
+            "only.xlsx",
+            "说明: the sheet is left out: no row of known headers was found; row 1 begins with \"请看图表\"",
+            "图表: the sheet is left out: it is a chart",
+        ],
+    );
+}
+
+#[test]
+fn what_comes_from_a_file_steers_no_terminal() {
+    let folder = Folder::new();
+    let file =
+        folder.write("orders.json", json!({"orders": [object("SO-1\u{1b}[2J\nforged", 1)]}).to_string().as_bytes());
+    for more in [&[][..], &["--json"]] {
+        let output = import(&[&file], &folder.data(), more);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!((output.status.code(), text.lines().count()), (Some(1), 1), "{text}");
+        assert!(text.contains("SO-1\\u001b[2J") && text.contains("forged") && !text.contains('\u{1b}'), "{text:?}");
+    }
+    let csv =
+        folder.write("orders.csv", "订单号,承运商,收货人,SKU,数量,颜色\u{1b}[31m\nSO-1,ZTO,张三,A,1,\n".as_bytes());
+    let (text, _) = folder.import(&csv);
+    assert!(text.contains("\\u001b[31m") && !text.contains('\u{1b}'), "{text:?}");
+}
+
+#[test]
+fn stop_lists_come_from_sheets_and_json() {
+    let folder = Folder::new();
+    let rows = "停发单号,SKU,批号,原因,生效\nRC-1,A,L1,漏液,是\nRC-1,A,\"L2、L3\",,\nRC-2,B,,召回,\nRC-3,C,L1,,\nRC-3,C,,,\nRC-4,A,L9,,\nRC-4,B,L9,,\n";
+    let (text, code) = folder.import(&folder.write("recalls.csv", rows.as_bytes()));
+    assert_eq!(code, Some(1), "{text}");
+    assert_line(&text, &["stop_lists RC-1 created", "rows 2-3)"]);
+    assert_line(&text, &["stop_lists RC-2 created"]);
+    assert_line(&text, &["stop_lists RC-3 refused some of its rows name a lot and some none"]);
+    assert_line(&text, &["stop_lists RC-4 refused", "SKU is A in row 7 and B in row 8"]);
+    let lifted =
+        json!({"stop_lists": [{"id": "RC-2", "sku": "B", "active": false}, {"id": "RC-5", "sku": "D", "lots": []}]});
+    let (text, code) = folder.import(&folder.write("recalls.json", lifted.to_string().as_bytes()));
+    assert_eq!(code, Some(1), "{text}");
+    assert_line(&text, &["stop_lists RC-2 updated"]);
+    assert_line(&text, &["stop_lists RC-5 refused lots is empty; leave it out"]);
+    let served = folder.serve();
+    let mut client = served.client();
+    let known = client.get("/api/v1/stop-lists")["stop_lists"].clone();
+    assert_eq!(known.as_array().unwrap().len(), 2, "{known}");
+    let first = client.get("/api/v1/stop-lists/RC-1");
+    assert_eq!(
+        (&first["lots"], &first["reason"], &first["active"]),
+        (&json!(["L1", "L2", "L3"]), &json!("漏液"), &json!(true))
+    );
+    assert_eq!(client.get("/api/v1/stop-lists/RC-2")["active"], false);
+    assert!(served.terminate().success());
+    assert_clean(&folder.data());
 }
 
 #[test]

@@ -152,6 +152,58 @@ fn a_recall_stops_goods_and_says_where_they_went() {
 }
 
 #[test]
+fn recalled_goods_on_the_truck_are_among_what_must_come_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let (served, mut client) = started(&folder, "");
+    client.must("/api/v1/orders", &order("SO-1", "T", 1));
+    bound(&mut client, "SO-2", "W-2");
+    client.must("/api/v1/waybills", &json!({"number": "W-1", "carrier": "ZTO", "orders": ["SO-1"]}));
+    for (step, data) in ["SO-1", "T", "L1", "W-1", "WB:C:DONE"].into_iter().enumerate() {
+        client.scan(&format!("a{step}"), "http-bench", data);
+    }
+    client.must("/api/v1/manifests", &json!({"id": "M-1", "carrier": "ZTO", "waybills": ["W-1", "W-2"]}));
+    for (step, data) in ["M-1", "W-1", "W-2"].into_iter().enumerate() {
+        client.scan(&format!("b{step}"), "http-load", data);
+    }
+    let page = |client: &mut Client| client.text("GET", "/station/http-load", "accept-language: en\r\n", "").1;
+    assert!(!page(&mut client).contains("Must come off"));
+    client.must("/api/v1/stop-lists", &json!({"id": "RC-1", "sku": "T", "lots": ["L1"]}));
+    let manifest = client.get("/api/v1/manifests/M-1");
+    assert_eq!(manifest["stopped"], json!([{"waybill": "W-1", "order": "SO-1", "why": "recalled"}]));
+    assert_eq!(manifest["counts"]["stopped"], 1);
+    let shown = page(&mut client);
+    assert!(
+        shown.contains("Must come off") && shown.contains("Recalled, do not ship") && shown.contains("L1"),
+        "{shown}"
+    );
+    // a cancelled order is told first; the recall stays the reason of the other
+    client.must("/api/v1/orders/SO-2/cancel", &json!({"lines": null}));
+    let whys: Vec<Value> = client.get("/api/v1/manifests/M-1")["stopped"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["why"].clone())
+        .collect();
+    assert!(whys.contains(&json!("order_cancelled")) && whys.contains(&json!("recalled")), "{whys:?}");
+    for (step, (data, code)) in [
+        ("WB:C:UNLOAD", "info"),
+        ("W-2", "unloaded"),
+        ("WB:C:DONE", "recalled"),
+        ("WB:C:UNLOAD", "info"),
+        ("W-1", "unloaded"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(client.scan(&format!("c{step}"), "http-load", data), code, "{data}");
+    }
+    assert_eq!(client.get("/api/v1/manifests/M-1")["counts"]["stopped"], 0);
+    assert!(!page(&mut client).contains("Must come off"));
+    served.terminate();
+    assert_clean(&folder.path().join("data"));
+}
+
+#[test]
 fn an_upstream_that_changes_begun_lines_is_an_exception_on_the_screen() {
     let folder = tempfile::tempdir().unwrap();
     let (served, mut client) = started(&folder, "");

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::served::{Client, Served, assert_clean, eventually};
 use waybind::sim::erp::{Erp, MAPPING, Trouble, order, waybill};
-use waybind::sim::receiver::Reply;
+use waybind::sim::receiver::{Receiver, Reply};
 
 const STATION: &str = "time_zone = \"Asia/Shanghai\"\n[[station]]\nid = \"s\"\nmode = \"bench\"\nlatch = false\n";
 
@@ -315,4 +315,119 @@ fn an_order_that_changes_after_picking_began_stays_true_and_is_told() {
     assert_eq!((&line["picked"], &line["demanded"], &line["to_put_back"]), (&json!(2), &json!(1), &json!(1)), "{line}");
     assert!(served.terminate().success());
     assert_clean(&folder.path().join("data"));
+}
+
+#[test]
+fn what_upstream_wants_otherwise_is_told_to_people_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let erp = Erp::start("127.0.0.1:0").unwrap();
+    let group = Receiver::start("127.0.0.1:0", true).unwrap();
+    erp.put_order(order("SO-1", 1, &[("ITEM", 3)]));
+    let people = format!(
+        "[[target]]\nname = \"group\"\nkind = \"robot\"\nformat = \"wecom\"\nurl = \"http://{}/bot\"\n\
+         [[target]]\nname = \"next\"\nkind = \"robot\"\nformat = \"wecom\"\nurl = \"http://{}/next\"\nevents = []\n\
+         [[escalation]]\nname = \"ladder\"\nsteps = [\"next\"]\nevents = [\"order_differs\"]\n",
+        group.address, group.address
+    );
+    let mapping = folder.path().join("erp.toml");
+    std::fs::write(&mapping, MAPPING).unwrap();
+    let served =
+        Served::start(folder.path(), &format!("language = \"en\"\n{STATION}{people}{}", erp.configuration(&mapping)));
+    let mut client = served.client();
+    client.must("/api/v1/products", &json!([{"sku": "ITEM"}, {"sku": "OTHER"}, {"sku": "THIRD"}]));
+    eventually("the order", || known(&mut client, "SO-1").filter(|order| order["holds"] == json!([])));
+    client.scan("1", "s", "SO-1");
+    assert_eq!(client.scan("2", "s", "ITEM"), "accepted");
+    for revision in 2..=5 {
+        erp.put_order(order("SO-1", revision, &[("OTHER", 3)]));
+    }
+    until(&mut client, "the refusals", |source| source["cursor"] == "5");
+    // judged again on demand, and after a restart: it says nothing new
+    until(&mut client, "more of them", |source| source["kept"][0]["times"].as_u64() >= Some(6));
+    assert_eq!(events(&mut client, "order_differs"), 1);
+    let alerts = |client: &mut Client| client.get("/api/v1/alerts")["alerts"].as_array().unwrap().clone();
+    let alert = eventually("the alert", || alerts(&mut client).into_iter().next());
+    let told = "Upstream wants other goods than were begun: SO-1 · line 1: OTHER × 3";
+    assert_eq!((&alert["type"], &alert["text"]), (&json!("order_differs"), &json!(told)));
+    let said = |path: &str, word: &str| {
+        let requests = group.requests();
+        let bodies = requests.iter().filter(|request| request.path.starts_with(path));
+        bodies.filter(|request| String::from_utf8_lossy(&request.body).contains(word)).count()
+    };
+    eventually("the group", || (said("/bot", told) == 1 && said("/next", told) == 1).then_some(()));
+
+    // something else again: one exception still, with its last word
+    erp.put_order(order("SO-1", 6, &[("THIRD", 1)]));
+    eventually("the last word", || {
+        let open = alerts(&mut client);
+        (open.len() == 1 && open[0]["text"].as_str()?.contains("THIRD") && open[0]["id"] == alert["id"]).then_some(())
+    });
+    assert_eq!(events(&mut client, "order_differs"), 2);
+    // what agrees with the goods ends it
+    erp.put_order(order("SO-1", 7, &[("ITEM", 2)]));
+    eventually("the end", || alerts(&mut client).is_empty().then_some(()));
+    assert_eq!(said("/bot", "OTHER"), 1);
+    assert!(served.terminate().success());
+    assert_clean(&folder.path().join("data"));
+}
+
+#[test]
+fn a_hold_that_was_released_by_hand_does_not_come_back_with_a_refused_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let erp = Erp::start("127.0.0.1:0").unwrap();
+    erp.put_order(order("SO-1", 1, &[("ITEM", 3)]));
+    let served = start(folder.path(), &erp, "");
+    let mut client = served.client();
+    client.must("/api/v1/products", &json!([{"sku": "ITEM"}, {"sku": "OTHER"}]));
+    eventually("the order", || known(&mut client, "SO-1").filter(|order| order["holds"] == json!([])));
+    client.scan("1", "s", "SO-1");
+    assert_eq!(client.scan("2", "s", "ITEM"), "accepted");
+    // its lines can't be changed any more, that it is held bites all the same
+    let mut risky = order("SO-1", 2, &[("OTHER", 3)]);
+    risky["flag"] = "风险".into();
+    erp.put_order(risky);
+    let disposition = |client: &mut Client| known(client, "SO-1").unwrap()["disposition"].clone();
+    until(&mut client, "the refusal", |source| source["refused"] == 1);
+    assert_eq!(disposition(&mut client), "held");
+    let held = events(&mut client, "order_held");
+    client.must("/api/v1/orders/SO-1/release", &json!({"reason": null}));
+    until(&mut client, "another judgement", |source| source["kept"][0]["times"].as_u64() >= Some(4));
+    assert_eq!(disposition(&mut client), "active");
+    assert!(served.terminate().success());
+    let served = start(folder.path(), &erp, "");
+    let mut client = served.client();
+    until(&mut client, "a look after the restart", |source| !source["last_success"].is_null());
+    assert_eq!((disposition(&mut client), events(&mut client, "order_held")), (json!("active"), held));
+    assert!(served.terminate().success());
+    assert_clean(&folder.path().join("data"));
+}
+
+#[test]
+fn what_can_not_be_read_does_not_take_the_place_of_a_newer_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let erp = Erp::start("127.0.0.1:0").unwrap();
+    let mut newer = waybill("75312345678901", &["SO-1"]);
+    newer["rev"] = json!(2);
+    let mut older = waybill("75312345678901", &["SO-1"]);
+    older["company"] = "天天快递".into();
+    erp.put_waybill(newer);
+    erp.put_waybill(older);
+    let mut long = waybill("75312345678902", &["SO-1"]);
+    long["tracking_no"] = serde_json::from_str("123456789012345678901234").unwrap();
+    erp.put_waybill(long);
+    let served = start(folder.path(), &erp, "");
+    let mut client = served.client();
+    let found = until(&mut client, "all three", |source| source["cursor"] == "3");
+    let of = |state: &str| {
+        let kept = found["kept"].as_array().unwrap().iter();
+        kept.filter(|kept| kept["state"] == state).cloned().collect::<Vec<_>>()
+    };
+    let (waiting, refused) = (of("waiting"), of("refused"));
+    assert_eq!((waiting.len(), &waiting[0]["id"]), (1, &json!("75312345678901")), "{found}");
+    assert!(refused.len() == 1 && refused[0]["reason"].as_str().unwrap().contains("sent as a text"), "{found}");
+    erp.put_order(order("SO-1", 1, &[("ITEM", 1)]));
+    eventually("the waybill", || {
+        (known(&mut client, "SO-1")?["waybills"][0]["number"] == "75312345678901").then_some(())
+    });
+    assert!(served.terminate().success());
 }

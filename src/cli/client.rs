@@ -55,13 +55,22 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> Result<(StatusCode, Value), Failure> {
-        let bytes = body.map_or_else(Vec::new, |body| body.to_string().into_bytes());
+        self.call_text(method, path, body.map_or_else(String::new, Value::to_string)).await
+    }
+
+    /// Calls the API with a body that is JSON already.
+    pub(super) async fn call_text(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Result<(StatusCode, Value), Failure> {
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header("host", "localhost")
             .header("content-type", "application/json");
-        let mut request = request.body(Body::from(bytes)).map_err(|error| Failure::failed(&error))?;
+        let mut request = request.body(Body::from(body)).map_err(|error| Failure::failed(&error))?;
         let (status, body) = match self {
             Client::Running(sender) => {
                 sender.ready().await.map_err(|error| Failure::failed(&error))?;

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Failure, say};
+use super::{Failure, say_lines};
 use crate::barcode::carrier::WaybillText;
 use crate::barcode::codes::{Command, OwnCode, ShortReason};
 use crate::barcode::{self, Content, DecodeError, DecodeErrorCode, Elements, Hint, Reading};
@@ -27,7 +27,7 @@ pub(super) fn one(text: &str) -> Result<(), Failure> {
     let raw = text.replace('␝', "\u{1d}").replace("\\u001d", "\u{1d}").replace("\\x1d", "\u{1d}");
     let answer = answer(barcode::read(&raw, Hint::None, None, today()));
     let pretty = serde_json::to_string_pretty(&answer).map_err(|error| Failure::failed(&error))?;
-    say(&pretty)
+    say_lines(&pretty)
 }
 
 pub(super) fn lines() -> Result<(), Failure> {

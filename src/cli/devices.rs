@@ -7,7 +7,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::{Failure, Target, runtime, say};
+use super::{Failure, Target, runtime, say, say_lines, warn};
 use crate::config::{Config, DeviceSettings, Library};
 use crate::device::{Plugs, Roots, plugged};
 use crate::service::unread;
@@ -19,7 +19,7 @@ pub(super) fn list(target: &Target) -> Result<(), Failure> {
     let config = target.load()?;
     let running = ask(&config)?;
     if running.is_none() {
-        eprintln!("waybind: the service is not running; this is what the configuration says");
+        warn("the service is not running; this is what the configuration says");
     }
     let answer = match &running {
         Some(answer) => answer.clone(),
@@ -121,10 +121,11 @@ fn title(device: &Value) -> String {
 /// Something that is plugged in: what it is, and the lines that configure it.
 fn offer(device: &Value) -> Result<(), Failure> {
     let indented = |text: &str| text.trim_end().lines().map(|line| format!("    {line}\n")).collect::<String>();
-    say(&format!("\nnot configured: {}", title(device)))?;
-    say(indented(device["configuration"].as_str().unwrap_or_default()).trim_end_matches('\n'))?;
+    say("")?;
+    say(&format!("not configured: {}", title(device)))?;
+    say_lines(indented(device["configuration"].as_str().unwrap_or_default()).trim_end_matches('\n'))?;
     match device["draft"].as_str() {
-        Some(draft) => say(&format!(
+        Some(draft) => say_lines(&format!(
             "  a definition to begin with, for the folder that `protocols` names:\n{}",
             indented(draft).trim_end_matches('\n')
         )),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
 
-use super::{Failure, load, say};
+use super::{Failure, load, say, warn};
 use crate::clock::Clock;
 use crate::config::{Config, TemplateError, TemplateFile, Templates};
 use crate::label::{Resolution, Settings, Value};
@@ -116,7 +116,7 @@ pub(super) fn label(action: &Action) -> Result<(), Failure> {
 /// Templates and fonts; templates that can't be used are told.
 pub(super) fn press(config: &Config) -> Result<Press, Failure> {
     let (press, errors) = Press::new(config).map_err(|error| Failure::failed(&error))?;
-    errors.iter().for_each(|error| eprintln!("waybind: {error}; `waybind label check` tells them"));
+    errors.iter().for_each(|error| warn(&format!("{error}; `waybind label check` tells them")));
     Ok(press)
 }
 
@@ -192,7 +192,7 @@ fn read(file: &Path) -> Result<Value, Failure> {
 fn sample(press: &Press, template: &TemplateFile) -> (Value, Language) {
     let (sample, language) = press.sample(template);
     if !press.has_chinese() {
-        eprintln!("waybind: no font has Chinese characters; apt-get install -y fonts-wqy-microhei");
+        warn("no font has Chinese characters; apt-get install -y fonts-wqy-microhei");
     }
     (sample.clone(), language)
 }

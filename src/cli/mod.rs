@@ -1,5 +1,7 @@
 //! The commands. Exit codes: 0 done, 1 failed, 2 wrong use or configuration.
 
+#![warn(clippy::print_stderr)]
+
 mod backup;
 mod bench;
 mod client;
@@ -16,6 +18,7 @@ mod replay;
 mod selftest;
 mod serve;
 mod sheet;
+mod terminal;
 mod token;
 
 use std::collections::BTreeMap;
@@ -25,7 +28,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, Scope};
+use self::terminal::{say, say_lines, warn};
+use crate::config::{CONFIG_FILE, Config, ConfigError, Scope};
 use crate::web::backend::LABEL_CODES;
 
 /// Every scan is checked, every waybill is bound.
@@ -68,10 +72,10 @@ enum Command {
         #[arg(long)]
         traces: Option<PathBuf>,
     },
-    /// Take products, orders, pick lists, waybills and operators from files.
+    /// Take products, orders, pick lists, waybills, operators and stop-lists from files.
     Import {
-        /// JSON files (an object whose fields are `products`, `orders`, `pick_lists`, `waybills` and `operators`),
-        /// workbooks (.xlsx) and text tables (.csv, .tsv), with Chinese or English headers.
+        /// JSON files (an object whose fields are `products`, `operators`, `stop_lists`, `orders`, `pick_lists`,
+        /// `waybills` and `manifests`), workbooks (.xlsx) and text tables (.csv, .tsv), with Chinese or English headers.
         #[arg(required_unless_present = "template")]
         files: Vec<PathBuf>,
         /// Write an empty workbook with Chinese headers to this file.
@@ -282,9 +286,6 @@ impl From<ConfigError> for Failure {
     }
 }
 
-/// The configuration file that is read when none is named.
-const CONFIG_FILE: &str = "waybind.toml";
-
 fn environment() -> BTreeMap<String, String> {
     std::env::vars().filter(|(name, _)| name.starts_with("WAYBIND_")).collect()
 }
@@ -316,11 +317,11 @@ pub fn run() -> ExitCode {
     match execute(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Usage(message)) => {
-            eprintln!("waybind: {message}");
+            warn(&message);
             ExitCode::from(2)
         }
         Err(Failure::Failed(message)) => {
-            eprintln!("waybind: {message}");
+            warn(&message);
             ExitCode::FAILURE
         }
     }
@@ -390,12 +391,6 @@ fn check_config(file: &Path, json: bool) -> Result<(), Failure> {
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// Writes a line to standard output; a reader that went away ends the command quietly.
-fn say(line: &str) -> Result<(), Failure> {
-    use std::io::Write as _;
-    writeln!(std::io::stdout(), "{line}").map_err(|error| Failure::failed(&error))
 }
 
 /// A runtime for everything that waits. One core is left to the ledger's writer: more threads than that only wake each

@@ -4,7 +4,7 @@ use hyper::{Method, StatusCode};
 use serde_json::Value;
 
 use super::client::Client;
-use super::{Failure, Target, runtime, say};
+use super::{Failure, Target, runtime, say, warn};
 use crate::config::Config;
 
 pub(super) fn printers(target: &Target, test: Option<&str>) -> Result<(), Failure> {
@@ -25,7 +25,7 @@ fn call(config: &Config, method: Method, path: &str) -> Result<Option<(StatusCod
 fn list(config: &Config, target: &Target) -> Result<(), Failure> {
     let answer = call(config, Method::GET, "/api/v1/printers")?;
     if answer.is_none() {
-        eprintln!("waybind: the service is not running; this is what the configuration says");
+        warn("the service is not running; this is what the configuration says");
     }
     let live = answer.map(|(_, answer)| answer["printers"].as_array().cloned().unwrap_or_default());
     if target.json {

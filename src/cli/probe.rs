@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::devices::library;
-use super::{Failure, Target, runtime, say};
+use super::{Failure, Target, runtime, say, say_lines};
 use crate::barcode::{self, Content, Hint, Reading};
 use crate::clock::Clock;
 use crate::config::{Config, Library};
@@ -155,7 +155,7 @@ impl<'l> Listener<'l> {
         let bytes = std::mem::take(&mut self.bytes);
         let hexadecimal: Vec<String> = bytes.iter().take(SHOWN_MAX).map(|byte| format!("{byte:02X}")).collect();
         let more = if bytes.len() > SHOWN_MAX { "…" } else { "" };
-        say(&format!("\n{}{more}", hexadecimal.join(" ")))?;
+        say_lines(&format!("\n{}{more}", hexadecimal.join(" ")))?;
         let mut read: Vec<_> = std::mem::take(&mut self.items).into_iter().collect();
         read.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
         for (text, names) in read {
@@ -163,10 +163,10 @@ impl<'l> Listener<'l> {
                 Ok(reading) => meaning(&reading),
                 Err(error) => error.to_string(),
             };
-            say(&format!("  \"{}\"  {meaning}\n    {}", shown(&text), listed(&names)))?;
+            say_lines(&format!("  \"{}\"  {meaning}\n    {}", shown(&text), listed(&names)))?;
         }
         for (why, names) in std::mem::take(&mut self.broken) {
-            say(&format!("  broken: {why}\n    {}", listed(&names)))?;
+            say_lines(&format!("  broken: {why}\n    {}", listed(&names)))?;
         }
         Ok(())
     }

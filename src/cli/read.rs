@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde_json::{Value, json};
 
-use super::{Failure, say};
+use super::{Failure, say, warn};
 use crate::barcode::AimId;
 use crate::codec::outside::{self, LABEL_BYTES_MAX};
 use crate::codec::{self, Limits, Symbol};
@@ -38,7 +38,7 @@ pub(super) fn read(files: &[PathBuf]) -> Result<(), Failure> {
     let mut failed = 0;
     for file in files {
         match symbols(file) {
-            Ok(symbols) if symbols.is_empty() => eprintln!("waybind: {}: no code was found", file.display()),
+            Ok(symbols) if symbols.is_empty() => warn(&format!("{}: no code was found", file.display())),
             Ok(symbols) => {
                 for symbol in &symbols {
                     say(&line(file, symbol).to_string())?;
@@ -46,7 +46,7 @@ pub(super) fn read(files: &[PathBuf]) -> Result<(), Failure> {
             }
             Err(why) => {
                 failed += 1;
-                eprintln!("waybind: {}: {why}", file.display());
+                warn(&format!("{}: {why}", file.display()));
             }
         }
     }

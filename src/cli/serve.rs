@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::client::display;
-use super::{Failure, runtime};
+use super::{Failure, runtime, warn};
 use crate::config::Config;
 use crate::ledger::Health;
 use crate::service::{self, ServeError};
@@ -12,19 +12,17 @@ use crate::sim::demo::{self, Demo};
 
 pub(super) fn serve(config: &Config) -> Result<(), Failure> {
     for warning in config.warnings() {
-        eprintln!("waybind: warning: {warning}");
+        warn(&format!("warning: {warning}"));
     }
     let ready = |running: &service::Running| {
-        eprintln!("waybind: http://{}  data in {}", running.address, config.data.display());
+        warn(&format!("http://{}  data in {}", running.address, config.data.display()));
         if !running.address.ip().is_loopback() && config.token.is_empty() {
-            eprintln!(
-                "waybind: nothing beyond this machine may call the API: no token is configured; `waybind token` makes one"
-            );
+            warn("nothing beyond this machine may call the API: no token is configured; `waybind token` makes one");
         }
         if let Health::Recovery(damage) = &*running.core.health_changes().borrow() {
-            eprintln!("waybind: RECOVERY MODE, nothing is recorded: {}", damage.what);
-            eprintln!(
-                "waybind: `waybind ledger verify` tells more; once the loss is understood, stop waybind and run `waybind ledger accept-loss`"
+            warn(&format!("RECOVERY MODE, nothing is recorded: {}", damage.what));
+            warn(
+                "`waybind ledger verify` tells more; once the loss is understood, stop waybind and run `waybind ledger accept-loss`",
             );
         }
     };

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Failure, say};
+use super::{Failure, say_lines};
 use crate::config::Scope;
 
 pub(super) fn token(name: &str, scopes: &[Scope]) -> Result<(), Failure> {
@@ -12,7 +12,7 @@ pub(super) fn token(name: &str, scopes: &[Scope]) -> Result<(), Failure> {
     let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(token.as_bytes()));
     let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
     let scopes = if scopes.is_empty() { String::new() } else { format!("\nscopes = {scopes:?}") };
-    say(&format!(
+    say_lines(&format!(
         "token, shown once: {token}\n\nfor waybind.toml:\n[[token]]\nname = {name:?}\nsha256 = \"{hash}\"{scopes}"
     ))
 }

@@ -26,6 +26,7 @@ pub struct HeadersError {
 struct File {
     products: Option<Names>,
     operators: Option<Names>,
+    stop_lists: Option<Names>,
     orders: Option<Names>,
     pick_lists: Option<Names>,
     waybills: Option<Names>,
@@ -69,6 +70,7 @@ fn add(dictionary: &mut Dictionary, text: &str, name: &str) -> Result<(), Header
     let kinds = [
         (Kind::Products, file.products),
         (Kind::Operators, file.operators),
+        (Kind::StopLists, file.stop_lists),
         (Kind::Orders, file.orders),
         (Kind::PickLists, file.pick_lists),
         (Kind::Waybills, file.waybills),

@@ -42,6 +42,9 @@ use crate::domain::upstream::ADDRESS_WINDOW_MINUTES;
 use crate::domain::verdict::Code;
 use crate::message::Language;
 
+/// The configuration file that is read when none is named.
+pub const CONFIG_FILE: &str = "waybind.toml";
+
 section! {
     /// The whole file. Environment variables `WAYBIND_<KEY>` override the keys that stand outside any table.
     Config {

@@ -7,10 +7,14 @@ use hyper::Uri;
 use serde::Deserialize;
 use toml::de::DeTable;
 
+use super::CONFIG_FILE;
 use super::file::{Reader, Secret, Tables, section};
 use super::headers::{headers, read_mapping};
 use super::targets::{address, check_name};
 use crate::codec::shape::Shape;
+
+/// What a source that watches the wrong folder should do.
+const OWN_FOLDER: &str = "give it a folder of its own";
 
 /// What stands for the cursor, the page's number and its size in an address.
 pub const PLACEHOLDERS: [&str; 3] = ["{cursor}", "{page}", "{size}"];
@@ -130,8 +134,12 @@ pub(super) fn check(sources: &[SourceSettings], reader: &mut Reader<'_>) {
         if !name.is_empty() && !names.insert(name.as_str()) {
             reader.problem(source.line, format!("source \"{name}\" stands twice"), "give each source its own name");
         }
-        if source.path.as_deref().is_some_and(|path| !paths.insert(path)) {
-            reader.problem(source.line, format!("source \"{name}\" watches another source's folder"), "");
+        if let Some(path) = source.path.as_deref() {
+            // what one source puts away is nothing for another
+            if paths.iter().any(|known| known.starts_with(path) || path.starts_with(known)) {
+                reader.problem(source.line, format!("source \"{name}\" watches another source's folder"), OWN_FOLDER);
+            }
+            paths.insert(path);
         }
         for (message, hint) in problems(source) {
             reader.problem(source.line, format!("source \"{name}\" {message}"), hint);
@@ -152,6 +160,9 @@ fn problems(source: &SourceSettings) -> Vec<(String, &'static str)> {
                 None => found.push(("has no path".into(), "write path = \"inbox\", a folder")),
                 Some(path) if !path.is_dir() => {
                     found.push((format!("watches {}, which is no folder", path.display()), "make it"));
+                }
+                Some(path) if path.join(CONFIG_FILE).exists() => {
+                    found.push(("watches the folder of a configuration, which would be put away".into(), OWN_FOLDER));
                 }
                 Some(_) => {}
             }

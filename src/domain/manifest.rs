@@ -9,6 +9,8 @@ use super::clock::Moment;
 use super::gate;
 use super::ids::{CarrierCode, ManifestId, OperatorId, OrderId, StationId, WaybillNo};
 use super::order::Order;
+use super::rules::recall::{Recalled, on_order};
+use super::rules::{Rule, Rules, Step};
 use super::verdict::{Code, Missing};
 use super::view::View;
 use super::work::{VoidReason, Waybill};
@@ -164,7 +166,7 @@ pub struct Tally {
     pub loaded: Vec<Arc<Waybill>>,
     /// What is expected and not on the truck for it.
     pub missing: Vec<Absent>,
-    /// What is on the truck and may no longer leave.
+    /// What is on the truck and may no longer leave by the binding itself.
     pub stopped: Vec<Stopped>,
 }
 
@@ -196,6 +198,8 @@ pub struct Stopped {
     pub order: OrderId,
     /// What is open on it, where it is incomplete.
     pub missing: Vec<Missing>,
+    /// The first goods on it that are on a stop-list, where that stops it.
+    pub recalled: Option<Recalled>,
 }
 
 /// Counts a manifest: what is loaded, missing, and must come off. What is closed has left: nothing stops it.
@@ -219,14 +223,42 @@ pub fn tally(view: &dyn View, manifest: &Manifest) -> Tally {
     Tally { loaded, missing, stopped }
 }
 
+/// What must come off the truck, recalled goods too where that rule stops them at the dock; for each waybill the
+/// refusal that comes first.
+#[must_use]
+pub fn to_unload(view: &dyn View, rules: &Rules, manifest: &Manifest, tally: &Tally) -> Vec<Stopped> {
+    let mut all = tally.stopped.clone();
+    let blocks = rules.blocks(Rule::Recall, &[Step::Load]) && manifest.state != ManifestState::Closed;
+    for waybill in tally.loaded.iter().filter(|_| blocks) {
+        let orders = waybill.orders.iter().filter_map(|id| view.order(id.as_str()));
+        let recalled =
+            orders.filter_map(|order| Some((order.id().clone(), on_order(view, &order).into_iter().next()?)));
+        let Some((order, goods)) = recalled.into_iter().next() else { continue };
+        let found = Stopped {
+            code: Code::Recalled,
+            waybill: waybill.number.clone(),
+            order,
+            missing: Vec::new(),
+            recalled: Some(goods),
+        };
+        match all.iter_mut().find(|known| known.waybill == waybill.number) {
+            Some(known) if known.code < Code::Recalled => {}
+            Some(known) => *known = found,
+            None => all.push(found),
+        }
+    }
+    all
+}
+
 /// Whether what is on the truck may still leave: closing asks what loading asked.
 fn stopped(view: &dyn View, waybill: &Waybill) -> Option<Stopped> {
     if let Some((code, order)) = gate::stopped(view, waybill) {
-        return Some(Stopped { code, waybill: waybill.number.clone(), order, missing: Vec::new() });
+        return Some(Stopped { code, waybill: waybill.number.clone(), order, missing: Vec::new(), recalled: None });
     }
     let missing = gate::missing_on(view, waybill);
     let order = missing.first()?.order.clone();
-    Some(Stopped { code: Code::WaybillIncomplete, waybill: waybill.number.clone(), order, missing })
+    let (code, waybill) = (Code::WaybillIncomplete, waybill.number.clone());
+    Some(Stopped { code, waybill, order, missing, recalled: None })
 }
 
 fn missing_of(view: &dyn View, manifest: &Manifest, orders: &[OrderId], waybills: &[WaybillNo]) -> Vec<Absent> {

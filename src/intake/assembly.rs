@@ -7,9 +7,10 @@ use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
 
+use super::build::{Fields, build};
 use super::fields::{Kind, Level, Shape};
 use super::headers::{Columns, Target};
-use super::row::{Cell, Merged, Row};
+use super::row::{Cell, Merged, Row, letters};
 use super::value::Reading;
 
 /// Rows of one thing: more than any order has, and its object still fits into one call of the API.
@@ -103,6 +104,11 @@ impl Survey {
         }
     }
 
+    /// The ids, each with the first row that has it.
+    pub fn ids(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.seen.iter().map(|(id, seen)| (id.as_str(), seen.first))
+    }
+
     /// Rows that were counted, with an id or without.
     #[must_use]
     pub fn rows(&self) -> u64 {
@@ -127,8 +133,18 @@ struct Open {
     /// By the field's place: the value and its row.
     head: HashMap<usize, (Node, u32)>,
     ext: Vec<(String, Node, u32)>,
-    parts: Vec<Vec<(&'static str, Node)>>,
+    /// What its rows say of themselves: the row, its run, and the values.
+    parts: Vec<Part>,
+    /// Runs of rows that stand one below the other.
+    runs: u32,
     fault: Option<String>,
+}
+
+#[derive(Debug)]
+struct Part {
+    row: u32,
+    run: u32,
+    fields: Fields,
 }
 
 /// A sheet's rows on their way to things.
@@ -138,13 +154,15 @@ pub struct Assembly<'a> {
     merged: &'a [Merged],
     zone: &'a TimeZone,
     open: HashMap<String, Open>,
+    /// The id of the row before.
+    last: Option<String>,
 }
 
 impl<'a> Assembly<'a> {
     /// An assembly of a sheet that was surveyed. Times without an offset are in `zone`.
     #[must_use]
     pub fn new(columns: &'a Columns, survey: &'a Survey, merged: &'a [Merged], zone: &'a TimeZone) -> Self {
-        Assembly { columns, survey, merged, zone, open: HashMap::new() }
+        Assembly { columns, survey, merged, zone, open: HashMap::new(), last: None }
     }
 
     /// Takes a row; hands out the thing if this was its last row, or the refusal of a row that belongs to none.
@@ -154,10 +172,14 @@ impl<'a> Assembly<'a> {
         let id = match id_of(self.columns, row) {
             Ok(Some(id)) => id,
             Ok(None) => return lost(format!("{title} is missing{}", self.merged_hint(0, row.number))),
-            Err(why) => return lost(format!("{title}: {why}")),
+            Err(why) => return lost(self.fault(self.columns.column_of(0).unwrap_or_default(), row, &why)),
         };
         let mut open = self.open.remove(&id).unwrap_or_default();
         open.seen += 1;
+        if self.last.as_ref() != Some(&id) {
+            open.runs += 1;
+            self.last = Some(id.clone());
+        }
         if open.seen <= PARTS_MAX {
             open.rows.push(row.number);
             if let Err(why) = self.add(&mut open, row) {
@@ -227,7 +249,7 @@ impl<'a> Assembly<'a> {
                 Target::Nothing => continue,
                 Target::Ext(name) => {
                     let reading = Reading { shape: Shape::Text, words: &[], zone: self.zone };
-                    if let Some(node) = reading.read(cell).map_err(|why| format!("{title}: {why}"))? {
+                    if let Some(node) = reading.read(cell).map_err(|why| self.fault(column, row, &why))? {
                         open.add_ext(name, node, row.number)?;
                     }
                     continue;
@@ -239,9 +261,13 @@ impl<'a> Assembly<'a> {
             if (place == 0 || field.level == Level::Part) && self.merged(column, row.number).is_some() {
                 return Err(format!("{title}{}", self.merged_hint(place, row.number)));
             }
+            if self.columns.counts_from_1904 && matches!(field.shape, Shape::Day | Shape::Time) && is_day_number(cell) {
+                let why = "it is a number of days, and the workbook counts them from 1904; format the cell as a date";
+                return Err(self.fault(column, row, why));
+            }
             let words = self.columns.words.get(&place).map_or(&[][..], Vec::as_slice);
             let reading = Reading { shape: field.shape, words, zone: self.zone };
-            let read = reading.read(cell).map_err(|why| format!("{title}: {why}"))?;
+            let read = reading.read(cell).map_err(|why| self.fault(column, row, &why))?;
             match (read, field.level) {
                 (Some(node), Level::Head) if field.is_told => open.add_told(place, node, row.number),
                 (Some(node), Level::Head) => open.add_head(place, title, node, row.number)?,
@@ -253,12 +279,23 @@ impl<'a> Assembly<'a> {
             }
         }
         if !part.is_empty() {
-            open.parts.push(part);
+            open.parts.push(Part { row: row.number, run: open.runs, fields: part });
         }
         Ok(())
     }
 
+    /// What is wrong with a cell, with its name: `条码 (F3): …`.
+    fn fault(&self, column: usize, row: &Row, why: &str) -> String {
+        let title = &self.columns.titles[column];
+        if !self.columns.is_of_sheet() {
+            return format!("{title}: {why}");
+        }
+        let column = u32::try_from(column).unwrap_or(u32::MAX).saturating_add(1);
+        format!("{title} ({}{}): {why}", letters(column), row.number)
+    }
+
     fn finish(&self, id: String, open: Open) -> Outcome {
+        let copied = if self.columns.is_of_sheet() { open.copied(self.columns.kind) } else { None };
         let Open { rows, head, ext, parts, fault, .. } = open;
         let fields = self.columns.kind.fields();
         let missing = fields
@@ -266,7 +303,7 @@ impl<'a> Assembly<'a> {
             .enumerate()
             .filter(|(place, _)| *place == 0 || !self.columns.is_comparing)
             .find(|(place, field)| field.is_required && field.level == Level::Head && !head.contains_key(place));
-        let fault = fault.or_else(|| missing.map(|(place, _)| format!("{} is missing", self.title(place))));
+        let fault = fault.or(copied).or_else(|| missing.map(|(place, _)| format!("{} is missing", self.title(place))));
         let built = match fault {
             Some(fault) => Err(fault),
             None => {
@@ -274,7 +311,8 @@ impl<'a> Assembly<'a> {
                 head.sort_by_key(|(place, _)| *place);
                 let head = head.into_iter().map(|(place, node)| (fields[place].path, node)).collect();
                 let ext = ext.into_iter().map(|(name, node, _)| (name, node)).collect();
-                build(self.columns.kind, head, ext, parts)
+                let parts = parts.into_iter().map(|part| part.fields).collect();
+                build(self.columns.kind, head, ext, parts, rows.len())
             }
         };
         match built {
@@ -310,6 +348,22 @@ impl Open {
         }
     }
 
+    /// Two rows of an order in different places that say the same and have no line numbers: the order may stand twice in
+    /// the sheet, and would be sent twice over.
+    fn copied(&self, kind: Kind) -> Option<String> {
+        let is_numbered = |part: &Part| part.fields.iter().any(|(path, _)| *path == "lines.line");
+        if kind != Kind::Orders || self.runs < 2 || self.parts.iter().any(is_numbered) {
+            return None;
+        }
+        let (one, other) = self.parts.iter().enumerate().find_map(|(index, one)| {
+            let same = |other: &&Part| other.run != one.run && other.fields == one.fields;
+            self.parts[index + 1..].iter().find(same).map(|other| (one.row, other.row))
+        })?;
+        Some(format!(
+            "rows {one} and {other} say the same, so the order may stand there twice; number its lines, or remove one"
+        ))
+    }
+
     fn add_ext(&mut self, name: &str, node: Node, row: u32) -> Result<(), String> {
         match self.ext.iter().find(|(known, ..)| known == name) {
             Some((_, known, first)) if *known != node => Err(differs(name, known, *first, &node, row)),
@@ -322,6 +376,15 @@ impl Open {
     }
 }
 
+/// Whether a cell holds a number where a day is expected.
+fn is_day_number(cell: &Cell) -> bool {
+    match cell {
+        Cell::Number(_) => true,
+        Cell::Text(text) => text.trim().parse::<f64>().is_ok_and(|days| days < 100_000.0),
+        _ => false,
+    }
+}
+
 fn differs(title: &str, known: &Node, first: u32, node: &Node, row: u32) -> String {
     let text = |node: &Node| match node {
         Node::Text(text) => text.clone(),
@@ -330,115 +393,4 @@ fn differs(title: &str, known: &Node, first: u32, node: &Node, row: u32) -> Stri
         other => format!("{other:?}"),
     };
     format!("{title} is {} in row {first} and {} in row {row}", text(known), text(node))
-}
-
-type Fields = Vec<(&'static str, Node)>;
-
-/// Puts a value at a path of at most two steps.
-fn put(object: &mut Vec<(String, Node)>, path: &str, node: Node) {
-    let Some((outer, inner)) = path.split_once('.') else {
-        object.push((path.to_owned(), node));
-        return;
-    };
-    match object.iter_mut().find(|(name, _)| name == outer) {
-        Some((_, Node::Object(fields))) => fields.push((inner.to_owned(), node)),
-        _ => object.push((outer.to_owned(), Node::Object(vec![(inner.to_owned(), node)]))),
-    }
-}
-
-fn take(part: &mut Fields, path: &str) -> Option<Node> {
-    let place = part.iter().position(|(known, _)| *known == path)?;
-    Some(part.remove(place).1)
-}
-
-fn has(part: &Fields, path: &str) -> bool {
-    part.iter().any(|(known, _)| *known == path)
-}
-
-/// A part's object, its paths without the first step.
-fn object(part: Fields) -> Node {
-    let inner = |path: &str| path.split_once('.').map_or(path, |(_, inner)| inner).to_owned();
-    Node::Object(part.into_iter().map(|(path, node)| (inner(path), node)).collect())
-}
-
-fn build(kind: Kind, mut head: Fields, ext: Vec<(String, Node)>, parts: Vec<Fields>) -> Result<Node, String> {
-    let list = match kind {
-        Kind::Products => {
-            let pattern = (has(&head, "revision_pattern.after"), has(&head, "revision_pattern.length"));
-            if pattern.0 != pattern.1 {
-                return Err("a revision pattern has both what comes before it and a length".into());
-            }
-            Some(("barcodes", barcodes(parts)?))
-        }
-        Kind::Orders => Some(("lines", lines(parts)?)),
-        Kind::PickLists => Some(pick_lines(parts)?),
-        Kind::Waybills => Some(("orders", Node::List(parts.into_iter().flatten().flat_map(each).collect()))),
-        Kind::Manifests => Some(("waybills", Node::List(parts.into_iter().flatten().flat_map(each).collect()))),
-        Kind::Operators => None,
-    };
-    let note = take(&mut head, "note.text");
-    let must_confirm = take(&mut head, "note.must_confirm");
-    let mut fields = Vec::new();
-    for (path, node) in head {
-        put(&mut fields, path, node);
-    }
-    if let Some(text) = note {
-        let mut note = vec![("text".to_owned(), text)];
-        note.extend(must_confirm.map(|node| ("must_confirm".to_owned(), node)));
-        fields.push(("notes".into(), Node::List(vec![Node::Object(note)])));
-    }
-    if let Some((name, list)) = list.filter(|(_, list)| *list != Node::List(Vec::new())) {
-        fields.push((name.into(), list));
-    }
-    if !ext.is_empty() {
-        fields.push(("ext".into(), Node::Object(ext)));
-    }
-    Ok(Node::Object(fields))
-}
-
-/// The values of a field that holds several.
-fn each((_, node): (&'static str, Node)) -> Vec<Node> {
-    if let Node::List(nodes) = node { nodes } else { vec![node] }
-}
-
-fn barcodes(parts: Vec<Fields>) -> Result<Node, String> {
-    let mut barcodes = Vec::new();
-    for mut part in parts {
-        let quantity = take(&mut part, "barcodes.quantity");
-        let Some(texts) = take(&mut part, "barcodes.text") else {
-            return Err("a quantity of a barcode stands without the barcode".into());
-        };
-        for text in each(("", texts)) {
-            let mut barcode = vec![("text".to_owned(), text)];
-            barcode.extend(quantity.clone().map(|quantity| ("quantity".to_owned(), quantity)));
-            barcodes.push(Node::Object(barcode));
-        }
-    }
-    Ok(Node::List(barcodes))
-}
-
-/// An order's lines; where no row has a number, they are numbered as they stand.
-fn lines(mut parts: Vec<Fields>) -> Result<Node, String> {
-    let numbered = parts.iter().filter(|part| has(part, "lines.line")).count();
-    if numbered == 0 {
-        for (number, part) in (1..).zip(&mut parts) {
-            part.insert(0, ("lines.line", Node::Number(number)));
-        }
-    } else if numbered < parts.len() {
-        return Err("some of its rows have a line number and some have none".into());
-    }
-    Ok(Node::List(parts.into_iter().map(object).collect()))
-}
-
-/// A pick list's lines; or its orders, where no row names a line.
-fn pick_lines(mut parts: Vec<Fields>) -> Result<(&'static str, Node), String> {
-    let is_line = |part: &Fields| has(part, "lines.line") && has(part, "lines.quantity");
-    if parts.iter().all(is_line) {
-        return Ok(("lines", Node::List(parts.into_iter().map(object).collect())));
-    }
-    if parts.iter().any(|part| part.len() > 1) {
-        return Err("each of its rows needs a line and a quantity, or each only an order".into());
-    }
-    let orders = parts.iter_mut().filter_map(|part| take(part, "lines.order")).collect();
-    Ok(("orders", Node::List(orders)))
 }

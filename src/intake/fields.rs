@@ -7,6 +7,8 @@ pub enum Kind {
     Products,
     /// People who scan; a row a person.
     Operators,
+    /// Stop-lists (a recall); a row one, or a lot of it.
+    StopLists,
     /// Orders; a row a line.
     Orders,
     /// Pick lists; a row an order or a line.
@@ -111,6 +113,15 @@ const OPERATORS: &[Field] = &[
     VERSION,
 ];
 
+const STOP_LISTS: &[Field] = &[
+    required(head("id", Code)),
+    required(head("sku", Code)),
+    part("lots", Codes),
+    head("reason", Text),
+    head("active", Truth),
+    VERSION,
+];
+
 const ORDERS: &[Field] = &[
     required(head("id", Code)),
     required(head("carrier", Code)),
@@ -175,9 +186,17 @@ const MANIFESTS: &[Field] = &[
 ];
 
 impl Kind {
-    /// Every kind, so that what refers to something comes after it.
-    pub const ALL: [Kind; 6] =
-        [Kind::Products, Kind::Operators, Kind::Orders, Kind::PickLists, Kind::Waybills, Kind::Manifests];
+    /// Every kind, so that what refers to something comes after it, and what may not leave is stopped before orders for
+    /// it come.
+    pub const ALL: [Kind; 7] = [
+        Kind::Products,
+        Kind::Operators,
+        Kind::StopLists,
+        Kind::Orders,
+        Kind::PickLists,
+        Kind::Waybills,
+        Kind::Manifests,
+    ];
 
     /// Its name in files.
     #[must_use]
@@ -185,6 +204,7 @@ impl Kind {
         match self {
             Kind::Products => "products",
             Kind::Operators => "operators",
+            Kind::StopLists => "stop_lists",
             Kind::Orders => "orders",
             Kind::PickLists => "pick_lists",
             Kind::Waybills => "waybills",
@@ -198,6 +218,7 @@ impl Kind {
         match self {
             Kind::Products => PRODUCTS,
             Kind::Operators => OPERATORS,
+            Kind::StopLists => STOP_LISTS,
             Kind::Orders => ORDERS,
             Kind::PickLists => PICK_LISTS,
             Kind::Waybills => WAYBILLS,

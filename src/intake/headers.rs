@@ -11,7 +11,7 @@ pub const HEADER_ROWS: usize = 10;
 /// Before the name of a column that is handed back untouched with its order.
 const EXT: &str = "ext.";
 /// Known headers that make a row the header row; a single one may be a title.
-const KNOWN_LEAST: usize = 2;
+pub const KNOWN_LEAST: usize = 2;
 
 /// An entry that can't be in a dictionary.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +57,8 @@ pub(super) fn normalised(text: &str) -> String {
     text.chars().map(narrow).filter(|character| !is_ornament(character)).flat_map(char::to_lowercase).collect()
 }
 
-fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The known name that is most like a text.
+pub fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |name: &str| strsim::jaro_winkler(text, name);
     known.max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
 }
@@ -129,33 +130,58 @@ impl Dictionary {
         self.kinds.iter().find(|(_, names)| is_called(names)).map(|(kind, _)| *kind)
     }
 
+    /// Finds the headers among the first rows of a sheet: the first row that has all that must be there, else the one
+    /// with most known names. A title above them may be a known name itself.
+    ///
+    /// # Errors
+    /// No row has known headers, or something is wrong with the row that has most.
+    pub fn find(&self, sheet: &str, rows: &[Row]) -> Result<Columns, Unrecognised> {
+        let mut best: Option<(usize, Result<Columns, Unrecognised>)> = None;
+        for row in rows {
+            let (known, read) = self.judge(sheet, row);
+            match read {
+                Ok(columns) if known >= KNOWN_LEAST => return Ok(columns),
+                Err(Unrecognised::NoHeaders) => {}
+                read if best.as_ref().is_none_or(|(most, _)| known > *most) => best = Some((known, read)),
+                _ => {}
+            }
+        }
+        best.map_or(Err(Unrecognised::NoHeaders), |(_, read)| read)
+    }
+
     /// Reads a row as the headers of a sheet.
     ///
     /// # Errors
     /// It is no row of headers, or one that something is wrong with.
     pub fn recognise(&self, sheet: &str, row: &Row) -> Result<Columns, Unrecognised> {
+        self.judge(sheet, row).1
+    }
+
+    /// How many headers of a row are known, and what it is.
+    fn judge(&self, sheet: &str, row: &Row) -> (usize, Result<Columns, Unrecognised>) {
         let any = if self.is_comparing { &COMPARED[..] } else { &Kind::ALL };
         let named = self.kind_of(sheet).filter(|kind| any.contains(kind));
         let kinds = named.map_or_else(|| any.to_vec(), |kind| vec![kind]);
-        let mut read: Vec<Columns> = kinds.into_iter().map(|kind| self.columns(kind, row)).collect();
+        let read = kinds.into_iter().map(|kind| self.columns(kind, row, named.is_some()));
+        let mut read: Vec<Columns> = read.collect();
         read.sort_by_key(|columns| (std::cmp::Reverse(columns.known()), !columns.missing.is_empty()));
         let mut read = read.into_iter();
-        let Some(best) = read.next() else { return Err(Unrecognised::NoHeaders) };
+        let Some(best) = read.next() else { return (0, Err(Unrecognised::NoHeaders)) };
+        let known = best.known();
         let cells = row.cells.iter().filter(|cell| !cell.is_empty()).count();
-        if best.known() < KNOWN_LEAST.min(cells) || best.known() == 0 {
-            return Err(Unrecognised::NoHeaders);
-        }
-        if let Some((header, place)) = best.twice() {
-            return Err(Unrecognised::Twice(header, best.kind.fields()[place].path));
-        }
-        if !best.missing.is_empty() {
-            return Err(Unrecognised::Missing(best.kind, best.missing));
-        }
-        let equal = |next: &Columns| next.missing.is_empty() && next.known() == best.known() && !self.is_comparing;
-        match read.next().filter(equal) {
-            Some(next) => Err(Unrecognised::Ambiguous(best.kind, next.kind)),
-            None => Ok(best),
-        }
+        let equal = |next: &Columns| next.missing.is_empty() && next.known() == known && !self.is_comparing;
+        let judged = if known < KNOWN_LEAST.min(cells) || known == 0 {
+            Err(Unrecognised::NoHeaders)
+        } else if let Some((header, place)) = best.twice() {
+            Err(Unrecognised::Twice(header, best.kind.fields()[place].path))
+        } else if !best.missing.is_empty() {
+            Err(Unrecognised::Missing(best.kind, best.missing))
+        } else if let Some(next) = read.next().filter(equal) {
+            Err(Unrecognised::Ambiguous(best.kind, next.kind))
+        } else {
+            Ok(best)
+        };
+        (known, judged)
     }
 
     /// Columns that no sheet has named: a field each, with the title by which people are told of it.
@@ -171,6 +197,7 @@ impl Dictionary {
             titles: titles.iter().map(|(_, title)| title.clone()).collect(),
             missing: Vec::new(),
             is_comparing: self.is_comparing,
+            counts_from_1904: false,
             words: self.kinds.get(&kind).map(|names| names.words.clone()).unwrap_or_default(),
         };
         for (path, _) in titles {
@@ -194,7 +221,7 @@ impl Dictionary {
         Some(words)
     }
 
-    fn columns(&self, kind: Kind, row: &Row) -> Columns {
+    fn columns(&self, kind: Kind, row: &Row, is_named: bool) -> Columns {
         let names = self.kinds.get(&kind).cloned().unwrap_or_default();
         let fields = kind.fields();
         let mut columns = Columns {
@@ -206,14 +233,17 @@ impl Dictionary {
             notes: Vec::new(),
             words: names.words,
             is_comparing: self.is_comparing,
+            counts_from_1904: false,
         };
         for cell in &row.cells {
             let title = if let Cell::Text(text) = cell { text.trim() } else { "" };
             let plain = normalised(title);
             let by_name = names.headers.iter().find(|(_, name)| normalised(name) == plain).map(|(place, _)| *place);
             let is_open = |place: &usize| self.is_comparing || !fields[*place].is_told;
-            let place =
-                by_name.or_else(|| fields.iter().position(|field| normalised(field.path) == plain)).filter(is_open);
+            // `id` and `sku` are columns of many a table: only a name of its own makes one a list of what may not leave
+            let is_ours = |place: &usize| is_named || kind != Kind::StopLists || *place > 0;
+            let by_path = || fields.iter().position(|field| normalised(field.path) == plain).filter(is_ours);
+            let place = by_name.or_else(by_path).filter(is_open);
             let target = match (place, title.strip_prefix(EXT)) {
                 (Some(place), _) => Target::Field(place),
                 (None, Some(name)) if kind == Kind::Orders && !name.is_empty() => Target::Ext(name.to_owned()),
@@ -276,12 +306,35 @@ pub struct Columns {
     missing: Vec<String>,
     /// Only the id must be there.
     pub(super) is_comparing: bool,
+    /// The workbook counts days from 1904: what is not formatted as a date would be another day.
+    pub counts_from_1904: bool,
     pub(super) words: BTreeMap<usize, Vec<(String, String)>>,
 }
 
 impl Columns {
-    fn known(&self) -> usize {
+    /// Columns that are known.
+    #[must_use]
+    pub fn known(&self) -> usize {
         self.columns.iter().filter(|target| **target != Target::Nothing).count()
+    }
+
+    /// Whether a sheet has them; else a mapping file names them.
+    pub(super) fn is_of_sheet(&self) -> bool {
+        self.header_row > 0
+    }
+
+    /// Whether a row has the headers again, as where exports were put one below the other.
+    #[must_use]
+    pub fn repeats(&self, row: &Row) -> bool {
+        let same = |column: usize| {
+            let title = self.titles.get(column).map_or("", String::as_str);
+            match row.cells.get(column) {
+                Some(Cell::Text(text)) => normalised(text) == normalised(title),
+                Some(other) => other.is_empty() && title.is_empty(),
+                None => title.is_empty(),
+            }
+        };
+        (0..self.titles.len().max(row.cells.len())).all(same)
     }
 
     fn twice(&self) -> Option<(String, usize)> {
@@ -341,6 +394,20 @@ mod tests {
     }
 
     #[test]
+    fn a_table_of_ids_and_skus_is_no_stop_list() {
+        let mut dictionary = dictionary();
+        dictionary.add_sheet(Kind::StopLists, "停发名单");
+        dictionary.add_header(Kind::StopLists, "id", "停发单号").unwrap();
+        let kind = |sheet: &str, titles: &[&str]| dictionary.recognise(sheet, &row(titles)).unwrap().kind;
+        assert!(dictionary.recognise("Sheet1", &row(&["id", "sku", "version"])).is_err());
+        assert_eq!(kind("停发名单", &["id", "sku", "version"]), Kind::StopLists);
+        assert_eq!(kind("Sheet1", &["停发单号", "sku", "lots"]), Kind::StopLists);
+        let columns = dictionary.recognise("停发名单", &row(&["id", "sku", ""])).unwrap();
+        let again = [row(&["ID", "SKU"]), row(&["ID"]), row(&["ID", "SKU", "x"])];
+        assert_eq!(again.map(|row| columns.repeats(&row)), [true, false, false]);
+    }
+
+    #[test]
     fn what_is_wrong_with_headers_is_named() {
         let read = |sheet: &str, titles: &[&str]| dictionary().recognise(sheet, &row(titles)).unwrap_err();
         assert_eq!(read("订单", &["2026年11月", ""]), Unrecognised::NoHeaders);
@@ -355,6 +422,11 @@ mod tests {
         );
         let twice = ["订单号", "承运商", "收货人", "SKU", "数量", "lines.quantity"];
         assert_eq!(read("订单", &twice), Unrecognised::Twice("lines.quantity".into(), "lines.quantity"));
+        // what must be there stands below a title that is a known name by chance
+        let rows = [row(&["SKU"]), row(&["2026-11"]), row(&["订单号", "承运商", "SKU"])];
+        let missing = vec!["收货人".to_owned(), "数量".into()];
+        assert_eq!(dictionary().find("x", &rows).unwrap_err(), Unrecognised::Missing(Kind::Orders, missing));
+        assert_eq!(dictionary().find("x", &rows[..2]).unwrap().kind, Kind::Products);
         let wrong = dictionary().add_header(Kind::Orders, "line.sku", "x").unwrap_err();
         assert!(wrong.to_string().contains("lines.sku"), "{wrong}");
     }

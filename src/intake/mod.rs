@@ -4,6 +4,7 @@
 //! an order that lacks a line would be packed as complete.
 
 mod assembly;
+mod build;
 mod fields;
 mod headers;
 mod row;
@@ -12,6 +13,6 @@ mod words;
 
 pub use assembly::{Assembly, Entry, Node, Outcome, PARTS_MAX, Refusal, Survey};
 pub use fields::{Field, Kind, Level, Shape};
-pub use headers::{Columns, Dictionary, DictionaryError, HEADER_ROWS, Unrecognised};
+pub use headers::{Columns, Dictionary, DictionaryError, HEADER_ROWS, KNOWN_LEAST, Unrecognised, nearest};
 pub use row::{Cell, Merged, Row};
 pub use words::Words;

@@ -59,7 +59,7 @@ impl Merged {
 }
 
 /// A column's letters: 1 is `A`, 27 is `AA`.
-fn letters(mut column: u32) -> String {
+pub(super) fn letters(mut column: u32) -> String {
     let mut reversed = Vec::new();
     while column > 0 {
         column -= 1;

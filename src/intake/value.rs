@@ -111,9 +111,46 @@ fn code(cell: &Cell) -> Result<String, String> {
         }
         Cell::Serial(_) => Err("the spreadsheet has made a date of the code; format the column as text".into()),
         Cell::Bool(truth) => Err(format!("the spreadsheet has made {truth} of the code; format the column as text")),
-        Cell::Text(_) => unspoilt(&text(cell)?),
+        Cell::Text(_) => {
+            let text = text(cell)?;
+            check_code(&text)?;
+            unspoilt(&text)
+        }
         _ => text(cell),
     }
+}
+
+/// Characters that nobody sees and that make another code of one: of no width, or turning the direction of writing.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// What a spreadsheet leaves in place of a code.
+fn check_code(text: &str) -> Result<(), String> {
+    if text.starts_with('=') {
+        return Err(format!("\"{text}\" is a formula; export what it comes to"));
+    }
+    if let Some(character) = text.chars().find(|character| is_invisible(*character)) {
+        return Err(format!("it has the invisible character U+{:04X}; type it anew", u32::from(character)));
+    }
+    let mut pieces = text.split([';', '；', '、', '|', '\n']).map(str::trim);
+    match pieces.find(|piece| is_grouped(piece)) {
+        Some(piece) => Err(format!(
+            "\"{piece}\" looks like one number with thousands separators; format the column as text, or put ; between several codes"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Whether a text is a number with thousands separators: `6,901,234`.
+fn is_grouped(text: &str) -> bool {
+    let number = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let mut groups = whole.split([',', '，']);
+    let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let begins = groups.next().is_some_and(|first| (1..=3).contains(&first.len()) && are_digits(first));
+    let mut rest = groups.peekable();
+    begins && are_digits(fraction) && rest.peek().is_some() && rest.all(|group| group.len() == 3 && are_digits(group))
 }
 
 /// Text without the space around it and the `="…"` that keeps spreadsheets from making numbers of codes.
@@ -160,6 +197,10 @@ fn whole(cell: &Cell, least: i64, most: i64) -> Result<i64, String> {
         Cell::Serial(_) | Cell::Bool(_) => return Err("a number is expected".into()),
         _ => text(cell)?,
     };
+    if is_grouped(&text) {
+        let plain = text.replace([',', '，'], "");
+        return Err(format!("{text} has thousands separators; write {plain}"));
+    }
     let (digits, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let number = digits.parse::<i64>().ok().filter(|_| fraction.bytes().all(|digit| digit == b'0'));
     match number {
@@ -240,6 +281,7 @@ fn written(text: &str) -> Option<DateTime> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
 mod tests {
     use super::*;
 
@@ -271,11 +313,15 @@ mod tests {
             (typed("12E4"), "12E4"),
             (typed("6.901234567892E+12"), "6901234567892"),
             (Cell::Number(6_901_234_567_892.0), "6901234567892"),
+            (typed("10,20-B"), "10,20-B"),
         ] {
             assert_eq!(said(Shape::Code, cell), expected);
         }
         for cell in [
             typed("6.90123E+12"),
+            typed("6,901,234"),
+            typed("=A2&A3"),
+            typed("SO-1\u{200b}"),
             Cell::Number(1e15),
             Cell::Number(1.5),
             Cell::Number(f64::NAN),
@@ -285,6 +331,19 @@ mod tests {
         ] {
             assert!(read(Shape::Code, cell.clone()).is_err(), "{cell:?}");
         }
+    }
+
+    #[test]
+    fn a_number_with_thousands_separators_is_not_several_codes() {
+        for text in ["6,901,234", "6，901，234", "6,901,234,567,892", "690;6,901,234", "-1,000.00"] {
+            let refused = read(Shape::Codes, typed(text)).unwrap_err();
+            assert!(refused.contains("thousands separators"), "{text}: {refused}");
+        }
+        for text in ["6901234567892,6901234567893", "690、691", "12,3456", "A1,200", "100;200", ",100"] {
+            assert!(read(Shape::Codes, typed(text)).is_ok(), "{text}");
+        }
+        let refused = read(Shape::Whole(1, 1_000_000), typed("1,000")).unwrap_err();
+        assert!(refused.contains("write 1000"), "{refused}");
     }
 
     #[test]

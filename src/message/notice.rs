@@ -2,7 +2,7 @@
 
 use super::{Language, verdict_text};
 use crate::domain::courier::{Conflict, Tried};
-use crate::domain::order::HoldReason;
+use crate::domain::order::{Difference, HoldReason};
 use crate::domain::verdict::Verdict;
 
 /// An exception.
@@ -25,6 +25,15 @@ pub enum Notice<'n> {
         reason: HoldReason,
         /// What the one who stopped it wrote.
         note: Option<&'n str>,
+    },
+    /// Upstream wants other goods than were begun for an order.
+    Differs {
+        /// Which order.
+        order: &'n str,
+        /// The first line that differs.
+        first: &'n Difference,
+        /// How many differ.
+        count: usize,
     },
     /// A target would not take events.
     DeadLetters {
@@ -66,6 +75,13 @@ pub fn notice_text(notice: Notice<'_>, language: Language) -> String {
         Notice::Held { order, reason, note } => {
             let note = note.map(|note| format!(" · {note}")).unwrap_or_default();
             format!("{} {order} · {}{note}", pick("挂起", "On hold:"), hold_reason(reason, language))
+        }
+        Notice::Differs { order, first, count } => {
+            let told = pick("上游要求与已拣不一致：", "Upstream wants other goods than were begun:");
+            let (line, wanted) = (pick("行", "line"), &first.wanted);
+            let lot = wanted.lot.as_ref().map(|lot| format!(" {} {lot}", pick("批号", "lot"))).unwrap_or_default();
+            let more = if count > 1 { format!(" · +{}", count - 1) } else { String::new() };
+            format!("{told} {order} · {line} {}: {}{lot} × {}{more}", first.line, wanted.sku, wanted.quantity)
         }
         Notice::DeadLetters { target, count, answer } => {
             let told = pick("目标 {} 拒收 {} 条事件", "Target {} refused {} event(s)");

@@ -165,7 +165,7 @@ phrases! {
     Returned "已退回" "Returned";
     Recalls "召回与停发" "Recalls and stop-lists";
     Recall "召回" "Recall";
-    NoRecalls "没有停发名单：通过 POST /api/v1/stop-lists 添加。" "No stop-lists: POST them to /api/v1/stop-lists.";
+    NoRecalls "没有停发名单：用 waybind import 导入，或通过 POST /api/v1/stop-lists 添加。" "No stop-lists: import them, or POST them to /api/v1/stop-lists.";
     Lifted "已解除" "lifted";
     AllLots "全部批号" "all lots";
     WhereItWent "去向（件）" "Where it went (units)";

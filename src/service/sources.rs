@@ -43,6 +43,7 @@ fn described(kind: Kind) -> Described {
     match kind {
         Kind::Products => Described::Products,
         Kind::Operators => Described::Operators,
+        Kind::StopLists => Described::StopLists,
         Kind::Orders => Described::Orders,
         Kind::PickLists => Described::PickLists,
         Kind::Waybills => Described::Waybills,
@@ -99,6 +100,9 @@ fn judge(transaction: &mut WriteTransaction<'_>, desk: &Desk, read: Read) -> Tak
     desk.record(transaction, &outcome);
     let mut taken = taken(outcome);
     let Some(order) = order.filter(|_| is_news) else { return taken };
+    if let (Taken::Refused(why), Some(_)) = (&taken, transaction.view().order(order.as_str())) {
+        taken = Taken::Heard(why.clone());
+    }
     // an order whose change was refused is cancelled and held all the same
     for action in actions(transaction, &order, read.cancelled, read.hold) {
         let outcome = order_action(transaction.view(), &desk.terms, &order, action);
@@ -168,7 +172,10 @@ impl Inbox for Core {
             });
             all.extend(done.await.map_err(|error| Unreadable(error.to_string()))?);
         }
-        if all.iter().any(|taken| matches!(taken, Taken::Created | Taken::Updated | Taken::Refused(_))) {
+        if all
+            .iter()
+            .any(|taken| matches!(taken, Taken::Created | Taken::Updated | Taken::Refused(_) | Taken::Heard(_)))
+        {
             self.announce_everywhere();
         }
         Ok(all)

@@ -36,6 +36,14 @@ const WAIT_MAX: i64 = 86_400;
 /// The longest wait between two messages on the last step.
 const REPEAT_MAX: i64 = 3_600;
 
+/// What upstream wants otherwise than it was begun.
+const DIFFERS: &str = "order_differs";
+
+/// Whether an exception is over once its order is cancelled.
+fn is_about_order(kind: &str) -> bool {
+    matches!(kind, "order_held" | DIFFERS)
+}
+
 /// An exception that nobody has taken yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
@@ -215,7 +223,10 @@ impl<F: Feed> Ladder<F> {
     fn take(&self, fact: &Fact, kept: &mut Kept, now: Timestamp) {
         let over = |alert: &Alert| match fact.kind.as_str() {
             "alert_taken" => fact.data["alert"] == alert.id.as_str(),
-            "order_released" | "order_cancelled" => alert.kind == "order_held" && alert.order == fact.order,
+            "order_released" => alert.kind == "order_held" && alert.order == fact.order,
+            "order_cancelled" => is_about_order(&alert.kind) && alert.order == fact.order,
+            // an order is put again only with what agrees with its goods
+            "order_put" => alert.kind == DIFFERS && alert.order == fact.order,
             "waybill_assigned" | "waybill_entered" => alert.kind == "waybill_pending" && alert.order == fact.order,
             "waybill_put" => {
                 let orders = fact.data["waybill"]["orders"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -229,6 +240,12 @@ impl<F: Feed> Ladder<F> {
             && (self.stations.is_empty()
                 || station.is_some_and(|station| self.stations.iter().any(|pattern| pattern.fits(station))));
         let Some(text) = exception(fact, self.language).filter(|_| wanted) else { return };
+        // upstream may want something else each time it is asked: that is one exception, and its last word counts
+        let same = |alert: &&mut Alert| fact.kind == DIFFERS && alert.kind == DIFFERS && alert.order == fact.order;
+        if let Some(known) = kept.open.iter_mut().find(same) {
+            known.text = text;
+            return;
+        }
         if kept.open.len() >= OPEN_MAX {
             kept.missed += 1;
             tracing::error!(ladder = %self.alerts.ladder, alert = %fact.id, "Too many alerts are open; this one is not escalated.");

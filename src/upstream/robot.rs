@@ -13,7 +13,7 @@ use super::signature::hmac;
 use super::{Delivery, Fact, Outcome, cut};
 use crate::config::Format;
 use crate::domain::courier::{Conflict, Pending};
-use crate::domain::order::Hold;
+use crate::domain::order::{Difference, Hold};
 use crate::domain::verdict::{Severity, Verdict};
 use crate::message::{Language, Notice, notice_text};
 
@@ -88,7 +88,8 @@ pub(super) fn is_exception(fact: &Fact) -> bool {
     exception(fact, Language::English).is_some()
 }
 
-/// A stop, a hold, or what is wrong with a number in words; none of anything else.
+/// A stop, a hold, what upstream wants otherwise than it was begun, or what is wrong with a number, in words; none of
+/// anything else.
 pub(super) fn exception(fact: &Fact, language: Language) -> Option<String> {
     let order = fact.order.as_deref();
     match fact.kind.as_str() {
@@ -103,6 +104,11 @@ pub(super) fn exception(fact: &Fact, language: Language) -> Option<String> {
             let hold: Hold = serde_json::from_value(fact.data["hold"].clone()).ok()?;
             let held = Notice::Held { order: order?, reason: hold.reason, note: hold.note.as_deref() };
             Some(notice_text(held, language))
+        }
+        "order_differs" => {
+            let differences: Vec<Difference> = serde_json::from_value(fact.data["differences"].clone()).ok()?;
+            let first = differences.first()?;
+            Some(notice_text(Notice::Differs { order: order?, first, count: differences.len() }, language))
         }
         "waybill_pending" => {
             let pending: Pending = serde_json::from_value(fact.data["pending"].clone()).ok()?;

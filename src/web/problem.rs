@@ -16,8 +16,17 @@ pub struct Problem {
     detail: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     hint: String,
+    #[serde(flatten)]
+    lists: Box<Lists>,
+}
+
+/// What only some problems have.
+#[derive(Clone, Debug, Default, Serialize)]
+struct Lists {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     candidates: Vec<serde_json::Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    objects: Vec<serde_json::Value>,
 }
 
 impl Problem {
@@ -31,7 +40,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             hint: String::new(),
-            candidates: Vec::new(),
+            lists: Box::default(),
         }
     }
 
@@ -45,7 +54,14 @@ impl Problem {
     /// What the caller may choose from.
     #[must_use]
     pub fn candidates(mut self, candidates: Vec<serde_json::Value>) -> Self {
-        self.candidates = candidates;
+        self.lists.candidates = candidates;
+        self
+    }
+
+    /// The objects of a request because of which nothing of it was taken: place from 0, id, reason.
+    #[must_use]
+    pub fn objects(mut self, objects: Vec<serde_json::Value>) -> Self {
+        self.lists.objects = objects;
         self
     }
 

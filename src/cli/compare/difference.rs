@@ -84,7 +84,10 @@ fn lines(here: &[Value], there: &[Value]) -> Vec<Difference> {
         let ours = line["line"].as_u64().and_then(|number| ours.get(&number));
         ours.is_some_and(|ours| line["sku"].is_null() || ours["sku"] == line["sku"])
     };
-    if there.iter().all(same) {
+    // a number that stands twice there is no number
+    let mut numbers = BTreeSet::new();
+    let is_once = |line: &Value| line["line"].as_u64().is_none_or(|number| numbers.insert(number));
+    if there.iter().all(same) && there.iter().all(is_once) {
         return by_number(&ours, there);
     }
     let sums = |lines: &[Value], quantity: &str| {
@@ -168,6 +171,8 @@ mod tests {
                 three("lines[2]", "1 × B", ""),
             ]
         );
+        let twice = json!({"lines": [{"line": 1, "sku": "A", "quantity": 2}, {"line": 1, "sku": "A", "quantity": 2}, {"line": 2, "sku": "B", "quantity": 1}]});
+        assert_eq!(told(&here, &twice), [three("lines[A].quantity", "2", "4")]);
         // numbered otherwise: the SKUs count
         let turned = json!({"lines": [{"line": 1, "sku": "B", "quantity": 1}, {"line": 2, "sku": "A", "quantity": 1}, {"line": 3, "sku": "A", "quantity": 1}]});
         assert_eq!(told(&here, &turned), []);

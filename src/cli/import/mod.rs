@@ -1,7 +1,9 @@
 //! `import`: what upstream describes, from JSON files, workbooks and text tables; line by line what was taken and what was
 //! refused.
 
+mod calls;
 mod report;
+mod several;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,9 +11,10 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use self::report::{Origin, Report};
+use self::several::Several;
 use super::client::Client;
 use super::client::display;
-use super::{Failure, Target, runtime};
+use super::{Failure, Target, runtime, warn};
 use crate::codec::sheet::{self, Document, DocumentError, Progress};
 use crate::config::headers;
 use crate::intake::{Dictionary, Kind};
@@ -29,26 +32,35 @@ pub(super) fn import(files: &[PathBuf], mapping: Option<&Path>, target: &Target)
     let mut sources = files.iter().map(|file| Source::open(file, &dictionary)).collect::<Result<Vec<_>, Failure>>()?;
     let rows = sources.iter().map(|source| source.document.rows()).sum();
     let zone = config.zone();
+    let several = Several::find(&mut sources, &zone)?;
     let refused = runtime()?.block_on(async {
         let mut report = Report::new(Client::connect(&config).await?, target.json, rows);
-        for source in &sources {
-            for (sheet, note) in source.document.notes() {
-                report.note(note, &Origin::rows(&source.name, Some(sheet.clone()), Vec::new()))?;
-            }
-        }
-        for kind in Kind::ALL {
-            for source in &mut sources {
-                source.send(kind, &zone, &mut report).await?;
-                report.flush().await?;
-            }
-        }
+        let sent = send(&mut sources, &zone, &several, &mut report).await;
+        // what is on its way is told, also where a file turned out to be unreadable
+        let settled = report.settle().await;
         report.end();
-        Ok::<usize, Failure>(report.refused())
+        sent.and(settled).map(|()| report.refused())
     })?;
     if is_new {
-        eprintln!("waybind: the data folder {} was made", config.data.display());
+        warn(&format!("the data folder {} was made", config.data.display()));
     }
     if refused > 0 { Err(Failure::Failed(format!("{refused} object(s) were refused"))) } else { Ok(()) }
+}
+
+/// Sends what the files say, kind by kind.
+async fn send(sources: &mut [Source], zone: &TimeZone, several: &Several, report: &mut Report) -> Result<(), Failure> {
+    for source in &*sources {
+        for (sheet, note) in source.document.notes() {
+            report.note(note, &Origin::rows(&source.name, Some(sheet.clone()), Vec::new()))?;
+        }
+    }
+    for kind in Kind::ALL {
+        for source in &mut *sources {
+            source.send(kind, zone, several, report).await?;
+            report.flush().await?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes an empty workbook with a sheet for each kind.
@@ -72,7 +84,13 @@ impl Source {
         Ok(Source { name: name.into(), document })
     }
 
-    async fn send(&mut self, kind: Kind, zone: &TimeZone, report: &mut Report) -> Result<(), Failure> {
+    async fn send(
+        &mut self,
+        kind: Kind,
+        zone: &TimeZone,
+        several: &Several,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
         let failed = |error: DocumentError| Failure::Failed(format!("{}: {error}", self.name));
         for part in 0..self.document.parts(kind) {
             for step in self.document.read(kind, part, zone).map_err(failed)? {
@@ -80,7 +98,13 @@ impl Source {
                 let Progress::Entry(entry) = step.map_err(failed)? else { continue };
                 let origin = Origin::rows(&self.name, entry.sheet, entry.rows);
                 match entry.outcome {
-                    Ok(object) => report.add(kind, object, origin).await?,
+                    Ok(object) => {
+                        let id = object[kind.fields()[0].path].as_str();
+                        match id.and_then(|id| several.refusal(kind, id)) {
+                            Some(reason) => report.refuse(kind, id, reason, &origin)?,
+                            None => report.add(kind, object, origin).await?,
+                        }
+                    }
                     Err((id, reason)) => report.refuse(kind, id.as_deref(), &reason, &origin)?,
                 }
             }

@@ -1,12 +1,13 @@
 //! Objects on their way to the service in calls of a limited size, and what came of each.
 
+use std::collections::HashMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::Method;
 use serde_json::{Value, json};
 
+use super::calls::{Calls, Came, Objects};
 use crate::cli::client::Client;
 use crate::cli::{Failure, say};
 use crate::intake::Kind;
@@ -31,21 +32,27 @@ impl Origin {
         Origin { file: file.clone(), sheet, rows }
     }
 
-    /// ` (work.xlsx 订单 rows 2-4, 9)`
-    fn text(&self) -> String {
-        let Some(sheet) = &self.sheet else { return String::new() };
+    /// `work.xlsx 订单 rows 2-4, 9`, or `work.json line 12`
+    pub(super) fn place(&self) -> String {
+        let (what, sheet) = match &self.sheet {
+            Some(sheet) => ("row", format!(" {sheet}")),
+            None => ("line", String::new()),
+        };
         match ranges(&self.rows).as_slice() {
-            [] => format!(" ({} {sheet})", self.file),
-            [one] if !one.contains('-') => format!(" ({} {sheet} row {one})", self.file),
-            more => format!(" ({} {sheet} rows {})", self.file, more.join(", ")),
+            [] => format!("{}{sheet}", self.file),
+            [one] if !one.contains('-') => format!("{}{sheet} {what} {one}", self.file),
+            more => format!("{}{sheet} {what}s {}", self.file, more.join(", ")),
         }
     }
 
     fn put(&self, object: &mut Value) {
         object["file"] = json!(&*self.file);
-        if let Some(sheet) = &self.sheet {
-            object["sheet"] = json!(&**sheet);
-            object["rows"] = json!(self.rows);
+        match &self.sheet {
+            Some(sheet) => {
+                object["sheet"] = json!(&**sheet);
+                object["rows"] = json!(self.rows);
+            }
+            None => object["line"] = json!(self.rows.first()),
         }
     }
 }
@@ -65,10 +72,10 @@ fn ranges(rows: &[u32]) -> Vec<String> {
 
 /// Sends objects and tells what came of them.
 pub(super) struct Report {
-    client: Client,
+    calls: Calls,
     is_json: bool,
     refused: usize,
-    waiting: Vec<(Value, Origin)>,
+    waiting: Objects,
     bytes: usize,
     kind: Kind,
     progress: Progress,
@@ -84,47 +91,84 @@ impl Report {
             done: 0,
             rows,
         };
-        Report { client, is_json, refused: 0, waiting: Vec::new(), bytes: 0, kind: Kind::Products, progress }
-    }
-
-    pub(super) fn refused(&self) -> usize {
-        self.refused
+        let calls = Calls::new(client);
+        Report { calls, is_json, refused: 0, waiting: Vec::new(), bytes: 0, kind: Kind::Products, progress }
     }
 
     /// Takes an object; sends what waits when it is enough for a call.
     pub(super) async fn add(&mut self, kind: Kind, object: Value, origin: Origin) -> Result<(), Failure> {
-        let bytes = object.to_string().len();
-        if kind != self.kind || self.waiting.len() >= CHUNK || self.bytes + bytes > CHUNK_BYTES {
+        let object = object.to_string();
+        if kind != self.kind || self.waiting.len() >= CHUNK || self.bytes + object.len() > CHUNK_BYTES {
             self.flush().await?;
         }
         self.kind = kind;
-        self.bytes += bytes;
+        self.bytes += object.len();
         self.waiting.push((object, origin));
         Ok(())
     }
 
-    /// Sends what waits.
+    /// Sends what waits, after the answer to what was sent before.
     pub(super) async fn flush(&mut self) -> Result<(), Failure> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
+        self.settle().await?;
         self.bytes = 0;
-        let (objects, origins): (Vec<Value>, Vec<Origin>) = std::mem::take(&mut self.waiting).into_iter().unzip();
-        let path = match self.kind {
-            Kind::PickLists => "/api/v1/pick-lists".to_owned(),
-            kind => format!("/api/v1/{}", kind.name()),
-        };
-        let (status, answer) = self.client.call(Method::POST, &path, Some(&Value::Array(objects))).await?;
-        let Some(results) = answer["results"].as_array() else {
-            let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
-            let (file, kind) = (&origins[0].file, self.kind.name());
-            return Err(Failure::Failed(format!("{file}: {kind}: {status}: {} {}", text("detail"), text("hint"))));
-        };
-        self.progress.clear();
-        for (result, origin) in results.iter().zip(&origins) {
-            self.tell(result.clone(), origin)?;
+        let waiting = std::mem::take(&mut self.waiting);
+        if waiting.is_empty() { Ok(()) } else { self.calls.send(self.kind, waiting) }
+    }
+
+    /// Tells what came of all that was sent.
+    pub(super) async fn settle(&mut self) -> Result<(), Failure> {
+        while let Some(came) = self.calls.answer().await? {
+            self.progress.clear();
+            let results = came.answer["results"].as_array().filter(|results| results.len() == came.objects.len());
+            if let Some(results) = results {
+                for (result, (_, origin)) in results.iter().zip(&came.objects) {
+                    self.tell(came.kind, result.clone(), origin)?;
+                }
+            } else {
+                let kind = came.kind;
+                let left = self.tell_faulty(came)?;
+                if !left.is_empty() {
+                    self.calls.send(kind, left)?;
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Tells of the objects because of which nothing of a call was taken, and answers the others, to be sent again.
+    fn tell_faulty(&mut self, came: Came) -> Result<Objects, Failure> {
+        let Came { kind, objects, status, answer } = came;
+        let text = |name: &str| answer[name].as_str().unwrap_or_default();
+        let place = |object: &Value| object["index"].as_u64().and_then(|index| usize::try_from(index).ok());
+        let faulty = answer["objects"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut reasons: HashMap<usize, Value> = faulty
+            .iter()
+            .filter_map(|object| Some((place(object)?, json!({"id": object["id"], "reason": object["reason"]}))))
+            .collect();
+        // one that is too large for a call came alone
+        if reasons.is_empty() && status.is_client_error() && objects.len() == 1 {
+            reasons.insert(0, json!({"id": null, "reason": format!("{}: {}", text("detail"), text("hint"))}));
+        }
+        let before = objects.len();
+        let mut left = Objects::new();
+        for (index, (object, origin)) in objects.into_iter().enumerate() {
+            match reasons.remove(&index) {
+                Some(mut result) => {
+                    result["result"] = json!("refused");
+                    self.tell(kind, result, &origin)?;
+                }
+                None => left.push((object, origin)),
+            }
+        }
+        if left.len() == before {
+            let (file, kind) = (left.first().map_or("", |(_, origin)| &origin.file), kind.name());
+            return Err(Failure::Failed(format!(
+                "{file}: {kind}: {status}: {} {}; what is told above was taken, the rest was not",
+                text("detail"),
+                text("hint")
+            )));
+        }
+        Ok(left)
     }
 
     /// Tells that rows were refused before anything was sent of them.
@@ -136,23 +180,25 @@ impl Report {
         origin: &Origin,
     ) -> Result<(), Failure> {
         self.progress.clear();
-        // nothing of another kind waits: kinds are flushed one after the other
-        self.kind = kind;
-        self.tell(json!({"id": id, "result": "refused", "reason": reason}), origin)
+        self.tell(kind, json!({"id": id, "result": "refused", "reason": reason}), origin)
     }
 
-    fn tell(&mut self, mut result: Value, origin: &Origin) -> Result<(), Failure> {
+    fn tell(&mut self, kind: Kind, mut result: Value, origin: &Origin) -> Result<(), Failure> {
         self.refused += usize::from(result["result"] == "refused");
         if self.is_json {
-            result["kind"] = json!(self.kind.name());
+            result["kind"] = json!(kind.name());
             origin.put(&mut result);
             return say(&result.to_string());
         }
         let text = |name: &str| result[name].as_str().unwrap_or_default();
-        let (kind, place) = (self.kind.name(), origin.text());
-        let words: Vec<&str> =
-            [kind, text("id"), text("result"), text("reason")].into_iter().filter(|word| !word.is_empty()).collect();
-        say(&format!("{}{place}", words.join(" ")))
+        let (kind, place) = (kind.name(), origin.place());
+        let words = [kind, text("id"), text("result"), text("reason")].into_iter().filter(|word| !word.is_empty());
+        let mut line = words.collect::<Vec<_>>().join(" ");
+        let held: Vec<&str> = result["held"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if !held.is_empty() {
+            line.push_str(&format!(", held: {}", held.join(", ")));
+        }
+        say(&format!("{line} ({place})"))
     }
 
     /// Tells something about a sheet that refuses nothing.
@@ -162,12 +208,16 @@ impl Report {
             origin.put(&mut note);
             return say(&note.to_string());
         }
-        say(&format!("note: {text}{}", origin.text()))
+        say(&format!("note: {text} ({})", origin.place()))
     }
 
     /// Counts a row that was read.
     pub(super) fn row(&mut self) {
         self.progress.row();
+    }
+
+    pub(super) fn refused(&self) -> usize {
+        self.refused
     }
 
     pub(super) fn end(&mut self) {

@@ -35,6 +35,7 @@ struct File {
     success: BTreeMap<String, toml::Value>,
     products: Option<Table>,
     operators: Option<Table>,
+    stop_lists: Option<Table>,
     orders: Option<Table>,
     pick_lists: Option<Table>,
     waybills: Option<Table>,
@@ -115,6 +116,8 @@ struct Mapping {
     parts: Option<Path>,
     fields: Vec<Mapped>,
     columns: Columns,
+    /// Where a thing's version is.
+    version: Option<Path>,
 }
 
 /// How a system's answers are read.
@@ -155,6 +158,7 @@ impl Shape {
         let tables = [
             (Kind::Products, file.products),
             (Kind::Operators, file.operators),
+            (Kind::StopLists, file.stop_lists),
             (Kind::Orders, file.orders),
             (Kind::PickLists, file.pick_lists),
             (Kind::Waybills, file.waybills),
@@ -302,6 +306,10 @@ impl Table {
                 return Err(wrong(format!("nothing says what {} is: a path, or a constant", required.path)));
             }
         }
-        Ok(Mapping { kind, items, parts, fields: mapped, columns })
+        let version = fields.iter().find(|(field, ..)| field == "version").and_then(|(.., origin)| match origin {
+            Origin::Thing(path) => Some(path.clone()),
+            Origin::Part(_) | Origin::Constant(_) => None,
+        });
+        Ok(Mapping { kind, items, parts, fields: mapped, columns, version })
     }
 }

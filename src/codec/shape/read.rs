@@ -55,6 +55,8 @@ pub struct Unfit {
     pub reason: String,
     /// Words that stand in no dictionary: field, and word.
     pub words: Vec<(String, String)>,
+    /// Its version, where that could be read: it must not take the place of a newer one.
+    pub version: Option<i64>,
 }
 
 /// A value as a cell of a sheet would have it.
@@ -70,6 +72,7 @@ fn cell(value: Option<&Value>, mapped: &Mapped, zone: &TimeZone) -> Cell {
             number(text.trim().to_owned())
         }
         Some(Value::String(text)) => Cell::Text(text.clone()),
+        Some(Value::Number(found)) if has_lost_digits(found) => lost_digits(found),
         Some(Value::Number(found)) => number(found.to_string()),
         Some(Value::Bool(truth)) => Cell::Bool(*truth),
         Some(Value::Array(several)) => joined(several.iter()),
@@ -86,12 +89,24 @@ fn joined<'v>(several: impl Iterator<Item = &'v Value>) -> Cell {
                 return Cell::Fault(format!("\"{text}\" stands in a list and has a comma or the like in it"));
             }
             Value::String(text) => texts.push(text.clone()),
+            Value::Number(number) if has_lost_digits(number) => return lost_digits(number),
             Value::Number(number) => texts.push(number.to_string()),
             Value::Null => {}
             _ => return Cell::Fault("it is a list of something else than texts".into()),
         }
     }
     if texts.is_empty() { Cell::Empty } else { Cell::Text(texts.join("\n")) }
+}
+
+/// Whether a number had more digits than a floating one keeps: a number of a waybill may be that long.
+fn has_lost_digits(number: &serde_json::Number) -> bool {
+    /// Whole numbers up to here are kept as they are.
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    number.is_f64() && number.as_f64().is_none_or(|number| number.abs() >= EXACT_MAX)
+}
+
+fn lost_digits(number: &serde_json::Number) -> Cell {
+    Cell::Fault(format!("{number} is too long for a number, its last digits are lost; it must be sent as a text"))
 }
 
 fn moment(text: &str, format: Format, zone: &TimeZone) -> Cell {
@@ -179,7 +194,8 @@ impl Shape {
     /// It has words that stand in no dictionary, or can't be what it should be.
     pub fn read(&self, kind: Kind, value: &Value, zone: &TimeZone) -> Result<Made, Unfit> {
         let unmapped = || Unfit { reason: "the mapping does not know this kind any more".into(), ..Unfit::default() };
-        self.mappings.iter().find(|mapping| mapping.kind == kind).ok_or_else(unmapped)?.read(value, zone)
+        let mapping = self.mappings.iter().find(|mapping| mapping.kind == kind).ok_or_else(unmapped)?;
+        mapping.read(value, zone).map_err(|unfit| Unfit { version: mapping.version(value), ..unfit })
     }
 }
 
@@ -193,7 +209,7 @@ struct About {
 
 impl Mapping {
     fn read(&self, value: &Value, zone: &TimeZone) -> Result<Made, Unfit> {
-        let refused = |id: Option<String>, reason: String| Unfit { id, reason, words: Vec::new() };
+        let refused = |id: Option<String>, reason: String| Unfit { id, reason, ..Unfit::default() };
         let parts: Vec<Option<&Value>> = match &self.parts {
             None => vec![None],
             Some(path) => match path.all(value) {
@@ -220,7 +236,7 @@ impl Mapping {
             unknown.dedup();
             let told: Vec<String> = unknown.iter().map(|(field, word)| format!("{field} \"{word}\"")).collect();
             let reason = format!("not in the dictionary: {}", told.join(", "));
-            return Err(Unfit { id: self.id(value), reason, words: unknown });
+            return Err(Unfit { id: self.id(value), reason, words: unknown, version: None });
         }
         let mut survey = Survey::default();
         survey.begin(self.kind.name());
@@ -238,6 +254,10 @@ impl Mapping {
             Some(Err(refusal)) => Err(refused(refusal.id.or_else(|| self.id(value)), refusal.reason)),
             None => Err(refused(self.id(value), "it has nothing in it".into())),
         }
+    }
+
+    fn version(&self, value: &Value) -> Option<i64> {
+        text_of(self.version.as_ref()?.one(value)?)?.parse().ok()
     }
 
     /// The id as it stands there, for people.

@@ -34,7 +34,7 @@ impl From<SheetError> for DocumentError {
 pub struct Entry {
     /// The sheet; none in a JSON file.
     pub sheet: Option<Arc<str>>,
-    /// Its rows.
+    /// Its rows; in a JSON file the line in which it begins.
     pub rows: Vec<u32>,
     /// The object for the API, or the id where it could be read, and why not.
     pub outcome: Result<Value, (Option<String>, String)>,
@@ -73,7 +73,7 @@ impl Document {
                     .map(|table| Document::Table(Box::new(table)))
             }
             "xls" | "ods" | "xlsb" => Err(DocumentError("this kind of workbook is not read; save it as .xlsx".into())),
-            _ => Objects::read(&bytes).map(Document::Json),
+            _ => Objects::read(bytes).map(Document::Json),
         }
     }
 
@@ -104,15 +104,22 @@ impl Document {
         }
     }
 
-    /// The things of one kind in the so-manieth part, in the order of the file. A JSON file hands them out once.
+    /// The ids of one kind, each with the first row or line that has it.
+    #[must_use]
+    pub fn ids(&self, kind: Kind) -> Box<dyn Iterator<Item = (&str, u32)> + '_> {
+        match self {
+            Document::Json(objects) => Box::new(objects.ids(kind)),
+            Document::Table(table) => table.ids(kind),
+        }
+    }
+
+    /// The things of one kind in the so-manieth part, in the order of the file.
     ///
     /// # Errors
     /// A sheet can't be read.
     pub fn read<'d>(&'d mut self, kind: Kind, part: usize, zone: &'d TimeZone) -> Result<Steps<'d>, DocumentError> {
         match self {
-            Document::Json(objects) => {
-                Ok(Box::new(objects.take(kind).map(|entry| Ok(Progress::Entry(Box::new(entry))))))
-            }
+            Document::Json(objects) => Ok(Box::new(objects.of(kind).map(|entry| Ok(Progress::Entry(Box::new(entry)))))),
             Document::Table(table) => table.read(kind, part, zone),
         }
     }

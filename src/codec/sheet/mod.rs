@@ -2,6 +2,7 @@
 
 mod document;
 mod objects;
+mod said;
 mod table;
 mod text;
 mod unpacked;
@@ -10,6 +11,7 @@ mod written;
 
 pub use document::{Document, DocumentError, Entry, Progress};
 pub use objects::Objects;
+pub use said::Said;
 pub use table::{Steps, Table};
 pub use text::{TextRows, TextTable};
 pub use unpacked::{HELD_MAX, UNPACKED_MAX};

@@ -11,6 +11,8 @@ use super::{COLUMNS_MAX, FILE_MAX, ROWS_MAX, SheetError};
 use crate::intake::{Cell, Row};
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
+/// What may stand between fields.
+pub(super) const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 /// A record after the last one: a quotation mark that is still open swallows it.
 const END: &[u8] = b"\n\x04end-of-table\n";
 
@@ -79,9 +81,18 @@ fn is_gb(bytes: &[u8]) -> Result<bool, SheetError> {
     }
 }
 
+/// Lines that end with a carriage return alone, as old exports have them, end with a line feed: by those lines are
+/// counted.
+fn with_line_feeds(mut bytes: Vec<u8>) -> Vec<u8> {
+    if !bytes.contains(&b'\n') {
+        bytes.iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
+    }
+    bytes
+}
+
 /// The delimiter that the first line has most of, outside quotation marks.
 fn sniff(line: &[u8]) -> u8 {
-    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
+    let mut counts = DELIMITERS.map(|delimiter| (delimiter, 0));
     let mut is_quoted = false;
     for byte in line {
         is_quoted ^= *byte == b'"';
@@ -111,6 +122,7 @@ impl TextTable {
         if bytes.contains(&0) {
             return Err(SheetError::Foreign("no text: it holds zero bytes"));
         }
+        let bytes = with_line_feeds(bytes);
         let is_gb = is_gb(&bytes)?;
         let mut start = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
         let line_at = |start: usize| {
@@ -131,6 +143,11 @@ impl TextTable {
         }
         let delimiter = told.unwrap_or_else(|| sniff(line_at(first)));
         Ok(TextTable { start, skipped, is_gb, delimiter, bytes, width: (0, 0) })
+    }
+
+    /// Splits its fields by another delimiter.
+    pub(super) fn set_delimiter(&mut self, delimiter: u8) {
+        self.delimiter = delimiter;
     }
 
     /// The name of its encoding.
@@ -283,6 +300,8 @@ mod tests {
             [(1, vec!["a\nb".to_owned(), "c".into()]), (3, vec!["d".into(), "e".into()])]
         );
         assert!(rows(b"").is_empty() && rows(b"\n\n").is_empty());
+        let numbers = |bytes: &[u8]| rows(bytes).iter().map(|(number, _)| *number).collect::<Vec<_>>();
+        assert_eq!((numbers(b"a,b\rc,d\r\re,f"), numbers(b"a,b\r\nc,d\r\n")), (vec![1, 2, 4], vec![1, 2]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::panic::AssertUnwindSafe;
 
-use calamine::{CellErrorType, DataRef, Reader as _, SheetVisible, Xlsx, XlsxCellReader, XlsxError};
+use calamine::{CellErrorType, DataRef, Reader as _, SheetType, SheetVisible, Xlsx, XlsxCellReader, XlsxError};
 
 use super::{COLUMNS_MAX, FILE_MAX, ROWS_MAX, SheetError};
 use crate::intake::{Cell, Merged, Row};
@@ -55,11 +55,16 @@ impl Workbook {
         Ok(Workbook { inner, is_1904 })
     }
 
-    /// Its sheets, and whether each is shown.
+    /// Its sheets, and why each that can't be read is left out.
     #[must_use]
-    pub fn sheets(&self) -> Vec<(String, bool)> {
-        let sheets = self.inner.sheets_metadata().iter();
-        sheets.map(|sheet| (sheet.name.clone(), sheet.visible == SheetVisible::Visible)).collect()
+    pub fn sheets(&self) -> Vec<(String, Option<&'static str>)> {
+        let left_out = |sheet: &calamine::Sheet| match (sheet.visible, sheet.typ) {
+            (_, SheetType::ChartSheet) => Some("it is a chart"),
+            (_, SheetType::DialogSheet | SheetType::MacroSheet | SheetType::Vba) => Some("it is a program"),
+            (SheetVisible::Visible, SheetType::WorkSheet) => None,
+            (_, SheetType::WorkSheet) => Some("it is hidden"),
+        };
+        self.inner.sheets_metadata().iter().map(|sheet| (sheet.name.clone(), left_out(sheet))).collect()
     }
 
     /// Whether it counts days from 1904. Only cells that are formatted as dates are corrected for that.

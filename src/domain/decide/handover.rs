@@ -4,9 +4,8 @@ use super::Desk;
 use super::draft::Draft;
 use crate::domain::event::Event;
 use crate::domain::ids::{ManifestId, OrderId, WaybillNo};
-use crate::domain::manifest::{Foreign, Loading, Manifest, ManifestState, tally};
+use crate::domain::manifest::{Foreign, Loading, Manifest, ManifestState, tally, to_unload};
 use crate::domain::order::Order;
-use crate::domain::rules::Step;
 use crate::domain::station::{Awaited, SignIn, Work};
 use crate::domain::verdict::{Code, Facts, Missing, MissingWhy, Why};
 use crate::domain::work::{Role, Waybill};
@@ -106,19 +105,15 @@ impl Desk<'_> {
     pub(super) fn close_manifest(&self, was_asked: bool) -> Draft {
         let Some(manifest) = self.manifest_here() else { return Draft::new(Code::WrongStep).why(Why::NoManifest) };
         let tally = tally(self.view, &manifest);
-        let stopped = tally.stopped.iter().min_by_key(|stopped| stopped.code);
-        let recalled = tally.loaded.iter().find_map(|waybill| {
-            let found = self.recalled_on(&waybill.orders, Step::Load)?;
-            Some((waybill, found))
-        });
-        if let Some((waybill, (order, goods))) = recalled.filter(|_| stopped.is_none_or(|s| s.code > Code::Recalled)) {
-            let got = Facts { waybill: Some(waybill.number.clone()), ..Facts::default() };
-            return Draft::new(Code::Recalled).why(Why::TakeOff).got(got).recalled(&order, &goods);
-        }
-        if let Some(stopped) = stopped {
+        let stopped = to_unload(self.view, &self.site.rules, &manifest, &tally);
+        if let Some(stopped) = stopped.iter().min_by_key(|stopped| stopped.code) {
             let got = Facts { waybill: Some(stopped.waybill.clone()), ..Facts::default() };
+            let draft = Draft::new(stopped.code).why(Why::TakeOff).got(got);
             let missing = stopped.missing.iter().take(NAMED_MAX).cloned().collect();
-            return Draft::new(stopped.code).why(Why::TakeOff).order(&stopped.order).got(got).missing(missing);
+            return match &stopped.recalled {
+                Some(goods) => draft.recalled(&stopped.order, goods),
+                None => draft.order(&stopped.order).missing(missing),
+            };
         }
         let got = Facts { text: Some(manifest.id.to_string()), ..Facts::default() };
         let nobody_signs_in = self.rules.sign_in == SignIn::None;

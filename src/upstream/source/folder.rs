@@ -96,13 +96,14 @@ impl<I: Inbox> Watcher<I> {
     /// A file can't be read, or the mapping can't be used, in words.
     pub(super) fn open(settings: &SourceSettings, home: &Path, zone: TimeZone, inbox: I) -> Result<Self, String> {
         let source = Source::new(settings, SourceKind::Folder, inbox.now());
+        let folder = settings.path.clone().unwrap_or_default();
+        check_own(&folder, home)?;
         let failed = |error: io::Error| format!("its files in {} can't be read: {error}", home.display());
         let (place, kept) = (PlaceFile::open(home).map_err(failed)?, KeptFile::open(home).map_err(failed)?);
         source.shared.show(&kept);
-        let intake =
-            Intake { name: source.name.clone(), inbox, kept, shared: source.shared.clone(), keeps_refused: false };
+        let intake = Intake::new(&source, inbox, kept, false);
         Ok(Watcher {
-            folder: settings.path.clone().unwrap_or_default(),
+            folder,
             interval: Duration::from_secs(settings.interval().into()),
             dictionary: headers(settings.mapping.as_deref()).map_err(|error| error.to_string())?,
             zone,
@@ -126,8 +127,14 @@ impl<I: Inbox> Watcher<I> {
                 _ = stopping.wait_for(|stop| *stop) => return,
             };
             let pause = match looked {
-                Ok(()) => {
+                Ok(None) => {
                     self.source.shared.succeeded(self.intake.inbox.now());
+                    self.interval
+                }
+                Ok(Some(why)) => {
+                    // one file is no reason to let the others wait
+                    self.source.shared.failed(&why);
+                    tracing::warn!(source = %self.source.name, why, "A file could not be taken.");
                     self.interval
                 }
                 Err(why) => {
@@ -144,15 +151,18 @@ impl<I: Inbox> Watcher<I> {
         }
     }
 
-    /// Takes the files that look as they did the last time.
-    async fn look(&mut self) -> Result<(), String> {
+    /// Takes the files that look as they did the last time. Answers what is wrong with a file; an error is one of the
+    /// folder.
+    async fn look(&mut self) -> Result<Option<String>, String> {
         for name in [DONE, REFUSED] {
             let folder = self.folder.join(name);
             fs::create_dir_all(&folder).map_err(|error| format!("{} can't be made: {error}", folder.display()))?;
         }
         self.intake.take_ready(read_kept).await?;
         let found = self.candidates().map_err(|error| format!("{} can't be read: {error}", self.folder.display()))?;
-        let mut trouble = None;
+        let (found, unnamed) = found;
+        let mut trouble =
+            (unnamed > 0).then(|| format!("{unnamed} file(s) have a name that is not UTF-8; name them anew"));
         let seen = std::mem::take(&mut self.seen);
         for (name, stamp) in found {
             if seen.get(&name) == Some(&stamp) {
@@ -164,30 +174,36 @@ impl<I: Inbox> Watcher<I> {
                 self.seen.insert(name, stamp);
             }
         }
-        trouble.map_or(Ok(()), Err)
+        Ok(trouble)
     }
 
-    /// The files, the oldest first.
-    fn candidates(&self) -> io::Result<Vec<(String, Stamp)>> {
+    /// The files, the oldest first, and how many have a name that can't be read.
+    fn candidates(&self) -> io::Result<(Vec<(String, Stamp)>, usize)> {
         let mut found = Vec::new();
+        let mut unnamed = 0;
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
+            let Ok(name) = entry.file_name().into_string() else {
+                unnamed += 1;
+                continue;
+            };
             let is_unfinished = UNFINISHED.iter().any(|end| name.to_lowercase().ends_with(end));
             if name.starts_with('.') || name.starts_with("~$") || is_unfinished {
                 continue;
             }
             // a link is not followed: it may lead anywhere
-            let meta = entry.path().symlink_metadata()?;
-            if meta.is_file() {
-                found.push((name, Stamp::of(&meta)));
+            match entry.path().symlink_metadata() {
+                Ok(meta) if meta.is_file() => found.push((name, Stamp::of(&meta))),
+                // it was renamed or taken away meanwhile
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
             }
         }
         found.sort_by(|(one, before), (other, after)| {
             (before.seconds, before.nanoseconds, one).cmp(&(after.seconds, after.nanoseconds, other))
         });
         found.truncate(FILES_MAX);
-        Ok(found)
+        Ok((found, unnamed))
     }
 
     /// Takes a file and puts it away.
@@ -221,7 +237,12 @@ impl<I: Inbox> Watcher<I> {
         let taken = Some((name.to_owned(), format!("{to} {}", stamp.text())));
         self.place.keep(Place { taken, ..Place::default() }).map_err(told)?;
         self.source.shared.state().pages += 1;
-        self.put_away(name, &self.folder.join(to))
+        match self.folder.join(name).symlink_metadata() {
+            Ok(meta) if Stamp::of(&meta) == *stamp => self.put_away(name, &self.folder.join(to)),
+            Ok(_) => Err("it was replaced while it was taken; the new one is taken next".into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(told(error)),
+        }
     }
 
     /// A file's bytes; else why they can't be had, or nothing if it changed meanwhile.
@@ -276,7 +297,7 @@ impl<I: Inbox> Watcher<I> {
         let came = entries.iter().map(|entry| match &entry.outcome {
             Ok(object) => Came { kind, value: object.clone(), read: arrived(kind, object) },
             Err((id, reason)) => {
-                let unfit = Unfit { id: id.clone(), reason: reason.clone(), words: Vec::new() };
+                let unfit = Unfit { id: id.clone(), reason: reason.clone(), ..Unfit::default() };
                 Came { kind, value: serde_json::Value::Null, read: Err(unfit) }
             }
         });
@@ -310,10 +331,42 @@ impl<I: Inbox> Watcher<I> {
 
     fn put_away(&self, name: &str, to: &Path) -> Result<(), String> {
         let from = self.folder.join(name);
-        let cwd = rustix::fs::CWD;
-        rustix::fs::renameat_with(cwd, &from, cwd, to, RenameFlags::NOREPLACE)
-            .map_err(|error| format!("it can't be put into {}: {error}", to.display()))?;
-        sync_folder_of(to).and_then(|()| sync_folder_of(&from)).map_err(|error| error.to_string())
+        moved(&from, to).map_err(|error| format!("it can't be put into {}: {error}", to.display()))?;
+        for path in [to, &from] {
+            match sync_folder_of(path) {
+                // not every share can sync a folder; a name that is lost then is read again, which changes nothing
+                Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {}
+                synced => synced.map_err(|error| error.to_string())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a folder with files of waybind's own: they would be read, refused and put away.
+fn check_own(folder: &Path, home: &Path) -> Result<(), String> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let data = home.ancestors().nth(2).map(real);
+    let folder_is = real(folder);
+    let is_own = data.is_some_and(|data| folder_is == data || folder_is.starts_with(data.join("sources")));
+    if is_own || folder.join(crate::config::CONFIG_FILE).exists() {
+        return Err(format!("{} has files of waybind's own; give the source a folder of its own", folder.display()));
+    }
+    Ok(())
+}
+
+/// Moves a file, never over another one. A share that can't promise that is looked at first: nobody else puts files
+/// into these folders.
+fn moved(from: &Path, to: &Path) -> io::Result<()> {
+    let cwd = rustix::fs::CWD;
+    match rustix::fs::renameat_with(cwd, from, cwd, to, RenameFlags::NOREPLACE) {
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
+            if to.symlink_metadata().is_ok() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            fs::rename(from, to)
+        }
+        done => Ok(done?),
     }
 }
 

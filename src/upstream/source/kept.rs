@@ -48,6 +48,9 @@ pub(super) struct Kept {
     pub(super) since: Timestamp,
     /// How often it was judged.
     pub(super) times: u32,
+    /// It was refused, and what it said beside its object was heard all the same.
+    #[serde(default)]
+    pub(super) heard: bool,
 }
 
 pub(super) type Key = (Kind, String);
@@ -126,7 +129,9 @@ impl KeptFile {
         if let Some(known) = self.things.get(&key) {
             kept.since = known.since;
             kept.times = known.times.saturating_add(1);
-            let is_same = known.value == kept.value && known.on == kept.on && known.reason == kept.reason;
+            kept.heard |= known.heard && known.value == kept.value;
+            let is_same = known.value == kept.value
+                && (&known.on, &known.reason, known.heard) == (&kept.on, &kept.reason, kept.heard);
             if is_same {
                 // the same again costs no disk
                 self.things.insert(key, kept);
@@ -197,6 +202,7 @@ mod tests {
             reason: "r".into(),
             since,
             times: 1,
+            heard: false,
         }
     }
 

@@ -76,6 +76,8 @@ pub enum Taken {
     Waits(Reference, String),
     /// It can't be.
     Refused(String),
+    /// Its object can't be; what it says beside it was heard.
+    Heard(String),
 }
 
 /// Something that a thing refers to.

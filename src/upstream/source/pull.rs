@@ -26,6 +26,9 @@ pub const ANSWER_MAX: usize = 16 * 1024 * 1024;
 /// Pages of one look: an upstream that always has one more is asked again after the usual pause.
 const PAGES_MAX: u32 = 1_000;
 
+/// Things of an answer that are mapped and taken at once: as objects they take several times the answer's size.
+const CHUNK: usize = 200;
+
 /// Pause between two looks for what waiting things wait for.
 const WAITING_PAUSE: Duration = Duration::from_secs(1);
 
@@ -92,8 +95,7 @@ impl<I: Inbox> Puller<I> {
         let (place, kept) = (PlaceFile::open(home).map_err(failed)?, KeptFile::open(home).map_err(failed)?);
         source.shared.show(&kept);
         source.shared.state().cursor.clone_from(&place.get().cursor);
-        let intake =
-            Intake { name: source.name.clone(), inbox, kept, shared: source.shared.clone(), keeps_refused: true };
+        let intake = Intake::new(&source, inbox, kept, true);
         Ok(Puller {
             settings: settings.clone(),
             template,
@@ -209,6 +211,10 @@ impl<I: Inbox> Puller<I> {
             if !more {
                 break;
             }
+            if number == PAGES_MAX && self.template.contains("{page}") {
+                // the next look would begin with the first page again, and never come to the last
+                return Err(format!("it has more than {PAGES_MAX} pages; raise size").into());
+            }
             cursor = next.unwrap_or(cursor);
         }
         self.intake.take_ready(&read).await?;
@@ -256,12 +262,14 @@ impl<I: Inbox> Puller<I> {
         let page = self.shape.page(&answer).map_err(wrong)?;
         let pieces = self.shape.pieces(&answer).map_err(wrong)?;
         let count = pieces.len();
-        let came = pieces.into_iter().map(|piece| Came {
-            kind: piece.kind,
-            value: piece.value.clone(),
-            read: self.shape.read(piece.kind, piece.value, &self.zone).map(|made| arrived(piece.kind, made)),
-        });
-        self.intake.take(came.collect()).await?;
+        for some in pieces.chunks(CHUNK) {
+            let came = some.iter().map(|piece| Came {
+                kind: piece.kind,
+                value: piece.value.clone(),
+                read: self.shape.read(piece.kind, piece.value, &self.zone).map(|made| arrived(piece.kind, made)),
+            });
+            self.intake.take(came.collect()).await?;
+        }
         self.source.shared.state().pages += 1;
         Ok((page, count))
     }

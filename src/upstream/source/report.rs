@@ -30,7 +30,12 @@ pub(super) struct ReportLine<'l> {
 impl Report {
     pub(super) fn begin(folder: &Path) -> io::Result<Report> {
         let part = folder.join(PART);
-        let mut out = BufWriter::new(File::create(&part)?);
+        // many may write into the folder: what stands under this name is never written through, a link least of all
+        match std::fs::remove_file(&part) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut out = BufWriter::new(File::create_new(&part)?);
         out.write_all(BOM)?;
         out.write_all(csv_line(["sheet", "rows", "kind", "id", "result", "reason"]).as_bytes())?;
         Ok(Report { part, out, refused: 0 })
@@ -43,7 +48,7 @@ impl Report {
             Taken::Updated => ("updated", ""),
             Taken::Unchanged => ("unchanged", ""),
             Taken::Waits(_, reason) => ("waiting", reason.as_str()),
-            Taken::Refused(reason) => ("refused", reason.as_str()),
+            Taken::Refused(reason) | Taken::Heard(reason) => ("refused", reason.as_str()),
         };
         self.refused += u64::from(result == "refused");
         let rows: Vec<String> = line.rows.iter().map(u32::to_string).collect();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::handle::Shared;
+use super::handle::{Shared, Source};
 use super::kept::{Kept, KeptFile, Key};
 use super::{Arrived, Inbox, Reference, Taken};
 use crate::codec::shape::Unfit;
@@ -40,7 +40,7 @@ impl Counts {
             Taken::Updated => &mut self.updated,
             Taken::Unchanged => &mut self.unchanged,
             Taken::Waits(..) => &mut self.waited,
-            Taken::Refused(_) => &mut self.refused,
+            Taken::Refused(_) | Taken::Heard(_) => &mut self.refused,
         } += 1;
     }
 }
@@ -60,7 +60,9 @@ pub(super) struct Intake<I> {
     pub(super) kept: KeptFile,
     pub(super) shared: Arc<Shared>,
     /// Whether what is refused is kept; a folder tells it in the file's report instead.
-    pub(super) keeps_refused: bool,
+    keeps_refused: bool,
+    /// The last of the refused things that were judged again by themselves: the next ones come after it.
+    again_after: Option<Key>,
 }
 
 /// The name of a thing whose id can't be read: what it says.
@@ -70,40 +72,61 @@ fn nameless(value: &Value) -> String {
 }
 
 impl<I: Inbox> Intake<I> {
+    pub(super) fn new(source: &Source, inbox: I, kept: KeptFile, keeps_refused: bool) -> Intake<I> {
+        let (name, shared) = (source.name.clone(), source.shared.clone());
+        Intake { name, inbox, kept, shared, keeps_refused, again_after: None }
+    }
+
     /// Takes things, and keeps those that wait or are refused. Answers what became of each, in their order; everything
     /// is durable then.
     pub(super) async fn take(&mut self, came: Vec<Came>) -> Result<Vec<Taken>, String> {
         let now = self.inbox.now();
-        let things: Vec<Arrived> = came.iter().filter_map(|came| came.read.as_ref().ok().cloned()).collect();
-        let judged = self.inbox.take(&self.name, things).await.map_err(|error| error.to_string())?;
-        let mut judged = judged.into_iter();
-        let mut all = Vec::with_capacity(came.len());
+        let mut things = Vec::with_capacity(came.len());
+        let mut noted = Vec::with_capacity(came.len());
         for Came { kind, value, read } in came {
-            let (id, version, taken) = match read {
+            noted.push(match read {
                 Ok(thing) => {
-                    let lost = || Taken::Refused("it was not judged".into());
-                    let version = thing.version();
-                    (thing.id, version, judged.next().unwrap_or_else(lost))
+                    let (id, version) = (thing.id.clone(), thing.version());
+                    things.push(self.without_what_was_heard(thing, &value));
+                    (kind, value, id, version, None)
                 }
                 Err(unfit) => {
                     let id = unfit.id.unwrap_or_else(|| nameless(&value));
                     self.shared.tell_words(&unfit.words, &id);
-                    (id, value["version"].as_i64(), Taken::Refused(unfit.reason))
+                    (kind, value, id, unfit.version, Some(unfit.reason))
                 }
-            };
+            });
+        }
+        let judged = self.inbox.take(&self.name, things).await.map_err(|error| error.to_string())?;
+        let mut judged = judged.into_iter();
+        let mut all = Vec::with_capacity(noted.len());
+        for (kind, value, id, version, unfit) in noted {
+            let lost = || Taken::Refused("it was not judged".into());
+            let taken = unfit.map_or_else(|| judged.next().unwrap_or_else(lost), Taken::Refused);
             let (on, reason) = match &taken {
                 Taken::Waits(on, reason) => (Some(on.clone()), reason.clone()),
-                Taken::Refused(reason) => (None, reason.clone()),
+                Taken::Refused(reason) | Taken::Heard(reason) => (None, reason.clone()),
                 Taken::Created | Taken::Updated | Taken::Unchanged => (None, String::new()),
             };
             self.shared.state().counts.count(&taken);
-            let kept = Kept { kind, id, version, value, on, reason, since: now, times: 1 };
+            let heard = matches!(taken, Taken::Heard(_));
+            let kept = Kept { kind, id, version, value, on, reason, since: now, times: 1, heard };
             self.settle(kept, &taken).map_err(|error| format!("what waits can't be kept: {error}"))?;
             all.push(taken);
         }
         self.kept.sync().map_err(|error| format!("what waits can't be kept: {error}"))?;
         self.shared.show(&self.kept);
         Ok(all)
+    }
+
+    /// A thing without what it says beside its object, if that was heard when its object was refused: a hold that was
+    /// released since must not come back when the thing is judged again.
+    fn without_what_was_heard(&self, thing: Arrived, value: &Value) -> Arrived {
+        let known = self.kept.things().get(&(thing.kind, thing.id.clone()));
+        match known.filter(|known| known.heard && known.value == *value) {
+            Some(_) => Arrived { cancelled: None, hold: None, hold_note: None, ..thing },
+            None => thing,
+        }
     }
 
     /// Keeps a thing, or forgets it; a newer one that is kept under its id stays.
@@ -117,8 +140,8 @@ impl<I: Inbox> Intake<I> {
         match taken {
             _ if is_older => Ok(()),
             Taken::Waits(..) => self.kept.keep(thing),
-            Taken::Refused(_) if is_told => Ok(()),
-            Taken::Refused(_) => self.kept.keep(thing),
+            Taken::Refused(_) | Taken::Heard(_) if is_told => Ok(()),
+            Taken::Refused(_) | Taken::Heard(_) => self.kept.keep(thing),
             Taken::Created | Taken::Updated | Taken::Unchanged => self.kept.forget(&key),
         }
     }
@@ -142,12 +165,15 @@ impl<I: Inbox> Intake<I> {
     }
 
     /// Judges what was refused and refers to other things again, as these may have changed: changes give the same
-    /// result in any order.
+    /// result in any order. Where they are many, some at a time, turn by turn.
     pub(super) async fn take_refused(&mut self, read: impl Fn(&Kept) -> Result<Arrived, Unfit>) -> Result<(), String> {
         let refers = |kind: Kind| matches!(kind, Kind::PickLists | Kind::Waybills | Kind::Manifests);
         let refused = self.kept.things().iter().filter(|((kind, _), kept)| kept.on.is_none() && refers(*kind));
-        let refused = refused.map(|(key, _)| key.clone()).take(AGAIN_MAX).collect();
-        self.take_again(refused, read).await
+        let refused: Vec<Key> = refused.map(|(key, _)| key.clone()).collect();
+        let begin = self.again_after.as_ref().map_or(0, |last| refused.partition_point(|key| key <= last));
+        let some: Vec<Key> = refused[begin..].iter().chain(&refused[..begin]).take(AGAIN_MAX).cloned().collect();
+        self.again_after = some.last().cloned();
+        self.take_again(some, read).await
     }
 
     /// Judges everything that is kept again.

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::printing::manifest_pdf;
 use crate::barcode::codes::{CodeKind, SiteKey};
-use crate::domain::manifest::{Expects, Manifest, ManifestState, tally};
+use crate::domain::manifest::{Expects, Manifest, ManifestState, tally, to_unload};
+use crate::domain::rules::Rules;
 use crate::domain::view::View;
 use crate::web::backend::Backend;
 use crate::web::problem::Problem;
@@ -20,15 +21,21 @@ pub(super) async fn manifest<B: Backend>(
     if let Some(id) = id.strip_suffix(".pdf") {
         return manifest_pdf(&backend, id).await;
     }
-    let (key, wanted, clock) = (backend.key(), id.clone(), backend.clone());
+    let (key, wanted, clock, rules) = (backend.key(), id.clone(), backend.clone(), backend.interceptions());
     let written = move |at: Timestamp| clock.written(at);
     let found = backend
-        .look(move |view| view.manifest(&wanted).map(|manifest| manifest_json(view, &manifest, &key, &written)))
+        .look(move |view| view.manifest(&wanted).map(|manifest| manifest_json(view, &manifest, &rules, &key, &written)))
         .await?;
     found.map(|found| Json(found).into_response()).ok_or_else(|| Problem::missing("manifest", &id))
 }
 
-fn manifest_json(view: &dyn View, manifest: &Manifest, key: &SiteKey, written: &dyn Fn(Timestamp) -> String) -> Value {
+fn manifest_json(
+    view: &dyn View,
+    manifest: &Manifest,
+    rules: &Rules,
+    key: &SiteKey,
+    written: &dyn Fn(Timestamp) -> String,
+) -> Value {
     let tally = tally(view, manifest);
     let (state, station) = match &manifest.state {
         ManifestState::Waiting => ("waiting", None),
@@ -49,8 +56,7 @@ fn manifest_json(view: &dyn View, manifest: &Manifest, key: &SiteKey, written: &
                    "station": loading.station, "operator": loading.by, "time": written(loading.at.wall)})
         })
         .collect();
-    let stopped: Vec<Value> = tally
-        .stopped
+    let stopped: Vec<Value> = to_unload(view, rules, manifest, &tally)
         .iter()
         .map(|stopped| json!({"waybill": stopped.waybill, "order": stopped.order, "why": stopped.code}))
         .collect();

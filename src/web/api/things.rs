@@ -232,26 +232,37 @@ pub fn things_from_json(kind: Kind, value: Value, secrets: &dyn Secrets) -> Resu
         return Err(Problem::malformed(format!("{} objects; up to {OBJECTS_MAX} a request are taken", objects.len())));
     }
     let count = objects.len();
-    let parse = |(index, object): (usize, Value)| {
-        let named = object["id"].as_str().or(object["sku"].as_str()).map(|id| format!(" ({id})")).unwrap_or_default();
-        let parsed = match kind {
-            Kind::Products => read(object).map(product),
-            Kind::Orders => read(object).map(order),
-            Kind::PickLists => read(object).map(list),
-            Kind::Waybills => read(object).map(waybill),
-            Kind::Manifests => read(object).map(manifest),
-            Kind::Operators => read(object).map(|body| operator(body, secrets)),
-            Kind::StopLists => read(object).map(stop_list),
-        };
-        let place = if many {
-            format!("nothing of the request was taken; object {}{named} of {count}: ", index + 1)
-        } else {
-            String::new()
-        };
-        parsed.map_err(|error| Problem::malformed(format!("{place}{error}")))
-    };
-    let things: Result<Vec<Parsed>, Problem> = objects.into_iter().enumerate().map(parse).collect();
-    Ok((things?, many))
+    let mut things = Vec::with_capacity(count);
+    let mut faulty: Vec<Value> = Vec::new();
+    for (index, object) in objects.into_iter().enumerate() {
+        let id = ["id", "sku", "number"].iter().find_map(|name| object[*name].as_str()).map(str::to_owned);
+        match parse(kind, object, secrets) {
+            Ok(parsed) => things.push(parsed),
+            Err(error) => faulty.push(json!({"index": index, "id": id, "reason": error.to_string()})),
+        }
+    }
+    let Some(first) = faulty.first() else { return Ok((things, many)) };
+    let reason = first["reason"].as_str().unwrap_or_default();
+    if !many {
+        return Err(Problem::malformed(reason));
+    }
+    let named = first["id"].as_str().map(|id| format!(" ({id})")).unwrap_or_default();
+    let number = first["index"].as_u64().unwrap_or_default() + 1;
+    let more = if faulty.len() > 1 { format!(" ({} more in objects)", faulty.len() - 1) } else { String::new() };
+    let detail = format!("nothing of the request was taken; object {number}{named} of {count}: {reason}{more}");
+    Err(Problem::malformed(detail).objects(faulty))
+}
+
+fn parse(kind: Kind, object: Value, secrets: &dyn Secrets) -> Result<Parsed, serde_json::Error> {
+    Ok(match kind {
+        Kind::Products => product(read(object)?),
+        Kind::Orders => order(read(object)?),
+        Kind::PickLists => list(read(object)?),
+        Kind::Waybills => waybill(read(object)?),
+        Kind::Manifests => manifest(read(object)?),
+        Kind::Operators => operator(read(object)?, secrets),
+        Kind::StopLists => stop_list(read(object)?),
+    })
 }
 
 fn read<T: serde::de::DeserializeOwned>(object: Value) -> Result<T, serde_json::Error> {

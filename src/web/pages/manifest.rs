@@ -22,7 +22,15 @@ pub(super) fn manifest(manifest: &ManifestView, language: Language) -> Markup {
                     thead { tr { th colspan="3" { (say(Phrase::MustComeOff)) } } }
                     tbody {
                         @for stopped in &manifest.stopped {
-                            tr.stopped { td.sku { (stopped.waybill) } td { (stopped.order) } td { strong { (code_title(stopped.why, language)) } } }
+                            tr.stopped {
+                                td.sku { (stopped.waybill) }
+                                td { (stopped.order) }
+                                td {
+                                    strong { (code_title(stopped.why, language)) }
+                                    @if let Some(sku) = &stopped.sku { " · " (sku) }
+                                    @if let Some(lot) = &stopped.lot { " · " (say(Phrase::Lot)) " " (lot) }
+                                }
+                            }
                         }
                     }
                 }

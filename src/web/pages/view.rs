@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::domain::bag::{self, Bag, Member, VoidWhy};
 use crate::domain::event::list_orders;
 use crate::domain::ids::{BagId, OrderId, ParcelId, PrinterId};
-use crate::domain::manifest::{Absent, tally};
+use crate::domain::manifest::{Absent, tally, to_unload};
 use crate::domain::order::Order;
 use crate::domain::rules::Rules;
 use crate::domain::station::{Awaited, Mode, StationRules, Work};
@@ -105,19 +105,26 @@ pub(in crate::web) struct StoppedView {
     pub waybill: String,
     pub order: OrderId,
     pub why: Code,
+    /// The recalled goods, where that is why.
+    pub sku: Option<String>,
+    /// Their lot.
+    pub lot: Option<String>,
 }
 
 /// Missing waybills, and those that must come off, that a page lists: what a person can look for.
 const LISTED_MAX: usize = 50;
 
-fn manifest_view(view: &dyn View, work: &Work) -> Option<ManifestView> {
+fn manifest_view(view: &dyn View, work: &Work, rules: &Rules) -> Option<ManifestView> {
     let Work::Manifest(id) = work else { return None };
     let manifest = view.manifest(id.as_str())?;
     let tally = tally(view, &manifest);
-    let stopped = tally.stopped.iter().take(LISTED_MAX).map(|stopped| StoppedView {
+    let stopped = to_unload(view, rules, &manifest, &tally);
+    let stopped = stopped.into_iter().take(LISTED_MAX).map(|stopped| StoppedView {
         waybill: stopped.waybill.to_string(),
-        order: stopped.order.clone(),
+        order: stopped.order,
         why: stopped.code,
+        sku: stopped.recalled.as_ref().map(|goods| goods.sku.to_string()),
+        lot: stopped.recalled.and_then(|goods| goods.lot),
     });
     Some(ManifestView {
         id: id.to_string(),
@@ -231,7 +238,7 @@ pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules, interc
         can_undo: !station.counts.is_empty(),
         can_reprint: station.last_print.is_some(),
         printer: station.printer.clone(),
-        manifest: station.work.as_ref().and_then(|work| manifest_view(view, work)),
+        manifest: station.work.as_ref().and_then(|work| manifest_view(view, work, interceptions)),
         bags: if matches!(rules.mode, Mode::Pack | Mode::Bench) { bag_views(view, rules) } else { Vec::new() },
     }
 }
