@@ -67,7 +67,7 @@ pub fn encode(content: &str, gs1: bool) -> Result<Modules, String> {
     if content.len() > CONTENT_MAX {
         return Err(format!("a Code 128 of {} characters is longer than {CONTENT_MAX}", content.len()));
     }
-    let symbols = symbols(content.as_bytes(), gs1).ok_or("an empty Code 128")?;
+    let symbols = symbols(content.as_bytes(), gs1, &Set::ALL).ok_or("an empty Code 128")?;
     let weighted = symbols.iter().enumerate().map(|(at, symbol)| at.max(1) * usize::from(*symbol));
     let check = (weighted.sum::<usize>() % 103) as u8;
     let widths = symbols.iter().chain([&check, &STOP]).flat_map(|symbol| WIDTHS[usize::from(*symbol)].bytes());
@@ -87,22 +87,53 @@ struct Step {
     set: Set,
 }
 
-/// Start character and content, as few as possible: the best way is found from the end.
-fn symbols(content: &[u8], gs1: bool) -> Option<Vec<u8>> {
+/// The data of ZPL's `^BC` that makes a symbol as wide as that of [`encode`]: each change of set is told (`>;` starts in
+/// set C, `>8` is FNC1 and so on; ZPL II guide, `^BC`). None where set A is wanted, whose data would be told in numbers.
+pub(super) fn told_in_zpl(content: &str, gs1: bool) -> Option<String> {
+    let symbols = symbols(content.as_bytes(), gs1, &[Set::B, Set::C])?;
+    let (start, symbols) = symbols.split_first()?;
+    let mut in_pairs = *start == Set::C.start();
+    let mut told = String::from(if in_pairs { ">;" } else { ">:" });
+    for symbol in symbols {
+        match (in_pairs, *symbol) {
+            (_, FNC1) => told.push_str(">8"),
+            (true, pair @ 0..=99) => told.push_str(&format!("{pair:02}")),
+            (false, to) if to == Set::C.switch() => {
+                in_pairs = true;
+                told.push_str(">5");
+            }
+            (true, to) if to == Set::B.switch() => {
+                in_pairs = false;
+                told.push_str(">6");
+            }
+            (false, character @ 0..=94) => match char::from(character + 0x20) {
+                '>' => told.push_str(">0"),
+                '^' => told.push_str("><"),
+                '~' => told.push_str(">="),
+                plain => told.push(plain),
+            },
+            _ => return None,
+        }
+    }
+    Some(told)
+}
+
+/// Start character and content in some sets, as few as possible: the best way is found from the end.
+fn symbols(content: &[u8], gs1: bool, sets: &[Set]) -> Option<Vec<u8>> {
     let mut best: Vec<[Option<Step>; 3]> = vec![[None; 3]; content.len()];
     let cost_at = |best: &[[Option<Step>; 3]], at: usize, set: Set| {
         if at == content.len() { Some(0) } else { best.get(at)?[set as usize].map(|step| step.cost) }
     };
     for at in (0..content.len()).rev() {
-        for set in Set::ALL {
+        for set in sets.iter().copied() {
             best[at][set as usize] = set.take(&content[at..], gs1).and_then(|(symbol, taken)| {
                 let next = at + taken;
                 Some(Step { cost: cost_at(&best, next, set)? + 1, symbol, next, set })
             });
         }
         let stay = best[at];
-        for set in Set::ALL {
-            let others = Set::ALL.into_iter().filter(|other| *other != set);
+        for set in sets.iter().copied() {
+            let others = sets.iter().copied().filter(|other| *other != set);
             let change = others.filter_map(|other| {
                 let cost = stay[other as usize]?.cost + 1;
                 Some(Step { cost, symbol: other.switch(), next: at, set: other })
@@ -110,8 +141,9 @@ fn symbols(content: &[u8], gs1: bool) -> Option<Vec<u8>> {
             best[at][set as usize] = change.chain(stay[set as usize]).min_by_key(|step| step.cost);
         }
     }
-    let mut set = Set::ALL
-        .into_iter()
+    let mut set = sets
+        .iter()
+        .copied()
         .filter(|set| cost_at(&best, 0, *set).is_some())
         .min_by_key(|set| cost_at(&best, 0, *set))?;
     let mut symbols = vec![set.start()];
@@ -130,7 +162,7 @@ mod tests {
     use super::*;
 
     fn encoded(content: &str, gs1: bool) -> Vec<u8> {
-        symbols(content.as_bytes(), gs1).expect("it can be encoded")
+        symbols(content.as_bytes(), gs1, &Set::ALL).expect("it can be encoded")
     }
 
     #[test]
@@ -151,6 +183,21 @@ mod tests {
         assert_eq!(encoded("00069012345678901234", true), [105, 102, 0, 6, 90, 12, 34, 56, 78, 90, 12, 34]);
         assert_eq!(encoded("a\u{1}", false), [104, 65, 101, 65]);
         assert_eq!(encoded("10A\u{1d}21B", true).iter().filter(|symbol| **symbol == FNC1).count(), 2);
+    }
+
+    #[test]
+    fn zpl_is_told_every_change_of_set() {
+        let told = |content: &str, gs1| told_in_zpl(content, gs1);
+        assert_eq!(told("75312345678901", false).as_deref(), Some(">;75312345678901"));
+        assert_eq!(told("SF123456", false).as_deref(), Some(">:SF>5123456"));
+        assert_eq!(told("123456AB", false).as_deref(), Some(">;123456>6AB"));
+        assert_eq!(told("a>b^c~d", false).as_deref(), Some(">:a>0b><c>=d"));
+        assert_eq!(told("0209506000134352375\u{1d}10A1", true).as_deref().map(|told| told.matches(">8").count()), Some(2));
+        assert_eq!(told("A\u{1}", false), None);
+        for content in ["SF1234567890123", "YT0123", "1", "12345", "a1B22c333", "PACK-01", "75312345678901"] {
+            let narrow = symbols(content.as_bytes(), false, &[Set::B, Set::C]).map(|symbols| symbols.len());
+            assert_eq!(narrow, Some(encoded(content, false).len()), "{content} is as wide");
+        }
     }
 
     #[test]
