@@ -87,13 +87,15 @@ fn main() {
     }
     let times: usize = words.iter().find_map(|word| word.parse().ok()).unwrap_or(50);
     let fonts = press.fonts();
-    told("record to PDF, letters cut out anew", measured(times, |number| {
-        pdf(&prove(&press, number, 203), fonts, &mut Subsets::default()).unwrap().len()
-    }));
+    told(
+        "record to PDF, letters cut out anew",
+        measured(times, |number| pdf(&prove(&press, number, 203), fonts, &mut Subsets::default()).unwrap().len()),
+    );
     let labels: Vec<Proved> = (0..=times).map(|number| prove(&press, number, 203)).collect();
-    told("PDF, letters cut out anew", measured(times, |number| {
-        pdf(&labels[number], fonts, &mut Subsets::default()).unwrap().len()
-    }));
+    told(
+        "PDF, letters cut out anew",
+        measured(times, |number| pdf(&labels[number], fonts, &mut Subsets::default()).unwrap().len()),
+    );
     let mut subsets = Subsets::default();
     told("PDF, letters kept", measured(times, |number| pdf(&labels[number], fonts, &mut subsets).unwrap().len()));
     for dpi in [203, 300] {
@@ -105,12 +107,14 @@ fn main() {
         told(&format!("ZPL, {compression:?}"), measured(times, |number| zpl(&labels[number], settings).len()));
     }
     told("TSPL", measured(times, |number| tspl(&labels[number], TsplSettings::default()).len()));
-    told("ZPL, native commands", measured(times, |number| {
-        zpl_native(&labels[number], fonts, ZplSettings::default()).len()
-    }));
+    told(
+        "ZPL, native commands",
+        measured(times, |number| zpl_native(&labels[number], fonts, ZplSettings::default()).len()),
+    );
     let (profiles, _) = Profiles::with_folder(None);
     let letters = &profiles.get("tspl-native-203").unwrap().text_fonts;
-    told("TSPL, native commands", measured(times, |number| {
-        tspl_native(&labels[number], fonts, letters, TsplSettings::default()).len()
-    }));
+    told(
+        "TSPL, native commands",
+        measured(times, |number| tspl_native(&labels[number], fonts, letters, TsplSettings::default()).len()),
+    );
 }

@@ -10,7 +10,9 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use support::served::{Served, eventually};
 use waybind::codec::outside::codes;
-use waybind::codec::{Bitmap, Fonts, PrinterFont, Proved, TsplSettings, ZplSettings, tspl, tspl_native, zpl, zpl_native};
+use waybind::codec::{
+    Bitmap, Fonts, PrinterFont, Proved, TsplSettings, ZplSettings, tspl, tspl_native, zpl, zpl_native,
+};
 use waybind::config::{Profiles, TemplateFile, Templates, find_fonts};
 use waybind::label::{Item, Resolution, Settings, Value};
 use waybind::message::Language;
@@ -125,7 +127,10 @@ fn tspl_dots(job: &[u8], label: &Proved) -> Bitmap {
 fn no_field_reaches_the_printer_as_a_command() {
     let Some(press) = press() else { return };
     let [zpl_known, tspl_known] = [
-        &["XA", "PW", "LL", "LH", "PO", "PM", "LR", "FO", "FT", "GB", "A0", "FH", "FD", "FS", "BY", "BQ", "BC", "GF", "PQ", "XZ"][..],
+        &[
+            "XA", "PW", "LL", "LH", "PO", "PM", "LR", "FO", "FT", "GB", "A0", "FH", "FD", "FS", "BY", "BQ", "BC", "GF",
+            "PQ", "XZ",
+        ][..],
         &["SIZE", "GAP", "DIRECTION", "REFERENCE", "CLS", "BAR", "TEXT", "QRCODE", "BARCODE", "BITMAP", "PRINT"],
     ];
     let hostile = ["^XZ^XA^PQ9", "~HS ~JA", "a\"\r\nPRINT 9,9\r\n", "\\[\"]CLS", "_5EXZ", "a>8b>;c", "'; x", "\u{7f}x"];
@@ -142,7 +147,11 @@ fn no_field_reaches_the_printer_as_a_command() {
             let count = |names: &[String], wanted: &str| names.iter().filter(|name| *name == wanted).count();
             assert!(zpl_found.iter().all(|name| zpl_known.contains(&name.as_str())), "{text:?}: {zpl_found:?}");
             assert!(tspl_found.iter().all(|name| tspl_known.contains(&name.as_str())), "{text:?}: {tspl_found:?}");
-            assert_eq!([count(&zpl_found, "XA"), count(&zpl_found, "XZ"), count(&zpl_found, "PQ")], [1, 1, 1], "{text}");
+            assert_eq!(
+                [count(&zpl_found, "XA"), count(&zpl_found, "XZ"), count(&zpl_found, "PQ")],
+                [1, 1, 1],
+                "{text}"
+            );
             assert_eq!([count(&tspl_found, "PRINT"), count(&tspl_found, "CLS")], [1, 1], "{text:?}");
             if field == "scan_code" {
                 for (language, job) in jobs(&press, &label) {
@@ -179,7 +188,8 @@ fn a_printer_is_told_natively_where_its_profile_says_so_and_tried_on_its_own_pap
     let (folder, sim) = (tempfile::tempdir().unwrap(), SimPrinter::start("127.0.0.1:0", Speech::Zpl).unwrap());
     let printers = folder.path().join("templates/printers");
     std::fs::create_dir_all(&printers).unwrap();
-    let profile = "title = \"narrow\"\nlanguage = \"zpl\"\ndpi = 203\nwidth_mm = 76\nstatus = \"zpl\"\ncommands = \"native\"\n";
+    let profile =
+        "title = \"narrow\"\nlanguage = \"zpl\"\ndpi = 203\nwidth_mm = 76\nstatus = \"zpl\"\ncommands = \"native\"\n";
     std::fs::write(printers.join("narrow.toml"), profile).unwrap();
     let config = format!(
         "language = \"en\"\ntemplates = {:?}\n[[printer]]\nname = \"P1\"\nprofile = \"narrow\"\naddress = \"{}\"\n",

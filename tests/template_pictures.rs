@@ -58,7 +58,8 @@ fn a_picture_has_the_same_dots_in_every_output() {
         let label = prove(&press, &Templates::read(&file).unwrap(), 203).unwrap();
         let page = &label.pages()[0];
         // 30 × 15 mm from 20, 10: the right half is white but for a corner
-        for (x, y, black) in [(160, 80, true), (279, 199, true), (281, 80, false), (399, 199, true), (399, 150, false)] {
+        for (x, y, black) in [(160, 80, true), (279, 199, true), (281, 80, false), (399, 199, true), (399, 150, false)]
+        {
             assert_eq!(page.is_black(x, y), black, "{name}: {x}, {y}");
         }
         assert!(!page.is_black(159, 100) && !page.is_black(200, 79) && !page.is_black(200, 200), "{name}");
@@ -189,7 +190,8 @@ fn a_picture_on_a_code_is_refused() {
         let template = Templates::read(&put(folder.path(), &images)).unwrap();
         match prove(&press, &template, 203).map(|_| ()) {
             Err(PressError::Unproved { line: Some(_), what: Unproved::QuietZone { .. } }) if near => {}
-            Err(PressError::Unproved { line: Some(_), what: Unproved::Spoilt { .. } | Unproved::QuietZone { .. } }) => {}
+            Err(PressError::Unproved { line: Some(_), what: Unproved::Spoilt { .. } | Unproved::QuietZone { .. } }) => {
+            }
             other => panic!("{at}: {other:?}"),
         }
     }
@@ -220,5 +222,8 @@ fn a_broken_template_of_a_warehouse_is_not_replaced_by_ours() {
     let (templates, errors) = Templates::with_folder(Some(folder.path()));
     assert!(templates.get("own").is_some() && templates.get("order-qr").is_some());
     assert!(templates.get("product").is_none(), "ours may show what theirs hides");
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("label-templates/product.toml");
+    std::fs::copy(ours, folder.path().join("copy.toml")).unwrap();
+    assert_eq!(mistakes(&folder.path().join("copy.toml")), Vec::<String>::new(), "its picture is ours");
     assert_eq!(errors.iter().map(|error| error.name.as_str()).collect::<Vec<_>>(), ["product"]);
 }

@@ -11,8 +11,7 @@ use crate::label::{Dither, Fit, Turn, Wanted};
 
 /// What a template's picture may cost: a megabyte, which a hundred templates may have in memory, and two thousand dots
 /// in both directions, the paper's width at 600 dots an inch. Only its size limits count, no codes are looked for.
-pub const PICTURE_LIMITS: Limits =
-    Limits { bytes: 1024 * 1024, pixels: 4_000_000, side: 8_000, looked_at: 0, work: 0 };
+pub const PICTURE_LIMITS: Limits = Limits { bytes: 1024 * 1024, pixels: 4_000_000, side: 8_000, looked_at: 0, work: 0 };
 /// Most dots that a picture is made of on paper: a page A4 at 300 dots an inch, nine megabytes while it is made.
 const DOTS_MAX: u64 = 9_000_000;
 /// In how many sizes a picture's dots are kept: a few elements at two or three resolutions.
@@ -202,7 +201,10 @@ mod tests {
         let all: std::collections::BTreeSet<u8> = (0..64).map(|at| bayer(at % 8, at / 8)).collect();
         assert_eq!(all.len(), 64);
         let line = Picture::open(file(1, 9, |_, y| if y < 4 { 0 } else { 255 })).expect("PNG");
-        assert_eq!(line.dots(Wanted { dither: Dither::Diffuse, ..wanted(1, 9) }).expect("small").bytes()[3..5], [0x80, 0]);
+        assert_eq!(
+            line.dots(Wanted { dither: Dither::Diffuse, ..wanted(1, 9) }).expect("small").bytes()[3..5],
+            [0x80, 0]
+        );
     }
 
     #[test]

@@ -85,7 +85,9 @@ fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b' ' | b'-' | b'.' | b':' | b'/' => escaped.push(char::from(byte)),
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b' ' | b'-' | b'.' | b':' | b'/' => {
+                escaped.push(char::from(byte))
+            }
             other => escaped.push_str(&format!("_{other:02X}")),
         }
     }

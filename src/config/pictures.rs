@@ -1,4 +1,4 @@
-//! The pictures that templates name: files beside them, each read once, none from anywhere else.
+//! The pictures that templates name: files beside them, or ours, each read once, none from anywhere else.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -18,6 +18,9 @@ pub(super) struct Wrong {
     pub message: String,
     pub hint: String,
 }
+
+/// The pictures of a template, and the mistakes of its elements.
+pub(super) type Opened = (BTreeMap<PictureName, Arc<Picture>>, Vec<(ElementRef, Wrong)>);
 
 /// The pictures of one folder.
 #[derive(Debug, Default)]
@@ -46,6 +49,10 @@ impl Shelf {
         }
         let bytes = match &self.folder {
             None => built_in(name),
+            // a copy of one of our templates finds its pictures too
+            Some(folder) if !folder.join(name.as_str()).exists() && BUILT_IN.get_file(name.as_str()).is_some() => {
+                built_in(name)
+            }
             Some(folder) => beside(folder, name),
         };
         let opened = bytes.and_then(|bytes| {
@@ -60,10 +67,7 @@ impl Shelf {
     }
 
     /// The pictures of a template, and which of its elements has a mistake.
-    pub(super) fn of(
-        &mut self,
-        template: &Template,
-    ) -> (BTreeMap<PictureName, Arc<Picture>>, Vec<(ElementRef, Wrong)>) {
+    pub(super) fn of(&mut self, template: &Template) -> Opened {
         let mut pictures = BTreeMap::new();
         let mut wrong = Vec::new();
         let repeated = template.repeat.iter().enumerate();
@@ -79,10 +83,9 @@ impl Shelf {
                         hint: "take a darker picture, a higher threshold, or dither = \"diffuse\"".into(),
                     }),
                     Ok(_) => Ok(picture),
-                    Err(error) => Err(Wrong {
-                        message: format!("{}: {error}", image.file),
-                        hint: "make its box smaller".into(),
-                    }),
+                    Err(error) => {
+                        Err(Wrong { message: format!("{}: {error}", image.file), hint: "make its box smaller".into() })
+                    }
                 }
             });
             match drawn {

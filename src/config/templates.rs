@@ -339,6 +339,22 @@ mod tests {
     }
 
     #[test]
+    fn lists_are_held_against_all_that_stands_on_the_page() {
+        let text = |max: &str, more: &str| {
+            format!(
+                "title = {{ zh = \"一\", en = \"one\" }}\nsize = [50, 60]\n[[text]]\nat = [1, 50]\nsize = [40, 5]\nheight = 3\ntext = \"x\"\n[[repeat]]\nover = \"lines\"\nas = \"line\"\nat = [0, 0]\npitch = [0, 10]\nmax = {max}\n{more}[sample]\nlines = [\"a\"]\n"
+            )
+        };
+        let cell = "[[repeat.text]]\nat = [1, 1]\nsize = [40, 5]\nheight = 3\ntext = \"{line}\"\n";
+        assert_eq!(problems(&text("5", cell)), Vec::<String>::new());
+        let told = problems(&text("6", cell));
+        assert!(told.len() == 1 && told[0].contains("lie on each other"), "the sixth cell meets the foot: {told:#?}");
+        for (max, more) in [("9223372036854775807", ""), ("9223372036854775807", cell), ("0", cell)] {
+            assert!(problems(&text(max, more))[0].contains("without room"), "{max}");
+        }
+    }
+
+    #[test]
     fn every_mistake_is_told_with_its_line() {
         let text = [
             "title = { zh = \"一\", en = \"one\" }",

@@ -261,7 +261,7 @@ impl<'t> Checker<'t> {
         let of_repeat = |(index, repeat): (usize, &Repeat)| {
             Elements::of_repeat(repeat, index).iter().count().saturating_mul(repeat.max)
         };
-        let solids_of_all = self.template.repeat.iter().enumerate().map(of_repeat).sum::<usize>();
+        let solids_of_all = self.template.repeat.iter().enumerate().map(of_repeat).fold(0, usize::saturating_add);
         let mut solids = Vec::new();
         let mut add = |elements: Elements<'_>, moved: [f64; 2]| {
             for (name, element) in elements.iter() {
@@ -282,7 +282,7 @@ impl<'t> Checker<'t> {
         };
         add(Elements::of(self.template), [0.0, 0.0]);
         for (index, repeat) in self.template.repeat.iter().enumerate() {
-            let cells: BTreeSet<usize> = match solids_of_all <= SOLIDS_MAX {
+            let cells: BTreeSet<usize> = match solids_of_all <= SOLIDS_MAX && repeat.max <= CELLS_MAX {
                 true => (0..repeat.max).collect(),
                 // the first cell and its neighbours to the right and below stand for all
                 false => [0, 1, repeat.columns].into_iter().filter(|cell| *cell < repeat.max).collect(),

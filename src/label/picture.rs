@@ -188,9 +188,19 @@ mod tests {
             assert!(PictureName::try_from(right.to_owned()).is_ok(), "{right}");
         }
         let long = format!("{}.png", "x".repeat(80));
-        for wrong in
-            ["", ".png", "../logo.png", "/etc/logo.png", "a/b.png", "a\\b.png", "logo", "logo.gif", "a b.png", "..", &long]
-        {
+        for wrong in [
+            "",
+            ".png",
+            "../logo.png",
+            "/etc/logo.png",
+            "a/b.png",
+            "a\\b.png",
+            "logo",
+            "logo.gif",
+            "a b.png",
+            "..",
+            &long,
+        ] {
             assert!(PictureName::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
         assert!(Turn::try_from(90).is_ok() && Turn::try_from(45).is_err());

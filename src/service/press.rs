@@ -176,8 +176,13 @@ impl Press {
     /// # Errors
     /// A font can't be embedded into a PDF.
     pub fn write(&self, label: &Proved, format: Format) -> Result<Vec<Vec<u8>>, PressError> {
-        let mut subsets = self.subsets.lock().unwrap_or_else(PoisonError::into_inner);
-        self.written(label, format, &mut subsets)
+        match format {
+            Format::Pdf => {
+                let mut subsets = self.subsets.lock().unwrap_or_else(PoisonError::into_inner);
+                self.written(label, format, &mut subsets)
+            }
+            Format::Png | Format::Zpl | Format::Tspl => self.write_alone(label, format),
+        }
     }
 
     /// The files of a label, the same whenever they are asked for: a PDF has the letters of this label alone, and not those

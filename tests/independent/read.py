@@ -10,7 +10,7 @@ import sys
 import zxingcpp
 from PIL import Image
 
-FORMATS = zxingcpp.BarcodeFormat.QRCode | zxingcpp.BarcodeFormat.Code128
+FORMATS = (zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.Code128)
 
 
 def is_near(barcode, code):
