@@ -16,6 +16,8 @@ pub const PICTURE_LIMITS: Limits = Limits { bytes: 1024 * 1024, pixels: 4_000_00
 const DOTS_MAX: u64 = 9_000_000;
 /// In how many sizes a picture's dots are kept: a few elements at two or three resolutions.
 const KEPT_MAX: usize = 8;
+/// Most bytes of them; the newest is kept in any case.
+const KEPT_BYTES: usize = 512 * 1024;
 
 /// A picture that can be unpacked. Its dots are kept, since labels of one template want the same.
 #[derive(Debug)]
@@ -44,7 +46,8 @@ impl Picture {
             return Ok(dots.clone());
         }
         let dots = Arc::new(made(&self.bytes, wanted)?);
-        if kept.len() >= KEPT_MAX {
+        let bytes = |kept: &[(Wanted, Arc<Bitmap>)]| kept.iter().map(|(_, dots)| dots.bytes().len()).sum::<usize>();
+        while kept.len() >= KEPT_MAX || (!kept.is_empty() && bytes(&kept) + dots.bytes().len() > KEPT_BYTES) {
             kept.remove(0);
         }
         kept.push((wanted, dots.clone()));
@@ -221,5 +224,9 @@ mod tests {
             assert!(picture.dots(wanted(size, size)).is_ok());
         }
         assert_eq!(picture.kept.lock().expect("nobody broke it").len(), KEPT_MAX);
+        for size in 2_100..2_102 {
+            assert!(picture.dots(wanted(size, size)).is_ok());
+        }
+        assert_eq!(picture.kept.lock().expect("nobody broke it").len(), 1, "large ones are not kept");
     }
 }

@@ -108,8 +108,8 @@ fn text(line: &TextLine, fonts: &Fonts, letters: &[PrinterFont]) -> Option<Strin
     // standing about where our letters stand: their foot is a fifth of their height above its end
     let top = line.baseline - high as f32 * 0.8;
     let is_on_page = line.x >= 0.0 && top >= 0.0;
-    let (x, name, text) = (line.x, &font.name, &line.text);
-    is_on_page.then(|| format!("TEXT {x:.0},{top:.0},\"{name}\",0,{times},{times},\"{text}\"\r\n"))
+    let (x, top, name, text) = (line.x as u32, top as u32, &font.name, &line.text);
+    is_on_page.then(|| format!("TEXT {x},{top},\"{name}\",0,{times},{times},\"{text}\"\r\n"))
 }
 
 /// Whether a text may stand between quotation marks.

@@ -57,8 +57,8 @@ fn text(line: &TextLine) -> Option<String> {
     let (x, baseline) = (line.x, line.baseline);
     let is_on_page = x >= 0.0 && baseline >= 0.0 && !line.text.is_empty();
     (is_on_page && is_plain(&line.text)).then(|| {
-        let (size, text) = (line.size, escaped(&line.text));
-        format!("^FT{x:.0},{baseline:.0}^A0N,{size},{size}^FH_^FD{text}^FS\n")
+        let (x, baseline, size, text) = (x as u32, baseline as u32, line.size, escaped(&line.text));
+        format!("^FT{x},{baseline}^A0N,{size},{size}^FH_^FD{text}^FS\n")
     })
 }
 
