@@ -47,7 +47,7 @@ fn proved(press: &Press, template: &TemplateFile, dpi: u32) -> Proved {
         .unwrap_or_else(|error| panic!("{} at {dpi}: {:#?}", template.name, error.lines()))
 }
 
-fn wanted() -> [&'static str; 17] {
+fn wanted() -> [&'static str; 18] {
     [
         "aggregated-100x150",
         "aggregated-100x180",
@@ -62,6 +62,7 @@ fn wanted() -> [&'static str; 17] {
         "order-qr",
         "pick-task",
         "printer-selftest",
+        "printer-selftest-76x130",
         "product",
         "tote",
         "waybill-100x150",
@@ -92,6 +93,20 @@ fn every_template_renders_in_every_format() {
             }
         }
     }
+}
+
+#[test]
+fn the_same_label_is_the_same_file_whatever_was_printed_before() {
+    let Some(press) = press(CHINESE) else { return };
+    let file = || {
+        let label = proved(&press, press.template("aggregated-100x180").unwrap(), 203);
+        press.write_alone(&label, Format::Pdf).unwrap().remove(0)
+    };
+    let first = file();
+    for name in ["order-qr", "pick-task"] {
+        press.write(&proved(&press, press.template(name).unwrap(), 203), Format::Pdf).unwrap();
+    }
+    assert_eq!(file(), first);
 }
 
 fn png_dots(file: &[u8]) -> Vec<u8> {

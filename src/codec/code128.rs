@@ -67,7 +67,7 @@ pub fn encode(content: &str, gs1: bool) -> Result<Modules, String> {
     if content.len() > CONTENT_MAX {
         return Err(format!("a Code 128 of {} characters is longer than {CONTENT_MAX}", content.len()));
     }
-    let symbols = symbols(content.as_bytes(), gs1).ok_or("an empty Code 128")?;
+    let symbols = symbols(content.as_bytes(), gs1, &Set::ALL).ok_or("an empty Code 128")?;
     let weighted = symbols.iter().enumerate().map(|(at, symbol)| at.max(1) * usize::from(*symbol));
     let check = (weighted.sum::<usize>() % 103) as u8;
     let widths = symbols.iter().chain([&check, &STOP]).flat_map(|symbol| WIDTHS[usize::from(*symbol)].bytes());
@@ -87,22 +87,46 @@ struct Step {
     set: Set,
 }
 
-/// Start character and content, as few as possible: the best way is found from the end.
-fn symbols(content: &[u8], gs1: bool) -> Option<Vec<u8>> {
+/// The data of ZPL's `^BC` that makes a symbol as wide as that of [`encode`]: `>;` starts in set C, `>:` in set B, `>8` is
+/// FNC1 (ZPL II guide, `^BC`). None where the sets change on the way, or where a sign must be written as two: printers
+/// that are not the maker's, and drawing programs, get those wrong.
+pub(super) fn told_in_zpl(content: &str, gs1: bool) -> Option<String> {
+    let fewest = symbols(content.as_bytes(), gs1, &Set::ALL)?.len();
+    let (set, symbols) = [Set::C, Set::B].into_iter().find_map(|set| {
+        let symbols = symbols(content.as_bytes(), gs1, &[set])?;
+        (symbols.len() == fewest).then_some((set, symbols))
+    })?;
+    let mut told = String::from(if set == Set::C { ">;" } else { ">:" });
+    for symbol in symbols.into_iter().skip(1) {
+        match (set, symbol) {
+            (_, FNC1) => told.push_str(">8"),
+            (Set::C, pair) => told.push_str(&format!("{pair:02}")),
+            (_, character @ 0..=94) => match char::from(character + 0x20) {
+                '>' | '^' | '~' => return None,
+                plain => told.push(plain),
+            },
+            _ => return None,
+        }
+    }
+    Some(told)
+}
+
+/// Start character and content in some sets, as few as possible: the best way is found from the end.
+fn symbols(content: &[u8], gs1: bool, sets: &[Set]) -> Option<Vec<u8>> {
     let mut best: Vec<[Option<Step>; 3]> = vec![[None; 3]; content.len()];
     let cost_at = |best: &[[Option<Step>; 3]], at: usize, set: Set| {
         if at == content.len() { Some(0) } else { best.get(at)?[set as usize].map(|step| step.cost) }
     };
     for at in (0..content.len()).rev() {
-        for set in Set::ALL {
+        for set in sets.iter().copied() {
             best[at][set as usize] = set.take(&content[at..], gs1).and_then(|(symbol, taken)| {
                 let next = at + taken;
                 Some(Step { cost: cost_at(&best, next, set)? + 1, symbol, next, set })
             });
         }
         let stay = best[at];
-        for set in Set::ALL {
-            let others = Set::ALL.into_iter().filter(|other| *other != set);
+        for set in sets.iter().copied() {
+            let others = sets.iter().copied().filter(|other| *other != set);
             let change = others.filter_map(|other| {
                 let cost = stay[other as usize]?.cost + 1;
                 Some(Step { cost, symbol: other.switch(), next: at, set: other })
@@ -110,8 +134,9 @@ fn symbols(content: &[u8], gs1: bool) -> Option<Vec<u8>> {
             best[at][set as usize] = change.chain(stay[set as usize]).min_by_key(|step| step.cost);
         }
     }
-    let mut set = Set::ALL
-        .into_iter()
+    let mut set = sets
+        .iter()
+        .copied()
         .filter(|set| cost_at(&best, 0, *set).is_some())
         .min_by_key(|set| cost_at(&best, 0, *set))?;
     let mut symbols = vec![set.start()];
@@ -130,7 +155,7 @@ mod tests {
     use super::*;
 
     fn encoded(content: &str, gs1: bool) -> Vec<u8> {
-        symbols(content.as_bytes(), gs1).expect("it can be encoded")
+        symbols(content.as_bytes(), gs1, &Set::ALL).expect("it can be encoded")
     }
 
     #[test]
@@ -151,6 +176,18 @@ mod tests {
         assert_eq!(encoded("00069012345678901234", true), [105, 102, 0, 6, 90, 12, 34, 56, 78, 90, 12, 34]);
         assert_eq!(encoded("a\u{1}", false), [104, 65, 101, 65]);
         assert_eq!(encoded("10A\u{1d}21B", true).iter().filter(|symbol| **symbol == FNC1).count(), 2);
+    }
+
+    #[test]
+    fn zpl_is_told_what_stays_in_one_set() {
+        let told = |content: &str| told_in_zpl(content, false);
+        assert_eq!(told("75312345678901").as_deref(), Some(">;75312345678901"));
+        assert_eq!(told("PACK-01").as_deref(), Some(">:PACK-01"));
+        let gs1 = told_in_zpl("00069012345000000011", true);
+        assert_eq!(gs1.as_deref(), Some(">;>800069012345000000011"));
+        for other in ["SF123456", "6901234567892", "a>b", "a^b", "a~b", "A\u{1}", "a\u{7f}"] {
+            assert_eq!(told(other), None, "{other}");
+        }
     }
 
     #[test]

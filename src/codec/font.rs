@@ -1,8 +1,20 @@
-//! Fonts: which one has a character, how wide it is, and what to install where none has it.
+//! Fonts: which one has a character, how wide it is, how it looks in dots, and what to install where none has it.
 
-use ab_glyph::{Font, FontVec, GlyphId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use ab_glyph::{Font, FontVec, GlyphId, PxScale, point};
+
+use super::Bitmap;
 use crate::label::Metrics;
+
+/// How much of a dot a letter must cover to blacken it.
+const THRESHOLD: f32 = 0.5;
+/// Most bytes of letters that are kept in dots: labels of a warehouse share some thousand of some hundred bytes, and the
+/// letters of a poster are not kept. When they are full, they are made anew.
+const LETTERS_MAX: usize = 2 * 1024 * 1024;
+/// Bytes that a kept letter takes besides its dots.
+const LETTER_BYTES: usize = 128;
 
 /// A font file's bytes, and where they come from.
 #[derive(Clone)]
@@ -35,9 +47,27 @@ pub(super) struct Face {
     em: f32,
 }
 
+/// A letter in dots.
+pub(super) struct Letter {
+    /// Its ink.
+    pub dots: Bitmap,
+    /// Dots from the caret to its leftmost column.
+    pub left: i64,
+    /// Dots from the baseline down to its uppermost row.
+    pub top: i64,
+}
+
+/// Letters that were drawn before, by face, glyph and size; none for a blank.
+#[derive(Default)]
+struct Letters {
+    drawn: HashMap<(usize, u16, u32), Option<Arc<Letter>>>,
+    bytes: usize,
+}
+
 /// The fonts of a label, the preferred one first.
 pub struct Fonts {
     faces: Vec<Face>,
+    letters: Mutex<Letters>,
 }
 
 impl std::fmt::Debug for Fonts {
@@ -66,7 +96,7 @@ impl Fonts {
             let em = font.units_per_em().filter(|em| *em > 0.0).ok_or_else(|| failed("it has no em".into()))?;
             Ok(Face { font, index: file.index, package: file.package, em })
         };
-        Ok(Fonts { faces: files.into_iter().map(face).collect::<Result<_, _>>()? })
+        Ok(Fonts { faces: files.into_iter().map(face).collect::<Result<_, _>>()?, letters: Mutex::default() })
     }
 
     /// Whether a character can be set.
@@ -91,9 +121,38 @@ impl Fonts {
             (glyph.0 != 0).then_some((at, glyph))
         })
     }
+
+    /// A letter in dots; none where it has no ink.
+    pub(super) fn letter(&self, face: usize, glyph: GlyphId, size: u32) -> Option<Arc<Letter>> {
+        let key = (face, glyph.0, size);
+        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(letter) = letters.drawn.get(&key) {
+            return letter.clone();
+        }
+        let letter = self.faces.get(face).and_then(|face| face.drawn(glyph, size)).map(Arc::new);
+        let bytes = LETTER_BYTES + letter.as_ref().map_or(0, |letter| letter.dots.bytes().len());
+        if letters.bytes + bytes > LETTERS_MAX {
+            *letters = Letters::default();
+        }
+        if bytes <= LETTERS_MAX / 16 {
+            letters.bytes += bytes;
+            letters.drawn.insert(key, letter.clone());
+        }
+        letter
+    }
 }
 
 impl Face {
+    /// A glyph in dots, with its caret and baseline at zero.
+    fn drawn(&self, glyph: GlyphId, size: u32) -> Option<Letter> {
+        let placed = glyph.with_scale_and_position(PxScale::from(self.scale(size)), point(0.0, 0.0));
+        let outline = self.font.outline_glyph(placed)?;
+        let bounds = outline.px_bounds();
+        let mut dots = Bitmap::new(bounds.width().ceil() as u32, bounds.height().ceil() as u32);
+        outline.draw(|x, y, coverage| dots.set(x, y, coverage >= THRESHOLD));
+        Some(Letter { dots, left: bounds.min.x as i64, top: bounds.min.y as i64 })
+    }
+
     /// Width of a glyph as a fraction of the em.
     pub(super) fn advance(&self, glyph: GlyphId) -> f32 {
         self.font.h_advance_unscaled(glyph) / self.em

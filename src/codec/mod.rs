@@ -2,15 +2,16 @@
 //! pictures. One heavy crate each.
 //!
 //! Only a label whose codes were read back from its own dots ([`Proved`]) can be written, and what a printer gets are
-//! those dots.
+//! those dots, unless its profile says that it draws codes and letters by itself (`native`).
 
-pub mod bitmap;
 pub mod code128;
 pub mod code39;
 pub mod font;
 mod json;
+mod native;
 pub mod outside;
 pub mod pdf;
+pub mod picture;
 pub mod png;
 pub mod proof;
 pub mod qr;
@@ -19,17 +20,23 @@ pub mod read;
 pub mod shape;
 pub mod sheet;
 pub mod tspl;
+pub mod tspl_native;
 pub mod zpl;
+pub mod zpl_native;
 
-pub use self::bitmap::Bitmap;
 pub use self::font::{FontError, FontFile, Fonts};
 pub use self::json::json;
 pub use self::pdf::{PdfError, Subsets, pdf};
+pub use self::picture::{PICTURE_LIMITS, Picture};
 pub use self::png::png;
 pub use self::proof::{Proved, Unproved, prove};
 pub use self::read::{Limits, ReadError, Symbol, read};
 pub use self::tspl::{TsplSettings, tspl};
+pub use self::tspl_native::{PrinterFont, tspl_native};
 pub use self::zpl::{Compression, ZplSettings, zpl};
+pub use self::zpl_native::zpl_native;
+
+pub use crate::label::Bitmap;
 
 use crate::label::{Correction, Encoder, Modules, Symbology};
 

@@ -1,19 +1,24 @@
-//! Labels as PDF: real text with the letters that it needs, codes as paths, the page as large as the paper.
+//! Labels as PDF: real text with the letters that it needs, codes as paths, pictures as masks of dots, the page as large
+//! as the paper.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ab_glyph::Font;
 use allsorts::binary::read::ReadScope;
 use allsorts::font_data::FontData;
 use allsorts::subset::{CmapTarget, SubsetProfile, subset};
+use data_encoding::HEXLOWER;
 use printpdf::{
-    Color, FontId, Greyscale, LinePoint, Mm, Op, PaintMode, ParsedFont, PdfDocument, PdfFont, PdfFontHandle, PdfPage,
-    PdfSaveOptions, Point, Polygon, PolygonRing, Pt, Rect, TextItem, TextMatrix, TextRenderingMode, WindingOrder,
+    Color, DictItem, ExternalStream, ExternalXObject, FontId, Greyscale, LinePoint, Mm, Op, PaintMode, ParsedFont,
+    PdfDocument, PdfFont, PdfFontHandle, PdfPage, PdfSaveOptions, Point, Polygon, PolygonRing, Pt, Rect, TextItem,
+    TextMatrix, TextRenderingMode, WindingOrder, XObject, XObjectId, XObjectTransform,
 };
+use sha2::{Digest as _, Sha256};
 
 use super::font::Fonts;
 use super::proof::Proved;
-use crate::label::{Area, Item, Layout, Symbol, TextLine};
+use crate::label::{Area, Bitmap, Item, Layout, Symbol, TextLine};
 
 /// Why a PDF can't be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +94,8 @@ pub fn pdf(label: &Proved, fonts: &Fonts, subsets: &mut Subsets) -> Result<Vec<u
         document.resources.fonts.map.insert(font_id(face), font);
     }
     let scale = Scale { points_per_dot: POINTS_PER_MM / layout.resolution.dots_per_mm(), height: layout.height };
+    // the same dots on many pages stand in the file once
+    let mut pictures: Vec<Arc<Bitmap>> = Vec::new();
     let mut pages = Vec::with_capacity(layout.pages.len());
     for items in &layout.pages {
         let mut ops = vec![Op::SetFillColor { col: grey(0.0) }, Op::SetOutlineColor { col: grey(0.0) }];
@@ -97,17 +104,66 @@ pub fn pdf(label: &Proved, fonts: &Fonts, subsets: &mut Subsets) -> Result<Vec<u
                 Item::Fill(area) => ops.push(Op::DrawRectangle { rectangle: scale.rectangle(*area) }),
                 Item::Text(line) => text(line, fonts, &scale, &mut ops),
                 Item::Symbol(code) => ops.push(symbol(code, &scale)),
+                Item::Picture(picture) => {
+                    let known = pictures.iter().position(|known| Arc::ptr_eq(known, &picture.dots));
+                    let at = known.unwrap_or_else(|| {
+                        pictures.push(picture.dots.clone());
+                        document.resources.xobjects.map.insert(picture_id(pictures.len() - 1), mask(&picture.dots));
+                        pictures.len() - 1
+                    });
+                    ops.push(Op::UseXobject { id: picture_id(at), transform: scale.transform(picture.area) });
+                }
             }
         }
         pages.push(PdfPage::new(Mm(layout.width_mm as f32), Mm(layout.height_mm as f32), ops));
     }
     document.with_pages(pages);
     let options = PdfSaveOptions { subset_fonts: false, ..PdfSaveOptions::default() };
-    Ok(document.save(&options, &mut Vec::new()))
+    Ok(identified(document.save(&options, &mut Vec::new())))
+}
+
+/// The file with a digest of itself for its identifiers, which the writer draws by lot: the same label is the same file.
+fn identified(mut file: Vec<u8>) -> Vec<u8> {
+    const MARK: &[u8] = b"/ID[(";
+    const LENGTH: usize = 32;
+    let Some(start) = file.windows(MARK.len()).rposition(|window| window == MARK).map(|at| at + MARK.len()) else {
+        return file;
+    };
+    let second = start + LENGTH + b")(".len();
+    let is_pair = file.get(start + LENGTH..second) == Some(b")(") && file.get(second + LENGTH) == Some(&b')');
+    if is_pair {
+        let digest = HEXLOWER.encode(&Sha256::digest(&file[..start]));
+        let identifier = &digest.as_bytes()[..LENGTH];
+        file[start..start + LENGTH].copy_from_slice(identifier);
+        file[second..second + LENGTH].copy_from_slice(identifier);
+    }
+    file
 }
 
 fn font_id(face: usize) -> FontId {
     FontId(format!("Label{face}"))
+}
+
+fn picture_id(at: usize) -> XObjectId {
+    XObjectId(format!("Picture{at}"))
+}
+
+/// A picture as a stencil: its black dots are painted, what lies under its white ones stays.
+fn mask(dots: &Bitmap) -> XObject {
+    let name = |text: &str| DictItem::Name(text.as_bytes().to_vec());
+    let dict = [
+        ("Type", name("XObject")),
+        ("Subtype", name("Image")),
+        ("Width", DictItem::Int(i64::from(dots.width()))),
+        ("Height", DictItem::Int(i64::from(dots.height()))),
+        ("ImageMask", DictItem::Bool(true)),
+        ("BitsPerComponent", DictItem::Int(1)),
+        // 1 is painted
+        ("Decode", DictItem::Array(vec![DictItem::Int(1), DictItem::Int(0)])),
+    ];
+    let dict = dict.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let stream = ExternalStream { dict, content: dots.bytes().to_vec(), compress: true };
+    XObject::External(ExternalXObject { stream, width: None, height: None, dpi: None })
 }
 
 fn grey(percent: f32) -> Color {
@@ -141,6 +197,18 @@ impl Scale {
 
     fn y(&self, dots: f64) -> Pt {
         self.length(f64::from(self.height) - dots)
+    }
+
+    /// From the unit square in which a picture is drawn.
+    fn transform(&self, area: Area) -> XObjectTransform {
+        XObjectTransform {
+            translate_x: Some(self.length(f64::from(area.x))),
+            translate_y: Some(self.y(f64::from(area.bottom()))),
+            scale_x: Some(self.length(f64::from(area.width)).0),
+            scale_y: Some(self.length(f64::from(area.height)).0),
+            no_auto_scale: true,
+            ..XObjectTransform::default()
+        }
     }
 
     fn rectangle(&self, area: Area) -> Rect {

@@ -1,6 +1,6 @@
 //! Labels as PNG: one bit a dot, with the resolution in the file.
 
-use super::bitmap::Bitmap;
+use super::Bitmap;
 use super::proof::Proved;
 
 /// A page as PNG; none where there is no such page.

@@ -8,7 +8,7 @@ use rxing::common::BitArray;
 use rxing::oned::{Code39Reader, Code128Reader, OneDReader};
 use rxing::{DecodeHints, RXingResult};
 
-use super::bitmap::Bitmap;
+use super::Bitmap;
 use super::font::Fonts;
 use super::raster::draw;
 use crate::label::{Area, ElementRef, Item, Layout, Symbol, Symbology};
@@ -114,7 +114,7 @@ fn symbols(layout: &Layout) -> impl Iterator<Item = (usize, &Symbol)> {
     layout.pages.iter().enumerate().flat_map(|(page, items)| {
         items.iter().filter_map(move |item| match item {
             Item::Symbol(symbol) => Some((page, symbol)),
-            Item::Fill(_) | Item::Text(_) => None,
+            Item::Fill(_) | Item::Text(_) | Item::Picture(_) => None,
         })
     })
 }
@@ -200,7 +200,8 @@ impl Crop {
 
     fn read_qr(&self) -> Option<String> {
         let (width, height) = (self.width as usize, self.height());
-        let mut image = PreparedImage::prepare_from_greyscale(width, height, |x, y| self.brightness[y * width + x]);
+        // it is black and white already; a threshold would only take time
+        let mut image = PreparedImage::prepare_from_bitmap(width, height, |x, y| self.brightness[y * width + x] < 128);
         let grids = image.detect_grids();
         let mut content = Vec::new();
         grids.first()?.decode_to(&mut content).ok()?;
@@ -289,7 +290,8 @@ mod tests {
         let area = Area { x: 16, y: 16, width: side, height: side };
         let quiet = Area { x: 0, y: 0, width: side + 32, height: side + 32 };
         let element = ElementRef { repeat: None, kind: Kind::Qr, index: 0 };
-        let symbol = Symbol { element, symbology: None, content, modules, module, area, quiet };
+        let correction = Correction::H;
+        let symbol = Symbol { element, symbology: None, correction, content, modules, module, area, quiet };
         let paint = |ink: Option<Area>| {
             let mut page = Bitmap::new(quiet.width, quiet.height);
             let runs = symbol.modules.runs();

@@ -1,23 +1,28 @@
-//! Drawing a laid out page in dots.
+//! Drawing laid out items in dots.
 
-use ab_glyph::{Font, GlyphId, PxScale, point};
+use ab_glyph::GlyphId;
 
-use super::bitmap::Bitmap;
+use super::Bitmap;
 use super::font::Fonts;
 use crate::label::{Area, Item, Layout, Symbol, TextLine};
-
-/// How much of a dot a letter must cover to blacken it.
-const THRESHOLD: f32 = 0.5;
 
 /// Draws the page with this number.
 #[must_use]
 pub fn draw(layout: &Layout, page: usize, fonts: &Fonts) -> Bitmap {
+    draw_items(layout, layout.pages.get(page).into_iter().flatten(), fonts)
+}
+
+/// Draws some of a layout's items on a white page.
+pub(super) fn draw_items<'l>(layout: &Layout, items: impl Iterator<Item = &'l Item>, fonts: &Fonts) -> Bitmap {
     let mut bitmap = Bitmap::new(layout.width, layout.height);
-    for item in layout.pages.get(page).into_iter().flatten() {
+    for item in items {
         match item {
             Item::Fill(area) => bitmap.fill(*area),
             Item::Text(line) => text(&mut bitmap, line, fonts),
             Item::Symbol(code) => symbol(&mut bitmap, code),
+            Item::Picture(picture) => {
+                bitmap.stamp(&picture.dots, i64::from(picture.area.x), i64::from(picture.area.y), true);
+            }
         }
     }
     bitmap
@@ -40,23 +45,15 @@ fn text(bitmap: &mut Bitmap, line: &TextLine, fonts: &Fonts) {
     for character in line.text.chars() {
         let Some((face, glyph)) = fonts.glyph(character) else { continue };
         // letters begin on whole dots, so that the same letter always looks the same
-        letter(bitmap, line, fonts, (face, glyph), caret.round());
+        letter(bitmap, line, fonts, (face, glyph), caret.round() as i64);
         caret += fonts.faces()[face].advance(glyph) * line.size as f32;
     }
 }
 
-fn letter(bitmap: &mut Bitmap, line: &TextLine, fonts: &Fonts, (face, glyph): (usize, GlyphId), caret: f32) {
-    let face = &fonts.faces()[face];
-    let scale = PxScale::from(face.scale(line.size));
-    let placed = glyph.with_scale_and_position(scale, point(caret, line.baseline));
-    let Some(outline) = face.font.outline_glyph(placed) else { return };
-    let bounds = outline.px_bounds();
-    outline.draw(|x, y, coverage| {
-        let (left, top) = (bounds.min.x + x as f32, bounds.min.y + y as f32);
-        if coverage >= THRESHOLD && left >= 0.0 && top >= 0.0 {
-            for wider in 0..=line.bold {
-                bitmap.set(left as u32 + wider, top as u32, !line.inverse);
-            }
-        }
-    });
+fn letter(bitmap: &mut Bitmap, line: &TextLine, fonts: &Fonts, (face, glyph): (usize, GlyphId), caret: i64) {
+    let Some(letter) = fonts.letter(face, glyph, line.size) else { return };
+    let (left, top) = (caret + letter.left, line.baseline.round() as i64 + letter.top);
+    for wider in 0..=i64::from(line.bold) {
+        bitmap.stamp(&letter.dots, left + wider, top, !line.inverse);
+    }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::proof::Proved;
+use crate::label::Layout;
 
 /// How a printer wants its jobs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,32 +31,43 @@ impl Default for TsplSettings {
 /// The job for a printer.
 #[must_use]
 pub fn tspl(label: &Proved, settings: TsplSettings) -> Vec<u8> {
-    let layout = label.layout();
     let mut job = Vec::new();
     for page in label.pages() {
         let page = match settings.feed_permille {
             1_000 => Cow::Borrowed(page),
             permille => Cow::Owned(page.scaled(permille)),
         };
-        // a feed that is too short counts its millimetres too long
-        let height_mm = match settings.feed_permille {
-            1_000 => layout.height_mm,
-            permille => (layout.height_mm * f64::from(permille) / 1_000.0 * 10.0).round() / 10.0,
-        };
-        let head = format!(
-            "SIZE {} mm,{} mm\r\nGAP {} mm,0 mm\r\nDIRECTION {}\r\nREFERENCE 0,0\r\nCLS\r\nBITMAP 0,0,{},{},{},",
-            layout.width_mm,
-            height_mm,
-            settings.gap_mm,
-            settings.direction.min(1),
-            page.stride(),
-            page.height(),
-            settings.mode.min(2)
-        );
-        job.extend_from_slice(head.as_bytes());
-        // 0 is black here, and what fills up the last byte of a row must be white
-        job.extend(page.bytes().iter().map(|byte| if settings.inverted { *byte } else { !byte }));
-        job.extend_from_slice(format!("\r\nPRINT 1,{}\r\n", settings.copies.max(1)).as_bytes());
+        head(label.layout(), settings, &mut job);
+        bitmap((0, 0), page.stride(), page.bytes(), settings, &mut job);
+        foot(settings, &mut job);
     }
     job
+}
+
+/// What comes before a page.
+pub(super) fn head(layout: &Layout, settings: TsplSettings, job: &mut Vec<u8>) {
+    // a feed that is too short counts its millimetres too long
+    let height_mm = match settings.feed_permille {
+        1_000 => layout.height_mm,
+        permille => (layout.height_mm * f64::from(permille) / 1_000.0 * 10.0).round() / 10.0,
+    };
+    let (width_mm, gap_mm, direction) = (layout.width_mm, settings.gap_mm, settings.direction.min(1));
+    let head = format!(
+        "SIZE {width_mm} mm,{height_mm} mm\r\nGAP {gap_mm} mm,0 mm\r\nDIRECTION {direction}\r\nREFERENCE 0,0\r\nCLS\r\n"
+    );
+    job.extend_from_slice(head.as_bytes());
+}
+
+/// Dots at a place.
+pub(super) fn bitmap((x, y): (u32, u32), stride: usize, rows: &[u8], settings: TsplSettings, job: &mut Vec<u8>) {
+    let (high, mode) = (rows.len() / stride.max(1), settings.mode.min(2));
+    job.extend_from_slice(format!("BITMAP {x},{y},{stride},{high},{mode},").as_bytes());
+    // 0 is black here, and what fills up the last byte of a row must be white
+    job.extend(rows.iter().map(|byte| if settings.inverted { *byte } else { !byte }));
+    job.extend_from_slice(b"\r\n");
+}
+
+/// What comes after a page.
+pub(super) fn foot(settings: TsplSettings, job: &mut Vec<u8>) {
+    job.extend_from_slice(format!("PRINT 1,{}\r\n", settings.copies.max(1)).as_bytes());
 }

@@ -8,7 +8,7 @@ use data_encoding::BASE64;
 use flate2::Compression as Level;
 use flate2::write::ZlibEncoder;
 
-use super::bitmap::Bitmap;
+use super::Bitmap;
 use super::proof::Proved;
 
 /// Most bytes of a graphic field: its parameters go to 99,999 (ZPL II guide, `^GF`).
@@ -69,32 +69,47 @@ pub fn zpl(label: &Proved, settings: ZplSettings) -> Vec<u8> {
 }
 
 fn format(page: &Bitmap, settings: ZplSettings, job: &mut String) {
-    let stride = page.stride().max(1);
-    let rows = (settings.band.min(BAND_MAX) / stride).max(1);
-    job.push_str(&format!("^XA\n^PW{}\n^LL{}\n^LH0,0\n", page.width(), page.height()));
-    if settings.turned {
-        job.push_str("^POI\n");
-    }
+    head(page.width(), page.height(), settings, job);
+    graphic((0, 0), page.stride(), page.bytes(), settings, job);
+    foot(settings, job);
+}
+
+/// What comes before the fields. What a former job may have left behind is set back: a page upside down, mirrored or
+/// white on black (ZPL II guide: they hold until they are changed).
+pub(super) fn head(width: u32, height: u32, settings: ZplSettings, job: &mut String) {
+    let way = if settings.turned { 'I' } else { 'N' };
+    job.push_str(&format!("^XA\n^PW{width}\n^LL{height}\n^LH0,0\n^PO{way}^PMN^LRN\n"));
     if let Some(number) = settings.job {
         job.push_str(&format!("^FXjob {number}^FS\n"));
     }
-    for (band, bytes) in page.bytes().chunks(rows * stride).enumerate() {
-        let packed = match settings.compression {
-            Compression::Deflate => deflated(bytes),
-            Compression::RunLength => run_lengths(bytes, stride),
+}
+
+/// Dots at a place, in as many fields as their length wants.
+pub(super) fn graphic((x, y): (u32, u32), stride: usize, rows: &[u8], settings: ZplSettings, job: &mut String) {
+    let stride = stride.max(1);
+    let band = (settings.band.min(BAND_MAX) / stride).max(1);
+    for (number, bytes) in rows.chunks(band * stride).enumerate() {
+        let deflated = match settings.compression {
+            Compression::Deflate => deflated(bytes).ok(),
+            Compression::RunLength => None,
         };
-        let (top, size) = (band * rows, bytes.len());
-        job.push_str(&format!("^FO0,{top}^GFA,{size},{size},{stride},{packed}^FS\n"));
+        let packed = deflated.unwrap_or_else(|| run_lengths(bytes, stride));
+        let (top, size) = (y as usize + number * band, bytes.len());
+        job.push_str(&format!("^FO{x},{top}^GFA,{size},{size},{stride},{packed}^FS\n"));
     }
+}
+
+/// What comes after the fields.
+pub(super) fn foot(settings: ZplSettings, job: &mut String) {
     job.push_str(&format!("^PQ{},0,1,Y\n^XZ\n", settings.copies.max(1)));
 }
 
-fn deflated(bytes: &[u8]) -> String {
+fn deflated(bytes: &[u8]) -> std::io::Result<String> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Level::best());
-    let packed = encoder.write_all(bytes).and_then(|()| encoder.finish()).unwrap_or_default();
-    let text = BASE64.encode(&packed);
+    encoder.write_all(bytes)?;
+    let text = BASE64.encode(&encoder.finish()?);
     let check = crc16(text.as_bytes());
-    format!(":Z64:{text}:{check:04X}")
+    Ok(format!(":Z64:{text}:{check:04X}"))
 }
 
 /// CRC-16 with the polynomial 0x1021 and the start value 0, over the base64 text.

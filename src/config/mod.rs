@@ -5,6 +5,7 @@ mod file;
 mod fonts;
 mod headers;
 mod labels;
+mod pictures;
 mod printers;
 mod protocols;
 pub mod request;
@@ -26,7 +27,9 @@ pub use self::file::{Problem, Secret};
 pub use self::fonts::find_fonts;
 pub use self::headers::{HeadersError, headers};
 pub use self::labels::LabelSettings;
-pub use self::printers::{Packing, PrinterLanguage, PrinterProfile, PrinterSettings, Profiles, StatusDialect};
+pub use self::printers::{
+    Commands, Packing, PrinterLanguage, PrinterProfile, PrinterSettings, Profiles, StatusDialect,
+};
 pub use self::protocols::{Library, ProtocolError, read_vectors};
 pub use self::rules::RuleSettings;
 pub use self::sources::{Auth, PLACEHOLDERS, SourceKind, SourceSettings, template_address};

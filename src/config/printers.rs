@@ -11,6 +11,7 @@ use toml::de::DeTable;
 
 use super::file::{Problem, Reader, Tables, section};
 use super::{Config, Templates};
+use crate::codec::PrinterFont;
 use crate::domain::ids::PrinterId;
 use crate::protocol::Glob;
 
@@ -93,6 +94,17 @@ pub enum Packing {
     RunLength,
 }
 
+/// What a printer is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Commands {
+    /// The dots that were proved.
+    #[default]
+    Bitmap,
+    /// What to set and draw by itself; what it can't goes as dots. Nobody reads back what comes of it.
+    Native,
+}
+
 /// A kind of printer.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -108,6 +120,12 @@ pub struct PrinterProfile {
     /// How it is asked.
     #[serde(default)]
     pub status: StatusDialect,
+    /// What it is told.
+    #[serde(default)]
+    pub commands: Commands,
+    /// For TSPL with native commands: its own letters. Without them every text goes as dots.
+    #[serde(default)]
+    pub text_fonts: Vec<PrinterFont>,
     /// For ZPL: how dots are packed.
     #[serde(default)]
     pub compression: Packing,
@@ -131,6 +149,17 @@ pub struct PrinterProfile {
     pub gap_mm: f64,
 }
 
+/// Most fonts of a printer that are told apart; they are numbered with one digit.
+const FONTS_MAX: usize = 32;
+
+/// Whether a font's name can stand in a command, and its letters on a label.
+fn is_font(font: &PrinterFont) -> bool {
+    let is_name = |name: &str| {
+        (1..=16).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+    };
+    is_name(&font.name) && (4..=200).contains(&font.width) && (4..=200).contains(&font.height)
+}
+
 fn band_max() -> usize {
     99_999
 }
@@ -148,6 +177,12 @@ fn gap() -> f64 {
 }
 
 impl PrinterProfile {
+    /// Whether its paper is wide enough.
+    #[must_use]
+    pub fn fits(&self, width_mm: f64) -> bool {
+        width_mm <= self.width_mm + WIDTH_SLACK_MM
+    }
+
     /// The feed's correction in thousandths.
     #[must_use]
     pub fn feed_permille(&self) -> u32 {
@@ -169,6 +204,16 @@ impl PrinterProfile {
             profile if profile.bitmap_mode > 1 => "bitmap_mode is 0 or 1",
             profile if !(1_000..=band_max()).contains(&profile.band_bytes) => "band_bytes is 1000 to 99999",
             profile if !(0.0..=50.0).contains(&profile.gap_mm) => "gap_mm is 0 to 50",
+            profile if profile.text_fonts.len() > FONTS_MAX => "text_fonts has more than 32 fonts",
+            profile if !profile.text_fonts.iter().all(is_font) => {
+                "a font of text_fonts has a name of letters and digits, and 4 to 200 dots across and down"
+            }
+            profile if profile.commands == Commands::Native && profile.language == PrinterLanguage::Pdf => {
+                "commands = \"native\" is for zpl and tspl"
+            }
+            profile if profile.commands == Commands::Native && profile.feed_permille() != 1_000 => {
+                "commands = \"native\" can't correct the feed: leave feed_scale out, or take bitmap"
+            }
             _ => return Ok(profile),
         };
         Err(failed(None, wrong.to_owned()))
@@ -249,7 +294,7 @@ impl PrinterSettings {
     #[must_use]
     pub fn takes(&self, profile: &PrinterProfile, template: &str, width_mm: f64) -> bool {
         let listed = self.templates.is_empty() || self.templates.iter().any(|glob| glob.fits(template));
-        listed && width_mm <= profile.width_mm + WIDTH_SLACK_MM
+        listed && profile.fits(width_mm)
     }
 
     /// The names of the templates that may be printed there.
@@ -479,5 +524,15 @@ mod tests {
         assert!(wrong("title = \"x\"\nlanguage = \"epl\"\ndpi = 203\nwidth_mm = 100").starts_with("line 2"));
         assert!(wrong("title = \"x\"\nlanguage = \"zpl\"\ndpi = 100\nwidth_mm = 100").contains("dpi is 203"));
         assert!(wrong("title = \"x\"\nlanguage = \"zpl\"\ndpi = 203\nwidth_mm = 100\nfeed = 1").contains("feed"));
+        let native = |language: &str, rest: &str| {
+            wrong(&format!(
+                "title = \"x\"\nlanguage = \"{language}\"\ndpi = 203\nwidth_mm = 100\ncommands = \"native\"\n{rest}"
+            ))
+        };
+        assert!(native("pdf", "").contains("is for zpl and tspl"));
+        assert!(native("zpl", "feed_scale = 1.019").contains("can't correct the feed"));
+        for font in ["name = \"1\\\"\", width = 8, height = 12", "name = \"1\", width = 0, height = 12"] {
+            assert!(native("tspl", &format!("text_fonts = [{{ {font} }}]")).contains("a font of text_fonts"), "{font}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The label templates: those of the program, and a warehouse's own. Every mistake of a file is told with its line.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,25 +11,36 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::file::{Problem, Reader};
+use super::pictures::Shelf;
+use crate::codec::Picture;
 use crate::label::{
-    BarcodeElement, BoxElement, ElementRef, Kind, LineElement, QrElement, Repeat, Template, TextElement, check,
+    BarcodeElement, Bitmap, BoxElement, ElementRef, ImageElement, Kind, LineElement, PictureName, Pictures, QrElement,
+    Repeat, Template, TextElement, Wanted, check,
 };
 
-static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/label-templates");
+pub(super) static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/label-templates");
 
 /// Largest template file in bytes; those of the program have some ten thousand.
 const FILE_MAX: u64 = 1024 * 1024;
 /// Most mistakes of one table that are told.
 const MISTAKES_MAX: usize = 20;
 
-/// A template with its name and the lines of its elements.
+/// A template with its name, its pictures and the lines of its elements.
 #[derive(Clone, Debug)]
 pub struct TemplateFile {
     /// The name of its file.
     pub name: String,
     /// What it says.
     pub template: Template,
+    pictures: BTreeMap<PictureName, Arc<Picture>>,
     lines: BTreeMap<ElementRef, usize>,
+}
+
+impl Pictures for TemplateFile {
+    fn dots(&self, name: &PictureName, wanted: Wanted) -> Result<Arc<Bitmap>, String> {
+        let picture = self.pictures.get(name).ok_or("it was not there when the template was read")?;
+        picture.dots(wanted).map_err(|error| error.to_string())
+    }
 }
 
 impl TemplateFile {
@@ -62,15 +74,16 @@ impl Templates {
     /// One of them has mistakes; a test keeps that from happening.
     pub fn built_in() -> Result<Templates, TemplateError> {
         let mut templates = Templates::default();
+        let mut shelf = Shelf::new(None);
         for file in BUILT_IN.files().filter(|file| is_toml(file.path())) {
-            let read = parse_template(&stem(file.path()), file.contents_utf8().unwrap_or_default())?;
+            let read = parsed(&stem(file.path()), file.contents_utf8().unwrap_or_default(), &mut shelf)?;
             templates.insert(read);
         }
         Ok(templates)
     }
 
     /// The templates of the program and those of a folder, which may take the place of ours; and those of the folder
-    /// that can't be used.
+    /// that can't be used. Nothing takes the place of those: ours of the same name may show what theirs hides.
     #[must_use]
     pub fn with_folder(folder: Option<&Path>) -> (Templates, Vec<TemplateError>) {
         let (mut templates, mut errors) = match Templates::built_in() {
@@ -80,29 +93,26 @@ impl Templates {
         let entries = folder.map(std::fs::read_dir).into_iter().flatten().flatten().flatten();
         let mut files: Vec<_> = entries.map(|entry| entry.path()).filter(|path| is_toml(path)).collect();
         files.sort();
+        let mut shelf = Shelf::new(folder);
         for file in files {
-            match Templates::read(&file) {
+            match read(&file, &mut shelf) {
                 Ok(read) => templates.insert(read),
-                Err(error) => errors.push(error),
+                Err(error) => {
+                    templates.templates.remove(&error.name);
+                    errors.push(error);
+                }
             }
         }
         (templates, errors)
     }
 
-    /// Reads one file.
+    /// Reads one file, and the pictures beside it.
     ///
     /// # Errors
     /// It can't be read, or has mistakes.
     pub fn read(file: &Path) -> Result<TemplateFile, TemplateError> {
-        let name = stem(file);
-        let failed = |problem| TemplateError { name: name.clone(), problems: vec![problem] };
-        let size = std::fs::metadata(file).map_err(|error| failed(Problem::unreadable(&error)))?.len();
-        if size > FILE_MAX {
-            let message = format!("{size} bytes are too many for a template");
-            return Err(failed(Problem { line: None, message, hint: String::new() }));
-        }
-        let text = std::fs::read_to_string(file).map_err(|error| failed(Problem::unreadable(&error)))?;
-        parse_template(&name, &text)
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        read(file, &mut Shelf::new(Some(folder.unwrap_or(Path::new(".")))))
     }
 
     /// A template.
@@ -137,11 +147,32 @@ fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Reads a template's text.
+fn read(file: &Path, shelf: &mut Shelf) -> Result<TemplateFile, TemplateError> {
+    let name = stem(file);
+    let failed = |problem| TemplateError { name: name.clone(), problems: vec![problem] };
+    let unreadable = |error: std::io::Error| failed(Problem::unreadable(&error));
+    let told = |message: String| failed(Problem { line: None, message, hint: String::new() });
+    // a pipe that is called like a template would never end
+    if !std::fs::metadata(file).map_err(unreadable)?.is_file() {
+        return Err(told("it is no file".into()));
+    }
+    let mut text = String::new();
+    let size = std::fs::File::open(file).and_then(|file| file.take(FILE_MAX + 1).read_to_string(&mut text));
+    if size.map_err(unreadable)? as u64 > FILE_MAX {
+        return Err(told(format!("more than {FILE_MAX} bytes are too many for a template")));
+    }
+    parsed(&name, &text, shelf)
+}
+
+/// Reads a template's text. Its pictures are looked for in the folder; without one, among the program's own.
 ///
 /// # Errors
 /// Every mistake, with its line.
-pub fn parse_template(name: &str, text: &str) -> Result<TemplateFile, TemplateError> {
+pub fn parse_template(name: &str, text: &str, folder: Option<&Path>) -> Result<TemplateFile, TemplateError> {
+    parsed(name, text, &mut Shelf::new(folder))
+}
+
+fn parsed(name: &str, text: &str, shelf: &mut Shelf) -> Result<TemplateFile, TemplateError> {
     let mut salvage = Salvage { reader: Reader::new(text), lines: BTreeMap::new() };
     let template = match DeTable::parse(text) {
         Ok(table) => salvage.template(table),
@@ -157,9 +188,13 @@ pub fn parse_template(name: &str, text: &str) -> Result<TemplateFile, TemplateEr
         let line = line.or_else(|| reader.line_of("size"));
         reader.problem(line, problem.message, problem.hint);
     }
+    let (pictures, wrong) = template.as_ref().map(|template| shelf.of(template)).unwrap_or_default();
+    for (element, wrong) in wrong {
+        reader.problem(lines.get(&element).copied(), wrong.message, wrong.hint);
+    }
     match (template, reader.finish()) {
         (Some(template), problems) if problems.is_empty() => {
-            Ok(TemplateFile { name: name.to_owned(), template, lines })
+            Ok(TemplateFile { name: name.to_owned(), template, pictures, lines })
         }
         (_, problems) => Err(TemplateError { name: name.to_owned(), problems }),
     }
@@ -180,9 +215,10 @@ impl Salvage<'_> {
         let barcode = self.elements::<BarcodeElement>(&mut root, None, Kind::Barcode);
         let r#box = self.elements::<BoxElement>(&mut root, None, Kind::Box);
         let line = self.elements::<LineElement>(&mut root, None, Kind::Line);
+        let image = self.elements::<ImageElement>(&mut root, None, Kind::Image);
         let repeat = self.repeats(&mut root);
         let rest = self.table::<Template>(Spanned::new(span, DeValue::Table(root)))?;
-        Some(Template { text, qr, barcode, r#box, line, repeat, ..rest })
+        Some(Template { text, qr, barcode, r#box, line, image, repeat, ..rest })
     }
 
     fn repeats(&mut self, root: &mut DeTable<'_>) -> Vec<Repeat> {
@@ -196,9 +232,10 @@ impl Salvage<'_> {
             let barcode = self.elements::<BarcodeElement>(&mut table, within, Kind::Barcode);
             let r#box = self.elements::<BoxElement>(&mut table, within, Kind::Box);
             let lines = self.elements::<LineElement>(&mut table, within, Kind::Line);
+            let image = self.elements::<ImageElement>(&mut table, within, Kind::Image);
             if let Some(rest) = self.table::<Repeat>(Spanned::new(span, DeValue::Table(table))) {
                 self.lines.insert(ElementRef { repeat: None, kind: Kind::Repeat, index: repeats.len() }, line);
-                repeats.push(Repeat { text, qr, barcode, r#box, line: lines, ..rest });
+                repeats.push(Repeat { text, qr, barcode, r#box, line: lines, image, ..rest });
             }
         }
         repeats
@@ -290,7 +327,7 @@ mod tests {
     use super::*;
 
     fn problems(text: &str) -> Vec<String> {
-        let problems = parse_template("x", text).err().map(|error| error.problems).unwrap_or_default();
+        let problems = parse_template("x", text, None).err().map(|error| error.problems).unwrap_or_default();
         problems.iter().map(ToString::to_string).collect()
     }
 
@@ -299,6 +336,22 @@ mod tests {
         let templates = Templates::built_in().unwrap_or_else(|error| panic!("{error}: {:#?}", error.problems));
         assert!(templates.iter().count() >= 1);
         assert_eq!(templates.nearest("order-qrs"), Some("order-qr"));
+    }
+
+    #[test]
+    fn lists_are_held_against_all_that_stands_on_the_page() {
+        let text = |max: &str, more: &str| {
+            format!(
+                "title = {{ zh = \"一\", en = \"one\" }}\nsize = [50, 60]\n[[text]]\nat = [1, 50]\nsize = [40, 5]\nheight = 3\ntext = \"x\"\n[[repeat]]\nover = \"lines\"\nas = \"line\"\nat = [0, 0]\npitch = [0, 10]\nmax = {max}\n{more}[sample]\nlines = [\"a\"]\n"
+            )
+        };
+        let cell = "[[repeat.text]]\nat = [1, 1]\nsize = [40, 5]\nheight = 3\ntext = \"{line}\"\n";
+        assert_eq!(problems(&text("5", cell)), Vec::<String>::new());
+        let told = problems(&text("6", cell));
+        assert!(told.len() == 1 && told[0].contains("lie on each other"), "the sixth cell meets the foot: {told:#?}");
+        for (max, more) in [("9223372036854775807", ""), ("9223372036854775807", cell), ("0", cell)] {
+            assert!(problems(&text(max, more))[0].contains("without room"), "{max}");
+        }
     }
 
     #[test]

@@ -22,8 +22,8 @@ use super::work::{ParcelState, Waybill};
 /// The template of a manifest that is closed.
 pub const MANIFEST_TEMPLATE: &str = "manifest-a4";
 
-/// The template that a printer is tried with.
-pub const SELF_TEST_TEMPLATE: &str = "printer-selftest";
+/// The templates that a printer is tried with, the widest first: that which its paper is wide enough for.
+pub const SELF_TEST_TEMPLATES: [&str; 2] = ["printer-selftest", "printer-selftest-76x130"];
 
 /// Longest reason for a reprint that is kept, in characters.
 const REASON_MAX: usize = 200;

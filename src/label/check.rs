@@ -1,10 +1,13 @@
 //! What is wrong with a template, before anything is filled in: geometry, and fields that the sample does not have.
 
+use std::collections::BTreeSet;
+
 use super::error::Problem;
 use super::fill::{corner, frame};
 use super::geometry::{Frame, Resolution};
 use super::layout::{PAPER_MAX_MM, PAPER_MIN_MM};
 use super::pattern::{Path, Piece};
+use super::picture::THRESHOLDS;
 use super::record::Value;
 use super::template::{Element, ElementRef, Elements, Kind, Overflow, Repeat, Template};
 
@@ -17,6 +20,9 @@ const BAR_MODULE_MIN_MM: f64 = 0.125;
 const ELEMENTS_MAX: usize = 500;
 /// Most entries of a page; more cells than this no paper has.
 const CELLS_MAX: usize = 1_000;
+/// Most elements in the cells of lists that are all held against each other, which takes a few hundredths of a second;
+/// the fullest page of ours has some hundreds.
+const SOLIDS_MAX: usize = 2_000;
 /// Names that a pattern knows by itself.
 const OWN_NAMES: [&str; 4] = ["words", "page", "pages", "number"];
 /// Highest letters, in millimetres.
@@ -162,7 +168,11 @@ impl<'t> Checker<'t> {
                     self.problem(Some(name), format!("no bar is {} mm wide", bars.min_module), hint);
                 }
             }
-            Element::Line(_) | Element::Box(_) => {}
+            Element::Image(image) if !THRESHOLDS.contains(&image.threshold) => {
+                let hint = format!("threshold from {} to {}", THRESHOLDS.start(), THRESHOLDS.end());
+                self.problem(Some(name), format!("nothing or all of a picture is below {}", image.threshold), hint);
+            }
+            Element::Line(_) | Element::Box(_) | Element::Image(_) => {}
         }
     }
 
@@ -227,7 +237,7 @@ impl<'t> Checker<'t> {
         }
     }
 
-    /// Texts and codes that lie on each other, lines and frames that cut a code. Where both depend on a field, they may
+    /// Texts, codes and pictures that lie on each other, lines and frames that cut a code. Where both depend on a field, they may
     /// be meant in turn.
     fn overlaps(&mut self) {
         let solids = self.solids();
@@ -248,6 +258,10 @@ impl<'t> Checker<'t> {
     }
 
     fn solids(&self) -> Vec<Solid> {
+        let of_repeat = |(index, repeat): (usize, &Repeat)| {
+            Elements::of_repeat(repeat, index).iter().count().saturating_mul(repeat.max)
+        };
+        let solids_of_all = self.template.repeat.iter().enumerate().map(of_repeat).fold(0, usize::saturating_add);
         let mut solids = Vec::new();
         let mut add = |elements: Elements<'_>, moved: [f64; 2]| {
             for (name, element) in elements.iter() {
@@ -261,16 +275,18 @@ impl<'t> Checker<'t> {
                     whole,
                     hollow,
                     is_code: matches!(element, Element::Qr(_) | Element::Barcode(_)),
-                    is_content: element.pattern().is_some(),
+                    is_content: element.pattern().is_some() || matches!(element, Element::Image(_)),
                     conditional: element.when().is_some(),
                 });
             }
         };
         add(Elements::of(self.template), [0.0, 0.0]);
         for (index, repeat) in self.template.repeat.iter().enumerate() {
-            // the first cell and its neighbours to the right and below stand for all
-            let cells = [0, 1, repeat.columns].into_iter().filter(|cell| *cell < repeat.max);
-            let cells: std::collections::BTreeSet<usize> = cells.collect();
+            let cells: BTreeSet<usize> = match solids_of_all <= SOLIDS_MAX && repeat.max <= CELLS_MAX {
+                true => (0..repeat.max).collect(),
+                // the first cell and its neighbours to the right and below stand for all
+                false => [0, 1, repeat.columns].into_iter().filter(|cell| *cell < repeat.max).collect(),
+            };
             cells.into_iter().for_each(|cell| add(Elements::of_repeat(repeat, index), corner(repeat, cell)));
         }
         solids

@@ -118,6 +118,22 @@ pub enum Trouble {
         /// Width of its box.
         there_mm: f64,
     },
+    /// A picture that is not there, or can't be drawn.
+    #[error("the picture {file} can't be drawn: {cause}")]
+    Picture {
+        /// Its file.
+        file: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// Letters that are to be smaller than anybody can read at this resolution.
+    #[error("letters of {height_mm} mm can't be read at this resolution, which wants {needed_mm} mm")]
+    TooSmall {
+        /// How high they are to be, at most.
+        height_mm: f64,
+        /// How high they must be, at least.
+        needed_mm: f64,
+    },
     /// An element that leaves the paper.
     #[error("the element leaves the paper")]
     OffPaper,
@@ -162,6 +178,8 @@ impl LabelError {
             Trouble::EmptyCode => "give the field that the code is made of".into(),
             Trouble::NotEncodable(_) => "correct the field that the code is made of".into(),
             Trouble::TooDense { .. } => "shorten the code, or give it more room in the template".into(),
+            Trouble::Picture { .. } => "put the picture beside the template, as PNG or JPEG".into(),
+            Trouble::TooSmall { .. } => "make height larger in the template".into(),
             Trouble::OffPaper | Trouble::PaperSize { .. } => "correct the template".into(),
         }
     }

@@ -56,6 +56,7 @@ pub(super) fn frame(element: Element<'_>) -> Frame {
         Element::Qr(element) => Frame::new(element.at, [element.size, element.size]),
         Element::Barcode(element) => Frame::new(element.at, element.size),
         Element::Box(element) => Frame::new(element.at, element.size),
+        Element::Image(element) => Frame::new(element.at, element.size),
         Element::Line(line) => {
             let (left, top) = (line.from[0].min(line.to[0]), line.from[1].min(line.to[1]));
             let (right, bottom) = (line.from[0].max(line.to[0]), line.from[1].max(line.to[1]));

@@ -1,9 +1,13 @@
 //! A filled template in dots: what goes where on each page. Everything that is drawn, printed or written to a file is
 //! drawn from this.
 
+use std::sync::Arc;
+
+use super::bitmap::Bitmap;
 use super::error::{LabelError, Trouble};
 use super::fill::{Filled, Placed};
 use super::geometry::{Area, Resolution};
+use super::picture::{ImageElement, Pictures};
 use super::script::{is_wide, settable};
 use super::template::{
     Align, BarcodeElement, BoxElement, Correction, Element, ElementRef, LineElement, QrElement, Symbology, TextElement,
@@ -113,6 +117,8 @@ pub enum Item {
     Text(TextLine),
     /// A code.
     Symbol(Symbol),
+    /// A picture.
+    Picture(Picture),
 }
 
 /// A line of text.
@@ -139,6 +145,8 @@ pub struct Symbol {
     pub element: ElementRef,
     /// None for a QR code.
     pub symbology: Option<Symbology>,
+    /// How much damage a QR code stands.
+    pub correction: Correction,
     /// What a scanner must read.
     pub content: String,
     /// Its modules.
@@ -149,6 +157,15 @@ pub struct Symbol {
     pub area: Area,
     /// The white ring (QR) or the white stripes (bar codes) around it, quiet zone included.
     pub quiet: Area,
+}
+
+/// A picture. Its black dots are ink, its white ones are paper: what lies under them stays.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// Where it stands.
+    pub area: Area,
+    /// Its dots, as many as its area has.
+    pub dots: Arc<Bitmap>,
 }
 
 /// Widest and highest paper, in millimetres: A3, so that a template can't ask for gigabytes.
@@ -179,18 +196,19 @@ const TOLD_MAX: usize = 30;
 /// Lays out a filled template.
 ///
 /// # Errors
-/// Every text that does not fit or can't be set, and every code that can't be made or scanned.
+/// Every text that does not fit or can't be set, every code that can't be made or scanned, every picture that is not there.
 pub fn lay_out(
     filled: &Filled<'_>,
     resolution: Resolution,
     metrics: &dyn Metrics,
     encoder: &dyn Encoder,
+    pictures: &dyn Pictures,
 ) -> Result<Layout, Vec<LabelError>> {
     let [width_mm, height_mm] = filled.size;
     if !filled.size.iter().all(|side| (PAPER_MIN_MM..=PAPER_MAX_MM).contains(side)) {
         return Err(vec![LabelError { element: None, trouble: Trouble::PaperSize { width_mm, height_mm } }]);
     }
-    let bench = Bench { resolution, metrics, encoder, today: filled.today };
+    let bench = Bench { resolution, metrics, encoder, pictures, today: filled.today };
     let (width, height) = (resolution.dots(width_mm), resolution.dots(height_mm));
     let mut errors = Vec::new();
     let mut pages = Vec::with_capacity(filled.pages.len());
@@ -219,6 +237,7 @@ struct Bench<'a> {
     resolution: Resolution,
     metrics: &'a dyn Metrics,
     encoder: &'a dyn Encoder,
+    pictures: &'a dyn Pictures,
     today: jiff::civil::Date,
 }
 
@@ -230,6 +249,7 @@ impl Bench<'_> {
             Element::Barcode(element) => items.push(Item::Symbol(self.barcode(element, placed, area)?)),
             Element::Box(element) => self.frame(element, area, items),
             Element::Line(element) => self.line(element, area, items),
+            Element::Image(element) => items.push(Item::Picture(self.picture(element, area)?)),
         }
         Ok(())
     }
@@ -260,6 +280,18 @@ impl Bench<'_> {
         items.push(Item::Fill(Area { width, height, ..area }));
     }
 
+    fn picture(&self, element: &ImageElement, area: Area) -> Result<Picture, Trouble> {
+        let wanted = element.wanted(area.width, area.height);
+        let failed = |cause| Trouble::Picture { file: element.file.to_string(), cause };
+        let dots = self.pictures.dots(&element.file, wanted).map_err(failed)?;
+        let (width, height) = (dots.width(), dots.height());
+        if width > area.width || height > area.height {
+            return Err(failed(format!("it has {width} × {height} dots, more than its box")));
+        }
+        let (x, y) = (area.x + (area.width - width) / 2, area.y + (area.height - height) / 2);
+        Ok(Picture { area: Area { x, y, width, height }, dots })
+    }
+
     fn text(&self, element: &TextElement, text: &str, area: Area, items: &mut Vec<Item>) -> Result<(), Trouble> {
         if element.inverse {
             items.push(Item::Fill(area));
@@ -270,7 +302,12 @@ impl Bench<'_> {
             None => Err(Trouble::NoGlyph { character, package: self.metrics.package_with(character) }),
         });
         let measured: Vec<Wide> = measured.collect::<Result<_, _>>()?;
-        let (lines, size) = self.fit(element, &measured, area).ok_or_else(|| {
+        let readable = readable(&measured);
+        if self.resolution.dots(element.height) < readable {
+            let needed_mm = (self.resolution.mm(f64::from(readable)) * 10.0).ceil() / 10.0;
+            return Err(Trouble::TooSmall { height_mm: element.height, needed_mm });
+        }
+        let (lines, size) = self.fit(element, &measured, readable, area).ok_or_else(|| {
             let told: String = text.chars().take(TOLD_MAX).collect();
             let more = if told.len() < text.len() { "…" } else { "" };
             Trouble::TextOverflow {
@@ -308,9 +345,7 @@ impl Bench<'_> {
     }
 
     /// The largest size at which the text fits, and its lines.
-    fn fit(&self, element: &TextElement, text: &[Wide], area: Area) -> Option<(Vec<Broken>, u32)> {
-        let is_chinese = text.iter().any(|wide| is_wide(wide.character));
-        let readable = if is_chinese { CHINESE_MIN_DOTS } else { LATIN_MIN_DOTS };
+    fn fit(&self, element: &TextElement, text: &[Wide], readable: u32, area: Area) -> Option<(Vec<Broken>, u32)> {
         let largest = self.resolution.dots(element.height);
         let smallest = self.resolution.dots(element.min_height.unwrap_or(element.height)).max(readable);
         (smallest..=largest).rev().find_map(|size| {
@@ -345,7 +380,16 @@ impl Bench<'_> {
         let inner = module * modules.columns();
         let inside = Area { x: quiet.x + margin, y: quiet.y + margin, width: inner, height: inner };
         let content = placed.content.clone();
-        Ok(Symbol { element: placed.name, symbology: None, content, modules, module, area: inside, quiet })
+        Ok(Symbol {
+            element: placed.name,
+            symbology: None,
+            correction: element.correction,
+            content,
+            modules,
+            module,
+            area: inside,
+            quiet,
+        })
     }
 
     fn barcode(&self, element: &BarcodeElement, placed: &Placed<'_>, area: Area) -> Result<Symbol, Trouble> {
@@ -367,8 +411,16 @@ impl Bench<'_> {
         let x = area.x + (area.width - module * whole) / 2 + module * BAR_QUIET;
         let inside = Area { x, width, ..area };
         let quiet = Area { x: x - module * BAR_QUIET, width: module * whole, ..area };
-        let symbology = Some(element.symbology);
-        Ok(Symbol { element: placed.name, symbology, content, modules, module, area: inside, quiet })
+        Ok(Symbol {
+            element: placed.name,
+            symbology: Some(element.symbology),
+            correction: Correction::default(),
+            content,
+            modules,
+            module,
+            area: inside,
+            quiet,
+        })
     }
 
     fn too_dense(&self, modules: u32, least: u32, there: u32) -> Trouble {
@@ -395,6 +447,15 @@ impl Bench<'_> {
             open = !element.definition().fixed;
         }
         Ok(content)
+    }
+}
+
+/// Fewest dots of the letters' height at which a text can be read.
+fn readable(text: &[Wide]) -> u32 {
+    match text.iter().any(|wide| is_wide(wide.character)) {
+        _ if text.is_empty() => 0,
+        true => CHINESE_MIN_DOTS,
+        false => LATIN_MIN_DOTS,
     }
 }
 

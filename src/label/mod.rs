@@ -2,9 +2,10 @@
 //! missing or can't be set is an error that names the element.
 //!
 //! ```text
-//! Template ──(record, words, masks)──▶ Filled ──(resolution, metrics, encoder)──▶ Layout
+//! Template ──(record, words, masks)──▶ Filled ──(resolution, metrics, encoder, pictures)──▶ Layout
 //! ```
 
+mod bitmap;
 mod check;
 mod error;
 mod fill;
@@ -12,18 +13,21 @@ mod geometry;
 mod layout;
 mod mask;
 mod pattern;
+mod picture;
 mod record;
 mod script;
 mod template;
 mod wrap;
 
+pub use self::bitmap::Bitmap;
 pub use self::check::check;
 pub use self::error::{LabelError, Problem, Trouble};
 pub use self::fill::{Filled, Settings, fill};
 pub use self::geometry::{Area, Resolution};
-pub use self::layout::{Encoder, Item, Layout, Metrics, Modules, Symbol, TextLine, lay_out};
+pub use self::layout::{Encoder, Item, Layout, Metrics, Modules, Picture, Symbol, TextLine, lay_out};
 pub use self::mask::{MaskRule, masked};
 pub use self::pattern::{Path, Pattern};
+pub use self::picture::{Dither, Fit, ImageElement, PictureName, Pictures, Turn, Wanted};
 pub use self::record::Value;
 pub use self::template::{
     Align, BarcodeElement, BoxElement, Correction, Element, ElementRef, Elements, Kind, LineElement, Overflow,

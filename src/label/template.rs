@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::mask::MaskRule;
 use super::pattern::{Path, Pattern};
+use super::picture::ImageElement;
 use super::record::Value;
 use crate::message::Language;
 
@@ -38,6 +39,9 @@ pub struct Template {
     /// Lines.
     #[serde(default)]
     pub line: Vec<LineElement>,
+    /// Pictures.
+    #[serde(default)]
+    pub image: Vec<ImageElement>,
     /// What is drawn for each entry of a list.
     #[serde(default)]
     pub repeat: Vec<Repeat>,
@@ -280,6 +284,9 @@ pub struct Repeat {
     /// Lines.
     #[serde(default)]
     pub line: Vec<LineElement>,
+    /// Pictures.
+    #[serde(default)]
+    pub image: Vec<ImageElement>,
 }
 
 fn one() -> usize {
@@ -305,6 +312,8 @@ pub enum Kind {
     Box,
     /// `[[line]]`.
     Line,
+    /// `[[image]]`.
+    Image,
     /// `[[text]]`.
     Text,
     /// `[[qr]]`.
@@ -322,6 +331,7 @@ impl Kind {
         match self {
             Kind::Box => "box",
             Kind::Line => "line",
+            Kind::Image => "image",
             Kind::Text => "text",
             Kind::Qr => "qr",
             Kind::Barcode => "barcode",
@@ -364,6 +374,8 @@ pub enum Element<'t> {
     Box(&'t BoxElement),
     /// A line.
     Line(&'t LineElement),
+    /// A picture.
+    Image(&'t ImageElement),
 }
 
 impl<'t> Element<'t> {
@@ -376,6 +388,7 @@ impl<'t> Element<'t> {
             Element::Barcode(element) => element.when.as_ref(),
             Element::Box(element) => element.when.as_ref(),
             Element::Line(element) => element.when.as_ref(),
+            Element::Image(element) => element.when.as_ref(),
         }
     }
 
@@ -386,7 +399,7 @@ impl<'t> Element<'t> {
             Element::Text(element) => Some(&element.text),
             Element::Qr(element) => Some(&element.data),
             Element::Barcode(element) => Some(&element.data),
-            Element::Box(_) | Element::Line(_) => None,
+            Element::Box(_) | Element::Line(_) | Element::Image(_) => None,
         }
     }
 }
@@ -400,21 +413,22 @@ pub struct Elements<'t> {
     barcode: &'t [BarcodeElement],
     r#box: &'t [BoxElement],
     line: &'t [LineElement],
+    image: &'t [ImageElement],
 }
 
 impl<'t> Elements<'t> {
     /// Those that stand on every page.
     #[must_use]
     pub fn of(template: &'t Template) -> Elements<'t> {
-        let Template { text, qr, barcode, r#box, line, .. } = template;
-        Elements { repeat: None, text, qr, barcode, r#box, line }
+        let Template { text, qr, barcode, r#box, line, image, .. } = template;
+        Elements { repeat: None, text, qr, barcode, r#box, line, image }
     }
 
     /// Those of a repetition, which is the `index`th.
     #[must_use]
     pub fn of_repeat(repeat: &'t Repeat, index: usize) -> Elements<'t> {
-        let Repeat { text, qr, barcode, r#box, line, .. } = repeat;
-        Elements { repeat: Some(index), text, qr, barcode, r#box, line }
+        let Repeat { text, qr, barcode, r#box, line, image, .. } = repeat;
+        Elements { repeat: Some(index), text, qr, barcode, r#box, line, image }
     }
 
     /// Each with its name.
@@ -424,6 +438,8 @@ impl<'t> Elements<'t> {
             self.r#box.iter().enumerate().map(move |(at, element)| (named(Kind::Box, at), Element::Box(element)));
         let lines =
             self.line.iter().enumerate().map(move |(at, element)| (named(Kind::Line, at), Element::Line(element)));
+        let images =
+            self.image.iter().enumerate().map(move |(at, element)| (named(Kind::Image, at), Element::Image(element)));
         let texts =
             self.text.iter().enumerate().map(move |(at, element)| (named(Kind::Text, at), Element::Text(element)));
         let qrs = self.qr.iter().enumerate().map(move |(at, element)| (named(Kind::Qr, at), Element::Qr(element)));
@@ -432,6 +448,6 @@ impl<'t> Elements<'t> {
             .iter()
             .enumerate()
             .map(move |(at, element)| (named(Kind::Barcode, at), Element::Barcode(element)));
-        boxes.chain(lines).chain(texts).chain(qrs).chain(bars)
+        boxes.chain(lines).chain(images).chain(texts).chain(qrs).chain(bars)
     }
 }

@@ -99,8 +99,8 @@ impl Core {
         };
         let press = &self.parts.press;
         let proved = press.prove(&template, &record, &self.label_settings(true), dpi);
-        let files =
-            proved.and_then(|proved| press.press()?.write(&proved, format).map_err(|error| error.lines().join("; ")));
+        let files = proved
+            .and_then(|proved| press.press()?.write_alone(&proved, format).map_err(|error| error.lines().join("; ")));
         Ok(files.map_err(PrintTrouble::Label))
     }
 }

@@ -158,7 +158,7 @@ impl Press {
             PressError::Label(errors.into_iter().map(|error| (line(&error), error)).collect())
         };
         let filled = fill(&template.template, record, settings).map_err(with_lines)?;
-        let layout = lay_out(&filled, resolution, &self.fonts, &Encoders).map_err(with_lines)?;
+        let layout = lay_out(&filled, resolution, &self.fonts, &Encoders, template).map_err(with_lines)?;
         prove(layout, &self.fonts).map_err(|what| {
             let element = match what {
                 Unproved::Unreadable { element, .. }
@@ -176,11 +176,27 @@ impl Press {
     /// # Errors
     /// A font can't be embedded into a PDF.
     pub fn write(&self, label: &Proved, format: Format) -> Result<Vec<Vec<u8>>, PressError> {
-        Ok(match format {
+        match format {
             Format::Pdf => {
                 let mut subsets = self.subsets.lock().unwrap_or_else(PoisonError::into_inner);
-                vec![pdf(label, &self.fonts, &mut subsets)?]
+                self.written(label, format, &mut subsets)
             }
+            Format::Png | Format::Zpl | Format::Tspl => self.write_alone(label, format),
+        }
+    }
+
+    /// The files of a label, the same whenever they are asked for: a PDF has the letters of this label alone, and not those
+    /// that former labels needed. It takes some milliseconds more.
+    ///
+    /// # Errors
+    /// A font can't be embedded into a PDF.
+    pub fn write_alone(&self, label: &Proved, format: Format) -> Result<Vec<Vec<u8>>, PressError> {
+        self.written(label, format, &mut Subsets::default())
+    }
+
+    fn written(&self, label: &Proved, format: Format, subsets: &mut Subsets) -> Result<Vec<Vec<u8>>, PressError> {
+        Ok(match format {
+            Format::Pdf => vec![pdf(label, &self.fonts, subsets)?],
             Format::Png => (0..label.pages().len()).filter_map(|page| png(label, page)).collect(),
             Format::Zpl => vec![zpl(label, ZplSettings::default())],
             Format::Tspl => vec![tspl(label, TsplSettings::default())],

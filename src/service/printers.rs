@@ -1,10 +1,10 @@
 //! The printers: made from the configuration, asked for tests, shown to people, and what people say of their jobs.
 
-use crate::config::{Config, PrinterSettings, Profiles, Templates};
+use crate::config::{Config, PrinterProfile, PrinterSettings, Profiles, Templates};
 use crate::domain::event::Event;
 use crate::domain::ids::{OperatorId, PrinterId};
 use crate::domain::printing::{
-    PrintJob, Printable, PrinterRules, Request, Resolution, SELF_TEST_TEMPLATE, Unresolved, request, resolve,
+    PrintJob, Printable, PrinterRules, Request, Resolution, SELF_TEST_TEMPLATES, Unresolved, request, resolve,
 };
 use crate::ledger::Cause;
 use crate::print::{Place, Printer};
@@ -52,6 +52,13 @@ pub(super) fn rules(printers: &[Printer], config: &Config) -> Vec<PrinterRules> 
     printers.iter().map(rules).collect()
 }
 
+/// The widest self-test that fits a printer's paper; the narrowest where none does.
+fn self_test_for(templates: &Templates, profile: &PrinterProfile) -> &'static str {
+    let fits = |name: &&str| templates.get(name).is_some_and(|file| profile.fits(file.template.size[0]));
+    let [.., narrowest] = SELF_TEST_TEMPLATES;
+    SELF_TEST_TEMPLATES.into_iter().find(fits).unwrap_or(narrowest)
+}
+
 impl Core {
     /// How the printers are.
     pub(super) async fn printer_views(&self) -> Result<Vec<PrinterView>, Unavailable> {
@@ -81,6 +88,18 @@ impl Core {
         Ok(board.printers().iter().map(view).collect())
     }
 
+    /// The self-test that a printer's paper is wide enough for. Templates are read where labels are made: the first time
+    /// takes long.
+    async fn self_test_template(&self, printer: &Printer) -> String {
+        let (core, profile) = (self.clone(), printer.profile.clone());
+        let chosen = self.parts.press.at_bench(move || {
+            let press = core.parts.press.press()?;
+            Ok::<_, String>(self_test_for(press.templates(), &profile))
+        });
+        // where no label can be made at all, the job says why
+        chosen.await.and_then(|chosen| chosen).unwrap_or(SELF_TEST_TEMPLATES[0]).to_owned()
+    }
+
     /// Prints a printer's self-test.
     pub(super) async fn self_test(&self, caller: Caller, name: String) -> Result<Option<u32>, Unavailable> {
         let Some(printer) = self.parts.board.printers().iter().find(|printer| printer.id.as_str() == name) else {
@@ -88,7 +107,7 @@ impl Core {
         };
         let wanted = Request {
             what: Printable::SelfTest { printer: printer.id.clone() },
-            template: SELF_TEST_TEMPLATE.to_owned(),
+            template: self.self_test_template(printer).await,
             station: None,
             order: None,
             reason: None,
@@ -151,4 +170,21 @@ pub(super) fn printer_exposition(printers: &[PrinterView]) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_self_test_is_no_wider_than_the_paper() {
+        let (templates, _) = Templates::with_folder(None);
+        let (profiles, _) = Profiles::with_folder(None);
+        let on = |width_mm| {
+            let profile = PrinterProfile { width_mm, ..(**profiles.get("zpl-203").expect("shipped")).clone() };
+            self_test_for(&templates, &profile)
+        };
+        assert_eq!([on(104.0), on(100.0), on(99.0)], ["printer-selftest"; 3]);
+        assert_eq!([on(80.0), on(76.0), on(58.0)], ["printer-selftest-76x130"; 3]);
+    }
 }

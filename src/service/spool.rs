@@ -10,8 +10,8 @@ use tokio::task::{JoinSet, spawn_blocking};
 use super::paper::{Desk, Paper};
 use super::press::{Format, Press, PressError};
 use super::{Core, outside, unreadable};
-use crate::codec::{Compression, Proved, TsplSettings, ZplSettings, tspl, zpl};
-use crate::config::{Config, Packing, PrinterLanguage};
+use crate::codec::{Compression, Proved, TsplSettings, ZplSettings, tspl, tspl_native, zpl, zpl_native};
+use crate::config::{Commands, Config, Packing, PrinterLanguage};
 use crate::domain::ids::{PrintJobId, PrinterId};
 use crate::domain::printing::{JobState, MANIFEST_TEMPLATE, PrintJob, PrintTrouble, Printable, Step, advance};
 use crate::label::{Resolution, Settings, Value};
@@ -107,7 +107,10 @@ impl PressRoom {
                     job: Some(job.number),
                     ..ZplSettings::default()
                 };
-                zpl(proved, settings)
+                match profile.commands {
+                    Commands::Bitmap => zpl(proved, settings),
+                    Commands::Native => zpl_native(proved, self.press()?.fonts(), settings),
+                }
             }
             PrinterLanguage::Tspl => {
                 let settings = TsplSettings {
@@ -118,7 +121,10 @@ impl PressRoom {
                     feed_permille: profile.feed_permille(),
                     ..TsplSettings::default()
                 };
-                tspl(proved, settings)
+                match profile.commands {
+                    Commands::Bitmap => tspl(proved, settings),
+                    Commands::Native => tspl_native(proved, self.press()?.fonts(), &profile.text_fonts, settings),
+                }
             }
         })
     }

@@ -1,5 +1,7 @@
 //! Every QR code of every shipped template, read by a decoder that shares nothing with ours (zxing-cpp), from our PNG and
-//! from our ZPL as another renderer draws it (zebrash): the same codes at the same places.
+//! from our ZPL as another renderer draws it (zebrash): the same codes at the same places. In native commands the
+//! renderer draws the codes by itself, as a printer would: there Code 128 is looked for too, and a QR code may take the
+//! version below ours.
 //!
 //! `tests/run` installs both beside the system and names their folder in `WAYBIND_TOOLS`; without it nothing is tested.
 
@@ -9,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-use waybind::codec::{Fonts, Proved, ZplSettings, zpl};
+use waybind::codec::{Fonts, Proved, ZplSettings, zpl, zpl_native};
 use waybind::config::{Templates, find_fonts};
-use waybind::label::{Item, Resolution, Settings};
+use waybind::label::{Item, Resolution, Settings, Symbology};
 use waybind::message::Language;
 use waybind::service::{Format, Press};
 
@@ -40,6 +42,27 @@ fn codes(label: &Proved) -> Vec<Value> {
     codes.collect()
 }
 
+/// The codes of a label's first page, as a printer may draw them that is told what they hold.
+fn told_codes(label: &Proved) -> Vec<Value> {
+    // ours begin at version 2, printers at version 1
+    const SMALLEST: u32 = 21;
+    let codes = label.layout().pages[0].iter().filter_map(|item| match item {
+        Item::Symbol(code) if code.symbology != Some(Symbology::Code39) => Some((code.symbology, code)),
+        _ => None,
+    });
+    let told = codes.map(|(symbology, code)| {
+        let columns = code.modules.columns();
+        let smaller = (columns == SMALLEST + 4).then_some(SMALLEST * code.module);
+        let is_bars = symbology.is_some();
+        json!({
+            "text": code.content, "bars": is_bars, "x": code.area.x, "y": code.area.y, "width": code.area.width,
+            "height": code.area.height, "module": code.module,
+            "widths": std::iter::once(code.area.width).chain(smaller).collect::<Vec<_>>(),
+        })
+    });
+    told.collect()
+}
+
 #[test]
 fn another_reader_and_another_renderer_find_the_same_codes() {
     let Some(tools) = tools() else { return };
@@ -54,19 +77,23 @@ fn another_reader_and_another_renderer_find_the_same_codes() {
             let resolution = Resolution::from_dpi(dpi).unwrap();
             let label = press.prove(template, &template.template.sample, &settings, resolution).unwrap();
             let name = format!("{}-{dpi}", template.name);
-            let (own, job, drawn) =
-                (path(format!("{name}.png")), path(format!("{name}.zpl")), path(format!("{name}-drawn.png")));
+            let own = path(format!("{name}.png"));
             std::fs::write(&own, press.write(&label, Format::Png).unwrap().remove(0)).unwrap();
-            std::fs::write(&job, zpl(&label, ZplSettings::default())).unwrap();
-            let codes = codes(&label);
-            pictures.push(json!({"file": own, "codes": codes}));
-            pictures.push(json!({"file": drawn, "codes": codes}));
+            pictures.push(json!({"file": own, "codes": codes(&label)}));
             let per_mm = resolution.dots_per_mm().round();
-            jobs.push(json!({
-                "zpl": job, "png": drawn, "dpmm": per_mm,
-                "width_mm": f64::from(label.layout().width) / per_mm,
-                "height_mm": f64::from(label.layout().height) / per_mm,
-            }));
+            for (kind, job, codes) in [
+                ("dots", zpl(&label, ZplSettings::default()), codes(&label)),
+                ("native", zpl_native(&label, press.fonts(), ZplSettings::default()), told_codes(&label)),
+            ] {
+                let (file, drawn) = (path(format!("{name}-{kind}.zpl")), path(format!("{name}-{kind}.png")));
+                std::fs::write(&file, job).unwrap();
+                pictures.push(json!({"file": drawn, "codes": codes}));
+                jobs.push(json!({
+                    "zpl": file, "png": drawn, "dpmm": per_mm,
+                    "width_mm": f64::from(label.layout().width) / per_mm,
+                    "height_mm": f64::from(label.layout().height) / per_mm,
+                }));
+            }
         }
     }
     let lists = (path("jobs.json".into()), path("pictures.json".into()));

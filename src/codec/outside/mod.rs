@@ -7,7 +7,7 @@ mod pdf;
 mod tspl;
 mod zpl;
 
-use super::bitmap::Bitmap;
+use super::Bitmap;
 use super::read::{Limits, ReadError, read, read_gray};
 
 /// The most bytes of a label's file. Labels have some ten or a hundred thousand.

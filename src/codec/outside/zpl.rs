@@ -9,7 +9,7 @@ use data_encoding::BASE64;
 use flate2::read::ZlibDecoder;
 
 use super::{Codes, DOTS_MAX, DOTS_SIDE_MAX, LabelReadError, PAGES_MAX, paste};
-use crate::codec::bitmap::Bitmap;
+use crate::codec::Bitmap;
 
 /// Commands of a job that are looked at; a label has some hundred.
 const COMMANDS_MAX: usize = 20_000;

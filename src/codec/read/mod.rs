@@ -114,6 +114,14 @@ impl ReadError {
     }
 }
 
+/// A picture unpacked to greys on white paper: pixels across, pixels down, and a byte each, row by row, 0 is black.
+pub(super) fn unpacked(bytes: &[u8], limits: &Limits) -> Result<(u32, u32, Vec<u8>), ReadError> {
+    let gray = picture::unpacked(bytes, limits)?;
+    // the limits of a side fit
+    let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
+    Ok((side(gray.width), side(gray.height), gray.pixels))
+}
+
 /// Reads the codes of a picture that is unpacked already: a byte a pixel, row by row from the top, 0 is black.
 pub(super) fn read_gray(width: usize, height: usize, pixels: Vec<u8>, limits: &Limits) -> Vec<Symbol> {
     search::search(&gray::Gray::new(width, height, pixels), limits)
