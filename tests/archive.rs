@@ -46,7 +46,8 @@ fn work(served: &Served, scans: usize) {
     let mut client = served.client();
     client.must("/api/v1/products", &json!({"sku": "ITEM"}));
     let line = json!({"line": 1, "sku": "ITEM", "quantity": 1});
-    client.must("/api/v1/orders", &json!({"id": "SO-1", "carrier": "ZTO", "consignee": {"name": "x"}, "lines": [line]}));
+    client
+        .must("/api/v1/orders", &json!({"id": "SO-1", "carrier": "ZTO", "consignee": {"name": "x"}, "lines": [line]}));
     client.must("/api/v1/waybills", &json!({"number": "75312345678901", "carrier": "ZTO", "orders": ["SO-1"]}));
     for (id, data, code) in [
         ("open", "SO-1", "opened"),
@@ -141,7 +142,8 @@ fn the_service_archives_while_stations_scan_and_answers_as_before() {
     std::fs::rename(&archives, folder.path().join("aside")).unwrap();
     let (status, problem) = client.try_call("GET", "/api/v1/events?after=0", None).unwrap();
     assert_eq!(status, 410, "{problem}");
-    let begins: u64 = problem["hint"].as_str().unwrap().split("after=").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+    let begins: u64 =
+        problem["hint"].as_str().unwrap().split("after=").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
     let rest = feed(&mut client, begins);
     assert_eq!(ids(&rest), ids(&after)[begins as usize..]);
     let missing = client.get("/api/v1/orders/SO-1/timeline");

@@ -168,9 +168,8 @@ async fn a_new_thing_beside_a_known_one_gets_a_number_that_nothing_has() {
     }
     drop(writer);
     let reader = Reader::open(&Folder::new(folder.path())).unwrap();
-    let numbers = reader.look(|transaction| {
-        ["A", "B", "C"].map(|sku| transaction.view().product(sku).map(|product| product.number))
-    });
+    let numbers = reader
+        .look(|transaction| ["A", "B", "C"].map(|sku| transaction.view().product(sku).map(|product| product.number)));
     assert_eq!(numbers.unwrap(), [Some(1), Some(2), Some(3)]);
     assert_clean(folder.path());
 }

@@ -10,7 +10,9 @@ use std::path::Path;
 use jiff::SignedDuration;
 use rusqlite::Connection;
 use support::year::{RECORDS, Year, began, day, judge, now, scanned, terms};
-use waybind::ledger::{Cause, FeedEvent, HeldBy, KEPT_RECORDS, LedgerError, Marked, Reader, RetentionTerms, back_up, verify};
+use waybind::ledger::{
+    Cause, FeedEvent, HeldBy, KEPT_RECORDS, LedgerError, Marked, Reader, RetentionTerms, back_up, verify,
+};
 
 const ORDERS: usize = 400;
 /// The product, the orders.
@@ -82,7 +84,10 @@ async fn old_records_are_in_an_archive_and_everything_is_told_as_before() {
         })
         .await
         .unwrap();
-    assert_eq!((first.code.as_str(), first.first_code.map(|code| code.as_str())), ("already_recorded", Some("order_complete")));
+    assert_eq!(
+        (first.code.as_str(), first.first_code.map(|code| code.as_str())),
+        ("already_recorded", Some("order_complete"))
+    );
     assert!(first.seq.is_some_and(|seq| seq < due.last));
     assert_eq!(other.code.as_str(), "scan_id_conflict");
     let stats = year.reader.stats().unwrap();
@@ -136,6 +141,13 @@ async fn records_of_open_things_stay_until_somebody_forgot_them() {
     year.day(0, 0..10).await;
     year.order(10, now(day(1)), false).await;
     year.day(2, 11..20).await;
+    // the last one is put out of hand
+    year.writer
+        .submit(|transaction| {
+            assert_eq!(judge(transaction, &scanned("done", "WB:C:DONE"), now(day(2))).code.as_str(), "closed")
+        })
+        .await
+        .unwrap();
     year.refused(0..KEPT_RECORDS as usize + 50, now(day(3))).await;
     let due = year.reader.due(&terms(day(300))).unwrap();
     assert_eq!(due.held.by, HeldBy::Open { kind: "order", id: "SO-10".into() });
@@ -245,7 +257,10 @@ async fn an_archive_that_is_missing_or_spoilt_is_told_and_what_is_left_goes_on()
     let records = year.reader.stats().unwrap().records;
     let scan = scanned("SO-7-item", "ITEM");
     let verdict = year.writer.submit(move |transaction| judge(transaction, &scan, now(day(400)))).await.unwrap();
-    assert_eq!((verdict.code.as_str(), verdict.first_code, verdict.outcome().is_accepted()), ("already_recorded", None, false));
+    assert_eq!(
+        (verdict.code.as_str(), verdict.first_code, verdict.outcome().is_accepted()),
+        ("already_recorded", None, false)
+    );
     assert_eq!(year.reader.stats().unwrap().records, records, "it counts no second time");
     // a copy of the rest is wanted all the more
     let copy = back_up(&year.folder, &folder.path().join("copy"), &[]).unwrap();
@@ -297,9 +312,8 @@ async fn a_cut_that_was_forged_is_found_out() {
     year.archive(&terms(day(100))).await.unwrap();
     drop(year);
     let data = folder.path();
-    let whole: Vec<(String, Vec<u8>)> = ["waybind.db", "anchor"]
-        .map(|name| (name.to_owned(), std::fs::read(data.join(name)).unwrap()))
-        .into();
+    let whole: Vec<(String, Vec<u8>)> =
+        ["waybind.db", "anchor"].map(|name| (name.to_owned(), std::fs::read(data.join(name)).unwrap())).into();
     Connection::open(data.join("waybind.db")).unwrap().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     drop(whole);
     let clean = std::fs::read(data.join("waybind.db")).unwrap();

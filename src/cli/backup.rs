@@ -19,7 +19,8 @@ pub(super) fn back_up(file: &Path, target: &Target) -> Result<(), Failure> {
     }
     // read before the ledger is: a target is rather told twice of a fact than never
     let small = small_files(&folder)?;
-    let BackedUp { head, bytes, archived } = crate::ledger::back_up(&folder, file, &small).map_err(|error| failed(&error))?;
+    let BackedUp { head, bytes, archived } =
+        crate::ledger::back_up(&folder, file, &small).map_err(|error| failed(&error))?;
     if target.json {
         let told = serde_json::json!({"file": file, "records": head, "bytes": bytes, "archived": archived});
         return say(&told.to_string());
@@ -27,7 +28,10 @@ pub(super) fn back_up(file: &Path, target: &Target) -> Result<(), Failure> {
     say(&format!("{}: {head} records, {bytes} bytes; it holds the site's key, keep it safe", file.display()))?;
     if archived > 0 {
         let archives = folder.archives();
-        say(&format!("Records 1 to {archived} are not in it: copy {}, too. Its files never change.", archives.display()))?;
+        say(&format!(
+            "Records 1 to {archived} are not in it: copy {}, too. Its files never change.",
+            archives.display()
+        ))?;
     }
     Ok(())
 }

@@ -40,7 +40,8 @@ pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
         }
     }
     if keep_archives_days != 0 && keep_archives_days <= keep_days {
-        let message = format!("ledger: archives are deleted after {keep_archives_days} days, and made after {keep_days}");
+        let message =
+            format!("ledger: archives are deleted after {keep_archives_days} days, and made after {keep_days}");
         reader.problem(line, message, "choose more days for keep_archives_days, or 0 to keep archives for ever");
     }
 }

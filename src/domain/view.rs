@@ -52,7 +52,8 @@ impl Recorded {
     /// A scan of which nothing is known but that it was recorded.
     #[must_use]
     pub fn unreadable(scan: ScanId, seq: u64) -> Self {
-        let known = Verdict { seq: Some(seq), why: Some(Why::WasArchived), ..Verdict::new(scan, Code::AlreadyRecorded) };
+        let known =
+            Verdict { seq: Some(seq), why: Some(Why::WasArchived), ..Verdict::new(scan, Code::AlreadyRecorded) };
         Recorded { verdict: known, fingerprint: None }
     }
 }

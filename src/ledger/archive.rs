@@ -131,8 +131,7 @@ impl<'p> Writing<'p> {
         use std::os::unix::fs::OpenOptionsExt as _;
         let made = File::options().write(true).create(true).truncate(true).mode(0o600).open(path);
         let file = made.map_err(LedgerError::io("can't make", path))?;
-        let mut writing =
-            Writing { path, file, at: 0, sum: Sha256::new(), blocks: Vec::new(), head: previous, feed };
+        let mut writing = Writing { path, file, at: 0, sum: Sha256::new(), blocks: Vec::new(), head: previous, feed };
         let first = previous.seq + 1;
         let previous = data_encoding::HEXLOWER.encode(&previous.hash);
         let header = serde_json::to_vec(&Header { archive: VERSION, first, last, previous })

@@ -282,7 +282,8 @@ mod tests {
     #[test]
     fn only_names_of_ours_are_files_that_may_be_deleted() {
         assert!(is_name("ledger-1-100000-0a1b2c3d.jsonl.gz"));
-        for wrong in ["../site.key", "ledger-.jsonl.gz", "ledger-../../x.jsonl.gz", "ledger-1-2", "", "a/ledger-1.jsonl.gz"]
+        for wrong in
+            ["../site.key", "ledger-.jsonl.gz", "ledger-../../x.jsonl.gz", "ledger-1-2", "", "a/ledger-1.jsonl.gz"]
         {
             assert!(!is_name(wrong), "{wrong}");
         }

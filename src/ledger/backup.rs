@@ -55,8 +55,9 @@ pub fn back_up(folder: &Folder, file: &Path, small: &[SmallFile]) -> Result<Back
     let anchored = Anchor::open(&folder.anchor())?.1;
     let conn = schema::open_reader(&folder.database())?;
     // SQLite fills an empty file, which keeps its owner's rights
-    conn.execute("VACUUM INTO ?1", [part.path.to_string_lossy()])
-        .map_err(LedgerError::sqlite("can't copy the ledger"))?;
+    let name = part.path.to_str().ok_or_else(|| std::io::Error::other("its name is no UTF-8, which SQLite wants"));
+    let name = name.map_err(LedgerError::io("can't copy to", file))?;
+    conn.execute("VACUUM INTO ?1", [name]).map_err(LedgerError::sqlite("can't copy the ledger"))?;
     let mut copy = Connection::open(&part.path).map_err(LedgerError::sqlite("can't open the copy"))?;
     let (report, head) = proved(&copy, anchored, &folder.archives())?;
     add_small(&mut copy, small, head).map_err(LedgerError::sqlite("can't complete the copy"))?;

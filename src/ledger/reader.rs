@@ -324,7 +324,9 @@ impl Reader {
                 parcels: count("SELECT count(*) FROM parcels")?,
                 waybills: count("SELECT count(*) FROM waybills")?,
                 bytes: count("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")?,
-                free_bytes: count("SELECT freelist_count * page_size FROM pragma_freelist_count(), pragma_page_size()")?,
+                free_bytes: count(
+                    "SELECT freelist_count * page_size FROM pragma_freelist_count(), pragma_page_size()",
+                )?,
             })
         })
     }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::LedgerError;
 use super::anchor::Head;
 use super::archive::{self, BLOCK, Block, Line, Place, Writing};
 use super::archived::{self, Archive, Cut};
@@ -19,7 +20,6 @@ use super::reader::Reader;
 use super::record::{Cause, Record};
 use super::tables::ReadTransaction;
 use super::transaction::WriteTransaction;
-use super::LedgerError;
 use crate::domain::clock::Moment;
 use crate::domain::event::Event;
 use crate::domain::retention::{Subject, is_open, subjects};
@@ -213,8 +213,15 @@ impl Reader {
         let folder = self.archives_folder();
         fs::create_dir_all(&folder).map_err(LedgerError::io("can't make", &folder))?;
         let path = folder.join("next.part");
+        self.write_out(due, &folder, &path).inspect_err(|_| {
+            // what is half written would fill the disk; the error that is told is the first one
+            drop(fs::remove_file(&path));
+        })
+    }
+
+    fn write_out(&self, due: &Due, folder: &Path, path: &Path) -> Result<MovedOut, LedgerError> {
         let cut = self.with(archived::cut)?;
-        let mut writing = Writing::begin(&path, cut.head, due.last, cut.feed)?;
+        let mut writing = Writing::begin(path, cut.head, due.last, cut.feed)?;
         while writing.head.seq < due.last {
             let (head, feed) = (writing.head, writing.feed);
             let lines = self.with(|conn| lines(conn, head, feed, BLOCK.min(due.last - head.seq)))?;
@@ -234,11 +241,11 @@ impl Reader {
             previous: cut.head.hash,
             hash: written.head.hash,
         };
-        prove(&path, &archive)?;
-        prove_blocks(&path, &written.blocks)?;
+        prove(path, &archive)?;
+        prove_blocks(path, &written.blocks)?;
         // a file of this name that nothing names is what a crash left of the same records
-        fs::rename(&path, folder.join(&archive.file)).map_err(LedgerError::io("can't name", &path))?;
-        sync_folder(&folder)?;
+        fs::rename(path, folder.join(&archive.file)).map_err(LedgerError::io("can't name", path))?;
+        sync_folder(folder)?;
         Ok(MovedOut { archive, blocks: written.blocks })
     }
 
@@ -501,9 +508,9 @@ impl WriteTransaction<'_> {
     pub fn remove_archive(&mut self, at: Moment, archive: &Archive) {
         let conn = self.conn();
         let first = archive.first.cast_signed();
-        let done = conn
-            .execute("UPDATE archives SET removed = 1 WHERE first = ?1 AND removed = 0", [first])
-            .and_then(|changed| conn.execute("DELETE FROM archive_blocks WHERE archive = ?1", [first]).map(|_| changed));
+        let done = conn.execute("UPDATE archives SET removed = 1 WHERE first = ?1 AND removed = 0", [first]).and_then(
+            |changed| conn.execute("DELETE FROM archive_blocks WHERE archive = ?1", [first]).map(|_| changed),
+        );
         match done {
             Ok(0) => {}
             Ok(_) => {
@@ -524,7 +531,9 @@ fn fits(conn: &Connection, archive: &Archive) -> Result<Option<NotMoved>, Ledger
         return Ok(Some(NotMoved::DoesNotFollow(archive.file.clone())));
     }
     let hash = conn
-        .query_row("SELECT hash FROM ledger WHERE seq = ?1", [archive.last.cast_signed()], |row| row.get::<_, [u8; 32]>(0))
+        .query_row("SELECT hash FROM ledger WHERE seq = ?1", [archive.last.cast_signed()], |row| {
+            row.get::<_, [u8; 32]>(0)
+        })
         .optional()
         .map_err(sqlite())?;
     Ok((hash != Some(archive.hash)).then(|| NotMoved::Differs(archive.file.clone())))

@@ -132,7 +132,9 @@ pub(super) fn prove(conn: &Connection, archives: &Path) -> Result<(Report, Head)
     if cut != Cut::NONE {
         let part = read_archives(conn, archives, cut, &mut report, &mut fold)?;
         if !part.folded {
-            fold = Fold::default();
+            // what archives that were read say of archives is still known
+            let (archives, removed, unread) = (fold.archives, fold.removed, fold.unread);
+            fold = Fold { archives, removed, unread, ..Fold::default() };
         }
         (fold.outbox, report.archived) = (0, Some(part));
     }
@@ -167,12 +169,10 @@ fn read_archives(
         }
         end = archive.end();
         let path = folder.join(&archive.file);
-        if archive.removed {
-            part.removed.push(archive.file);
-            continue;
-        }
-        if !path.is_file() {
-            part.missing.push(archive.file);
+        if archive.removed || !path.is_file() {
+            // what follows can't be folded on what is not known
+            (fold.state, fold.unread) = (None, archive.first);
+            if archive.removed { &mut part.removed } else { &mut part.missing }.push(archive.file);
             continue;
         }
         let mut facts = Report::default();
@@ -191,7 +191,11 @@ fn read_archives(
             Ok(proof) => wrong_with(&archive, &proof),
             Err(error) => vec![Finding { seq: Some(archive.first), what: said(&error) }],
         };
-        report.absorb(facts);
+        if damaged.is_empty() {
+            report.absorb(facts);
+        } else {
+            (fold.state, fold.unread) = (None, archive.first);
+        }
         part.damaged.extend(damaged.into_iter().take(FINDINGS_MAX));
         part.checked.push(archive.file);
     }
@@ -201,7 +205,8 @@ fn read_archives(
     part.folded = part.removed.is_empty() && part.missing.is_empty() && part.damaged.is_empty();
     if part.folded {
         let sqlite = || LedgerError::sqlite("can't compare the archived orders");
-        let kept: i64 = conn.query_row("SELECT count(*) FROM archived_orders", [], |row| row.get(0)).map_err(sqlite())?;
+        let kept: i64 =
+            conn.query_row("SELECT count(*) FROM archived_orders", [], |row| row.get(0)).map_err(sqlite())?;
         if kept.cast_unsigned() != named {
             report.add(None, format!("{kept} parts of archives are found by their orders, and {named} name one"));
         }
@@ -289,10 +294,12 @@ struct Fold {
     files: BTreeSet<String>,
     scans: BTreeMap<String, u64>,
     outbox: u64,
-    /// Archives by their first record: last record, file, hash, SHA-256, whether it was removed.
+    /// Archives of which the facts tell, by their first record.
     archives: BTreeMap<u64, ArchiveFact>,
-    /// Archives that were removed; where the fact about their making was archived, too, no more is known.
+    /// Those of which they tell that they were removed.
     removed: BTreeSet<u64>,
+    /// The last archive that could not be read, by its first record: what facts tell of earlier ones may stand in it.
+    unread: u64,
 }
 
 #[derive(PartialEq)]
@@ -435,8 +442,9 @@ fn compare_archives(conn: &Connection, fold: &Fold, report: &mut Report) -> Resu
             hash: data_encoding::HEXLOWER.encode(&archive.hash),
             sha256: archive.sha256.clone(),
         };
-        let is_told = fact.map_or(fold.state.is_none(), |fact| *fact == said);
-        let is_removed = fold.removed.contains(&archive.first) == archive.removed || fold.state.is_none();
+        let may_be_unread = archive.first < fold.unread;
+        let is_told = fact.map_or(may_be_unread, |fact| *fact == said);
+        let is_removed = fold.removed.contains(&archive.first) == archive.removed || (archive.removed && may_be_unread);
         if !is_told || !is_removed {
             report.add(Some(archive.first), format!("the ledger tells otherwise of the archive {}", archive.file));
         }

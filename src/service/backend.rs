@@ -31,9 +31,9 @@ use crate::ledger::{Cause, FeedEvent, Health, LedgerError, OrderHistory, Reader,
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, AlertView, Archiving, Backend, Caller, ChannelView, DeviceView, FeedItem, Idempotency, LabelAction, LabelAnswer,
-    LedgerHealth, LetterView, Pictures, PluggedView, PrinterView, Secrets, Shown, SourceView, Story, TargetView,
-    Unavailable,
+    Acted, AlertView, Archiving, Backend, Caller, ChannelView, DeviceView, FeedItem, Idempotency, LabelAction,
+    LabelAnswer, LedgerHealth, LetterView, Pictures, PluggedView, PrinterView, Secrets, Shown, SourceView, Story,
+    TargetView, Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.

@@ -294,10 +294,9 @@ async fn pause(span: Duration, stop: &watch::Receiver<bool>) {
 fn marks(told: Told) -> Vec<Marked> {
     let name = told.name.clone();
     let who = if told.is_ladder { HeldBy::Escalation { name } } else { HeldBy::Target { name } };
-    let refused = told.refused.map(|place| Marked {
-        who: HeldBy::DeadLetter { name: told.name.clone() },
-        place: place.saturating_sub(1),
-    });
+    let refused = told
+        .refused
+        .map(|place| Marked { who: HeldBy::DeadLetter { name: told.name.clone() }, place: place.saturating_sub(1) });
     [Marked { who, place: told.place }].into_iter().chain(refused).collect()
 }
 

@@ -11,9 +11,7 @@ use waybind::domain::order::{Consignee, LineSpec, OrderSpec, ShipPolicy, Stage};
 use waybind::domain::rules::Rules;
 use waybind::domain::scan::Scan;
 use waybind::domain::station::{Mode, StationRules};
-use waybind::domain::upstream::{
-    ADDRESS_WINDOW_MINUTES, ProductSpec, Terms, Thing, WaybillSpec, intake,
-};
+use waybind::domain::upstream::{ADDRESS_WINDOW_MINUTES, ProductSpec, Terms, Thing, WaybillSpec, intake};
 use waybind::domain::verdict::Verdict;
 use waybind::ledger::{Cause, Folder, LedgerError, MovedOut, Reader, RetentionTerms, WriteTransaction, Writer};
 
@@ -164,44 +162,20 @@ impl Year {
 
     /// A day with so many orders, each packed and bound to its waybill.
     pub async fn day(&self, number: i64, orders: std::ops::Range<usize>) {
-        for order in orders {
-            self.order(order, now(day(number)), true).await;
-        }
+        self.orders(orders, now(day(number))).await;
     }
 
-    /// An order of one unit: described, opened, refused once, picked, bound, parked.
+    /// Finished orders, in one transaction.
+    pub async fn orders(&self, numbers: std::ops::Range<usize>, now: Now) {
+        let work = move |transaction: &mut WriteTransaction<'_>| {
+            numbers.for_each(|number| play(transaction, number, now, true))
+        };
+        self.writer.submit(work).await.unwrap();
+    }
+
+    /// One order, finished or left open.
     pub async fn order(&self, number: usize, now: Now, finished: bool) {
-        self.writer
-            .submit(move |transaction| {
-                let (id, waybill) = (format!("SO-{number}"), format!("W{number:08}"));
-                say(transaction, order(&id, 1), now);
-                let number_of = WaybillNo::new(&waybill).unwrap();
-                let spec = WaybillSpec {
-                    number: number_of,
-                    version: None,
-                    carrier: CarrierCode::new("ZTO").unwrap(),
-                    orders: vec![OrderId::new(&id).unwrap()],
-                    parent: None,
-                    replaces: None,
-                    label: None,
-                };
-                say(transaction, Thing::Waybill(spec), now);
-                let mut scan = |name: &str, data: &str| {
-                    let verdict = judge(transaction, &scanned(&format!("{id}-{name}"), data), now);
-                    verdict.code.as_str()
-                };
-                assert_eq!(scan("open", &id), "opened");
-                assert_eq!(scan("wrong", "NO SUCH CODE"), "unknown_code");
-                if !finished {
-                    assert_eq!(scan("park", "WB:C:PAUSE"), "paused");
-                    return;
-                }
-                assert_eq!(scan("item", "ITEM"), "order_complete");
-                assert_eq!(scan("bind", &waybill), "waybill_bound");
-                assert_eq!(scan("late", "NO SUCH CODE"), "unknown_code");
-            })
-            .await
-            .unwrap();
+        self.writer.submit(move |transaction| play(transaction, number, now, finished)).await.unwrap();
     }
 
     /// Scans that were refused and are about nothing.
@@ -243,4 +217,33 @@ impl Year {
         }
         blocks
     }
+}
+
+/// An order of one unit: described, opened, refused once, picked, bound.
+fn play(transaction: &mut WriteTransaction<'_>, number: usize, now: Now, finished: bool) {
+    let (id, waybill) = (format!("SO-{number}"), format!("W{number:08}"));
+    say(transaction, order(&id, 1), now);
+    let spec = WaybillSpec {
+        number: WaybillNo::new(&waybill).unwrap(),
+        version: None,
+        carrier: CarrierCode::new("ZTO").unwrap(),
+        orders: vec![OrderId::new(&id).unwrap()],
+        parent: None,
+        replaces: None,
+        label: None,
+    };
+    say(transaction, Thing::Waybill(spec), now);
+    let mut scan = |name: &str, data: &str| {
+        let verdict = judge(transaction, &scanned(&format!("{id}-{name}"), data), now);
+        verdict.code.as_str()
+    };
+    assert_eq!(scan("open", &id), "opened");
+    assert_eq!(scan("wrong", "NO SUCH CODE"), "unknown_code");
+    if !finished {
+        assert_eq!(scan("park", "WB:C:PAUSE"), "paused");
+        return;
+    }
+    assert_eq!(scan("item", "ITEM"), "order_complete");
+    assert_eq!(scan("bind", &waybill), "waybill_bound");
+    assert_eq!(scan("late", "NO SUCH CODE"), "unknown_code");
 }
