@@ -139,6 +139,10 @@ fn archive(config: &Config, before: Option<jiff::civil::Date>, dry_run: bool, js
                 say(&format!("{file}: records {} to {}, {} bytes", made["first"], made["last"], made["bytes"]))?;
             }
             done.push(answer["archive"].clone());
+            // that an archive was made is a record, too: only what one file had no room for is worth another one
+            if answer["held"]["by"] != "size" {
+                return Ok(answer);
+            }
         }
     })?;
     if json {
