@@ -10,6 +10,8 @@ use std::path::Path;
 use jiff::SignedDuration;
 use rusqlite::Connection;
 use support::year::{RECORDS, Year, began, day, judge, now, scanned, terms};
+use waybind::domain::event::Event;
+use waybind::domain::ids::OrderId;
 use waybind::ledger::{
     Cause, FeedEvent, HeldBy, KEPT_RECORDS, LedgerError, Marked, Reader, RetentionTerms, back_up, verify,
 };
@@ -312,16 +314,17 @@ async fn a_cut_that_was_forged_is_found_out() {
     year.archive(&terms(day(100))).await.unwrap();
     drop(year);
     let data = folder.path();
-    let whole: Vec<(String, Vec<u8>)> =
-        ["waybind.db", "anchor"].map(|name| (name.to_owned(), std::fs::read(data.join(name)).unwrap())).into();
     Connection::open(data.join("waybind.db")).unwrap().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-    drop(whole);
     let clean = std::fs::read(data.join("waybind.db")).unwrap();
     for sql in [
         "DELETE FROM ledger WHERE seq = (SELECT min(seq) FROM ledger)",
         "UPDATE meta SET value = replace(value, '\"seq\":1', '\"seq\":2') WHERE key = 'cut'",
         "DELETE FROM meta WHERE key = 'cut'",
-        "UPDATE meta SET value = '{\"seq\":1600,\"hash\":\"' || (SELECT lower(hex(hash)) FROM ledger WHERE seq = 1600) || '\",\"feed\":' || (SELECT max(seq) FROM outbox WHERE record <= 1600) || '}' WHERE key = 'cut'; DELETE FROM outbox WHERE record <= 1600; DELETE FROM ledger WHERE seq <= 1600",
+        concat!(
+            "UPDATE meta SET value = '{\"seq\":1600,\"hash\":\"' || (SELECT lower(hex(hash)) FROM ledger WHERE seq = 1600)",
+            " || '\",\"feed\":' || (SELECT max(seq) FROM outbox WHERE record <= 1600) || '}' WHERE key = 'cut';",
+            "DELETE FROM outbox WHERE record <= 1600; DELETE FROM ledger WHERE seq <= 1600"
+        ),
         "UPDATE archives SET hash = zeroblob(32)",
         "UPDATE archives SET sha256 = 'x'",
         "UPDATE archives SET removed = 1",
@@ -342,6 +345,55 @@ async fn a_cut_that_was_forged_is_found_out() {
         std::fs::write(data.join("waybind.db"), &clean).unwrap();
     }
     assert!(verify(&waybind::ledger::Folder::new(data)).unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn a_ledger_from_before_there_were_archives_is_proved_and_archived() {
+    let folder = tempfile::tempdir().unwrap();
+    let year = year(folder.path()).await;
+    let path = year.folder.database();
+    drop(year);
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch(
+        "DROP TABLE archives; DROP TABLE archive_blocks; DROP TABLE archived_orders; DROP INDEX replies_seq; PRAGMA user_version = 7",
+    )
+    .unwrap();
+    let folder_of = waybind::ledger::Folder::new(folder.path());
+    assert!(verify(&folder_of).unwrap().is_clean());
+    let reader = Reader::open(&folder_of).unwrap();
+    assert_eq!((reader.stats().unwrap().archived, reader.feed_begins().unwrap()), (0, 0));
+    assert_eq!(reader.order_history("SO-7").unwrap().events[0].kind, "order_put");
+    let year = Year::open(folder.path());
+    assert!(year.archive(&terms(day(90))).await.unwrap() > 1_000);
+    assert_proved(&year);
+}
+
+#[tokio::test]
+async fn of_a_story_that_is_too_long_the_newest_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let year = Year::begin(folder.path()).await;
+    year.orders(0..1, now(day(1))).await;
+    for part in 0..13 {
+        year.writer
+            .submit(move |transaction| {
+                for number in part * 170..(part + 1) * 170 {
+                    let order = OrderId::new("SO-0").unwrap();
+                    let fact = Event::OrderReturned { order, exchange_order: Some(format!("X-{number}")) };
+                    transaction.append(now(day(2)).at, Cause::Local { what: "test".into() }, None, vec![fact]);
+                }
+            })
+            .await
+            .unwrap();
+    }
+    year.refused(0..KEPT_RECORDS as usize, now(day(3))).await;
+    let newest = |year: &Year| {
+        let story = year.reader.order_history("SO-0").unwrap();
+        (story.events.len(), story.events.last().unwrap().data["exchange_order"].clone())
+    };
+    assert_eq!(newest(&year), (2_000, "X-2209".into()));
+    assert!(year.reader.order_history("SO-0").unwrap().earlier > 200);
+    year.archive(&terms(day(90))).await.unwrap();
+    assert_eq!(newest(&year), (2_000, "X-2209".into()), "archived, too");
 }
 
 #[tokio::test]

@@ -268,7 +268,7 @@ mod tests {
         let mut line = |seq: u64| {
             let body = format!("{{\"box\":\"a\",\"n\":{seq},\"text\":\"\\\"record\\\":\"}}").into_bytes();
             head = head.next(&body);
-            let order = (seq % 2 == 0).then(|| format!("SO,\"record\":{seq}"));
+            let order = seq.is_multiple_of(2).then(|| format!("SO,\"record\":{seq}"));
             Line { seq, hash: head.hash, feed: vec![Place(seq * 2, 0, "packed".into(), order)], body }
         };
         (1..=count).map(&mut line).collect()

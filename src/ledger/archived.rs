@@ -237,13 +237,12 @@ pub(super) fn feed_begins(conn: &Connection) -> Result<u64, LedgerError> {
     Ok(missing.map_or(0, |archive| archive.feed.min(cut.feed)))
 }
 
+/// Entries of the feed with their records, and the archives that are not there.
+pub(super) type OfOrder = (Vec<(Place, Line)>, Vec<String>);
+
 /// What left the database and tells of an order, oldest first, the newest so many; and the archives that are not there to
 /// tell.
-pub(super) fn of_order(
-    conn: &Connection,
-    order: &str,
-    limit: usize,
-) -> Result<(Vec<(Place, Line)>, Vec<String>), LedgerError> {
+pub(super) fn of_order(conn: &Connection, order: &str, limit: usize) -> Result<OfOrder, LedgerError> {
     let mut statement = conn
         .prepare_cached("SELECT block FROM archived_orders WHERE order_id = ?1 ORDER BY block DESC")
         .map_err(sqlite())?;

@@ -308,6 +308,62 @@ fn told_of(archive: Option<&Archive>, due: &Due) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::event::Event;
+
+    /// Records of a moment: a product, and what people took care of.
+    async fn write(core: &Core, count: usize, wall: Timestamp) {
+        for start in (0..count).step_by(500) {
+            let work = move |transaction: &mut crate::ledger::WriteTransaction<'_>| {
+                for number in start..(start + 500).min(count) {
+                    let fact = Event::AlertTaken { alert: format!("a-{number}"), by: "Li".into() };
+                    let at = Moment { wall, boot_ms: 0, boot: 1 };
+                    transaction.append(at, Cause::Local { what: "test".into() }, None, vec![fact]);
+                }
+            };
+            core.parts.writer.submit(work).await.expect("written");
+        }
+    }
+
+    #[tokio::test]
+    async fn once_a_day_what_is_old_is_archived_and_what_is_very_old_deleted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = "[ledger]\nkeep_days = 7\nkeep_archives_days = 30\n";
+        let mut config = Config::parse(text, &std::collections::BTreeMap::new()).expect("right");
+        config.data = folder.path().to_owned();
+        let core = Core::open(&config).expect("opens");
+        let began: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
+        write(&core, 6_500, began).await;
+        let day = |number: i64| {
+            let wall = began + SignedDuration::from_hours(24 * number);
+            Moment { wall, boot_ms: 0, boot: 1 }
+        };
+        let stats = || core.parts.reader.stats().expect("readable");
+        core.retain(&day(6)).await;
+        assert_eq!(stats().archived, 0, "nothing is old enough");
+        core.retain(&day(8)).await;
+        assert_eq!((stats().archived, stats().archives), (6_500 - crate::ledger::KEPT_RECORDS, 1));
+        core.retain(&day(9)).await;
+        assert_eq!(stats().archives, 1, "a few records are not worth an archive");
+        let archives = core.parts.reader.archives().expect("readable");
+        let path = folder.path().join("archive").join(&archives[0].file);
+        assert!(path.exists());
+        // a target that is behind keeps its archive, too
+        let place = folder.path().join("targets/erp");
+        std::fs::create_dir_all(&place).expect("a folder");
+        let cursor = |seq: u64| {
+            let text = format!("{{\"generation\":{seq},\"box\":\"{}\",\"seq\":{seq}}}", core.parts.writer.box_id());
+            let sum = data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(text.as_bytes()));
+            std::fs::write(place.join("cursor"), format!("{text} {sum}\n")).expect("written");
+        };
+        cursor(100);
+        core.retain(&day(60)).await;
+        assert!(path.exists());
+        cursor(6_500);
+        core.retain(&day(61)).await;
+        assert!(!path.exists() && core.parts.reader.archives().expect("readable")[0].removed);
+        let report = crate::ledger::verify(&crate::ledger::Folder::new(folder.path())).expect("readable");
+        assert!(report.is_clean(), "{report:#?}");
+    }
 
     #[test]
     fn a_clock_that_was_set_is_noticed_and_one_that_drifts_is_not() {
