@@ -230,6 +230,35 @@ fn a_kill_in_the_middle_of_archiving_loses_nothing() {
     assert!(archives(&served.data) >= 2, "an archive of each run that came so far");
 }
 
+#[test]
+fn in_recovery_nothing_is_archived_and_a_loss_behind_the_archives_leaves_them_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut served = Served::start(folder.path(), &config(None));
+    work(&served, 1_500);
+    assert!(ledger(&served.data, &["archive", "--before", TOMORROW]).0);
+    fill(&served, "after", 60);
+    let before = feed(&mut served.client(), 0);
+    served.kill();
+    let data = served.data.clone();
+    let wal = std::fs::File::options().write(true).open(data.join("waybind.db-wal")).unwrap();
+    wal.set_len(wal.metadata().unwrap().len() - 4_200).unwrap();
+    let again = Served::start(folder.path(), &config(None));
+    let (done, _, error) = ledger(&data, &["archive", "--before", TOMORROW]);
+    assert!(!done && error.contains("can't be written now"), "{error}");
+    assert_eq!(archives(&data), 1);
+    assert!(again.terminate().success());
+    let (done, _, error) = ledger(&data, &["accept-loss"]);
+    assert!(done, "{error}");
+    assert_clean(&data);
+    let served = Served::start(folder.path(), &config(None));
+    let after = feed(&mut served.client(), 0);
+    assert!(after.len() < before.len() && before.starts_with(&after), "only the end is lost");
+    assert_eq!(served.client().scan("item", "s0", "ITEM"), "already_recorded");
+    fill(&served, "again", 300);
+    assert!(ledger(&data, &["archive", "--before", TOMORROW]).0);
+    assert_clean(&data);
+}
+
 /// Archives that have their name.
 fn archives(data: &Path) -> usize {
     let Ok(files) = std::fs::read_dir(data.join("archive")) else { return 0 };

@@ -212,6 +212,8 @@ impl Reader {
     pub fn move_out(&self, due: &Due) -> Result<MovedOut, LedgerError> {
         let folder = self.archives_folder();
         fs::create_dir_all(&folder).map_err(LedgerError::io("can't make", &folder))?;
+        // a folder that was made just now must be there after a power cut, too
+        sync_folder(self.folder().path())?;
         let path = folder.join("next.part");
         self.write_out(due, &folder, &path).inspect_err(|_| {
             // what is half written would fill the disk; the error that is told is the first one

@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::{Core, held};
 use crate::config::{Config, EscalationSettings, LedgerSettings, TargetSettings};
 use crate::domain::clock::Moment;
-use crate::ledger::{Archive, Cause, Due, HeldBy, Marked, RetentionTerms};
+use crate::ledger::{Archive, Cause, Due, Health, HeldBy, Marked, RetentionTerms};
 use crate::upstream::{Told, told};
 use crate::web::backend::{Archiving, Caller, Unavailable};
 
@@ -162,6 +162,9 @@ impl Core {
 
     /// Archives what is due, at most one file of it.
     async fn run(&self, run: &Run) -> Result<Ran, Unavailable> {
+        if *self.parts.writer.health().borrow() != Health::Good {
+            return Err(Unavailable("the ledger can't be written now; nothing is archived before it can".into()));
+        }
         let terms = RetentionTerms { before: run.before, open_before: run.open_before, marked: self.marked().await? };
         let due = self.read(move |reader| reader.due(&terms)).await?;
         if due.records() < run.least {
@@ -265,7 +268,9 @@ impl Core {
             let due = self.read(move |reader| reader.due(&terms)).await?;
             return Ok(Archiving::Done(told_of(None, &due)));
         }
-        self.finish_half(run.rest).await?;
+        if *self.parts.writer.health().borrow() == Health::Good {
+            self.finish_half(run.rest).await?;
+        }
         let ran = self.run(&run).await?;
         Ok(Archiving::Done(told_of(ran.archive.as_ref(), &ran.due)))
     }
