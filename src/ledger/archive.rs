@@ -129,7 +129,14 @@ impl<'p> Writing<'p> {
     /// Begins a file for the records after `previous` up to `last`; `feed` is the place of the feed before them.
     pub(super) fn begin(path: &'p Path, previous: Head, last: u64, feed: u64) -> Result<Writing<'p>, LedgerError> {
         use std::os::unix::fs::OpenOptionsExt as _;
-        let made = File::options().write(true).create(true).truncate(true).mode(0o600).open(path);
+        // a run that was given up may still write into the file that is there: it keeps that, and this one is another
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(LedgerError::io("can't replace", path)(error));
+            }
+            _ => {}
+        }
+        let made = File::options().write(true).create_new(true).mode(0o600).open(path);
         let file = made.map_err(LedgerError::io("can't make", path))?;
         let mut writing = Writing { path, file, at: 0, sum: Sha256::new(), blocks: Vec::new(), head: previous, feed };
         let first = previous.seq + 1;
