@@ -38,6 +38,12 @@ impl Clock {
         Now { at: Moment { wall, boot_ms, boot: self.boot }, today: wall.to_zoned(self.zone.clone()).date() }
     }
 
+    /// The first moment of a day at the site; none for a day that no clock shows.
+    #[must_use]
+    pub fn begin_of(&self, date: jiff::civil::Date) -> Option<Timestamp> {
+        date.to_zoned(self.zone.clone()).ok().map(|day| day.timestamp())
+    }
+
     /// A moment as the site writes it, with its offset.
     #[must_use]
     pub fn written(&self, at: Timestamp) -> String {

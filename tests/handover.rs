@@ -11,14 +11,17 @@ use support::warehouse::Warehouse;
 use waybind::domain::bag::{BagRules, due};
 use waybind::domain::clock::Now;
 use waybind::domain::decide::{Decision, Site, answer_pin, decide, fingerprint, pin_question};
-use waybind::domain::ids::{BagId, OperatorId, OrderId, ScanId, StationId, WaybillNo};
+use waybind::domain::event::Event;
+use waybind::domain::ids::{BagId, OperatorId, OrderId, PrintJobId, PrinterId, ScanId, Sku, StationId, WaybillNo};
+use waybind::domain::printing::{JobState, PrintJob, Printable};
 use waybind::domain::rules::Rules;
 use waybind::domain::scan::Scan;
 use waybind::domain::upstream::{
-    Outcome, give_back_waybill, intake, make_label, order_action, void_label, void_waybill,
+    Outcome, ProductSpec, Thing, give_back_waybill, intake, make_label, order_action, void_label, void_waybill,
 };
 use waybind::domain::verdict::Verdict;
-use waybind::ledger::{Cause, Folder, WriteTransaction, Writer};
+use waybind::domain::view::Numbered;
+use waybind::ledger::{Cause, Folder, Reader, WriteTransaction, Writer};
 
 fn say(transaction: &mut WriteTransaction<'_>, outcome: &Outcome, now: Now) {
     let cause = Cause::Upstream { call: "test".into(), peer: None };
@@ -134,6 +137,69 @@ fn play(name: &str, transaction: &mut WriteTransaction<'_>) -> usize {
         }
     }
     scans
+}
+
+fn product(sku: &str, name: &str) -> Thing {
+    Thing::Product(ProductSpec {
+        sku: Sku::new(sku).unwrap(),
+        version: None,
+        name: name.into(),
+        barcodes: Vec::new(),
+        part_numbers: Vec::new(),
+        tracking: Vec::new(),
+        revision_pattern: None,
+    })
+}
+
+#[tokio::test]
+async fn a_new_thing_beside_a_known_one_gets_a_number_that_nothing_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::start(&Folder::new(folder.path())).unwrap();
+    let warehouse = Warehouse::default();
+    let (now, terms) = (warehouse.now(), warehouse.terms());
+    for things in [[product("A", ""), product("B", "")], [product("A", "changed"), product("C", "")]] {
+        let take = move |transaction: &mut WriteTransaction<'_>| {
+            for thing in things {
+                let outcome = intake(transaction.view(), &terms, thing);
+                say(transaction, &outcome, now);
+            }
+        };
+        writer.submit(take).await.unwrap();
+    }
+    drop(writer);
+    let reader = Reader::open(&Folder::new(folder.path())).unwrap();
+    let numbers = reader
+        .look(|transaction| ["A", "B", "C"].map(|sku| transaction.view().product(sku).map(|product| product.number)));
+    assert_eq!(numbers.unwrap(), [Some(1), Some(2), Some(3)]);
+    assert_clean(folder.path());
+}
+
+#[tokio::test]
+async fn print_jobs_and_bags_count_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::start(&Folder::new(folder.path())).unwrap();
+    let warehouse = Warehouse::default();
+    let now = warehouse.now();
+    let numbers = writer.submit(move |transaction| {
+        let job = |number| PrintJob {
+            id: PrintJobId::new(&format!("J{number}")).unwrap(),
+            number,
+            what: Printable::Waybill { waybill: WaybillNo::new("W1").unwrap(), parcel: None },
+            template: "t".into(),
+            printer: PrinterId::new("P").unwrap(),
+            station: None,
+            order: None,
+            copy: 1,
+            reason: None,
+            by: None,
+            at: now.at,
+            state: JobState::Queued,
+        };
+        let facts = (1..4).map(|number| Event::PrintRequested { job: Box::new(job(number)) }).collect();
+        transaction.append(now.at, Cause::Local { what: "test".into() }, None, facts);
+        (transaction.view().next_number(Numbered::PrintJob), transaction.view().next_number(Numbered::Bag))
+    });
+    assert_eq!(numbers.await.unwrap(), (4, 1));
 }
 
 #[tokio::test]

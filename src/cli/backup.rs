@@ -19,13 +19,21 @@ pub(super) fn back_up(file: &Path, target: &Target) -> Result<(), Failure> {
     }
     // read before the ledger is: a target is rather told twice of a fact than never
     let small = small_files(&folder)?;
-    let BackedUp { head, bytes } = crate::ledger::back_up(&folder, file, &small).map_err(|error| failed(&error))?;
-    match target.json {
-        true => say(&serde_json::json!({"file": file, "records": head, "bytes": bytes}).to_string()),
-        false => {
-            say(&format!("{}: {head} records, {bytes} bytes; it holds the site's key, keep it safe", file.display()))
-        }
+    let BackedUp { head, bytes, archived } =
+        crate::ledger::back_up(&folder, file, &small).map_err(|error| failed(&error))?;
+    if target.json {
+        let told = serde_json::json!({"file": file, "records": head, "bytes": bytes, "archived": archived});
+        return say(&told.to_string());
     }
+    say(&format!("{}: {head} records, {bytes} bytes; it holds the site's key, keep it safe", file.display()))?;
+    if archived > 0 {
+        let archives = folder.archives();
+        say(&format!(
+            "Records 1 to {archived} are not in it: copy {}, too. Its files never change.",
+            archives.display()
+        ))?;
+    }
+    Ok(())
 }
 
 pub(super) fn restore(file: &Path, target: &Target) -> Result<(), Failure> {
@@ -42,6 +50,7 @@ pub(super) fn restore(file: &Path, target: &Target) -> Result<(), Failure> {
         }
         false => {
             say(&format!("{place}: {} records, {} facts, clean; head {}", report.records, report.facts, report.head))?;
+            super::ledger::say_archived(&report)?;
             say(&format!("The box goes on as {by}; what it recorded after the backup is not here."))
         }
     }

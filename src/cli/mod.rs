@@ -148,8 +148,11 @@ enum Command {
     Ledger {
         #[command(subcommand)]
         action: ledger::Action,
-        /// The data folder.
+        /// The configuration, for `archive`.
         #[arg(long, global = true)]
+        config: Option<PathBuf>,
+        /// The data folder.
+        #[arg(long, global = true, alias = "data-dir")]
         data: Option<PathBuf>,
         /// Answer in JSON.
         #[arg(long, global = true)]
@@ -350,7 +353,9 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Read { images } => read::read(&images),
         Command::Label { action } => label::label(&action),
         Command::Sheet { kind, output, language, target } => sheet::sheet(kind, &target, language, &output),
-        Command::Ledger { action, data, json } => ledger::ledger(&action, &load(None, data.as_deref())?, json),
+        Command::Ledger { action, config, data, json } => {
+            ledger::ledger(&action, &load(config.as_deref(), data.as_deref())?, json)
+        }
         Command::Backup { file, target } => backup::back_up(&file, &target),
         Command::Restore { file, target } => backup::restore(&file, &target),
         Command::Replay { trace, station, target } => replay::replay(&trace, station, &target),

@@ -6,6 +6,7 @@ mod fonts;
 mod headers;
 mod labels;
 mod pictures;
+mod ledger;
 mod printers;
 mod protocols;
 pub mod request;
@@ -27,6 +28,7 @@ pub use self::file::{Problem, Secret};
 pub use self::fonts::find_fonts;
 pub use self::headers::{HeadersError, headers};
 pub use self::labels::LabelSettings;
+pub use self::ledger::LedgerSettings;
 pub use self::printers::{
     Commands, Packing, PrinterLanguage, PrinterProfile, PrinterSettings, Profiles, StatusDialect,
 };
@@ -77,6 +79,8 @@ section! {
         fonts: Vec<PathBuf> = Vec::new();
         /// Bags and their labels, where a station has bags.
         labels: LabelSettings = LabelSettings::default();
+        /// How long records are kept.
+        ledger: LedgerSettings = LedgerSettings::default();
         /// The stations; without any there are `http-pick`, `http-pack`, `http-bench`, `http-load` and `http-info`.
         station: Vec<StationSettings> = Vec::new(), tables;
         /// Who sends the parcels, for waybills that are printed here.
@@ -223,6 +227,7 @@ impl Config {
             reader.problem(reader.line_of("templates"), message, "name the folder with your label templates");
         }
         labels::check(self, reader);
+        ledger::check(self, reader);
         stations::check(self, library, reader);
         printers::check(self, reader);
         targets::check(&self.target, reader);
@@ -325,6 +330,19 @@ mod tests {
         assert!(told.iter().any(|line| line.contains("language")), "the nearest name is offered");
         assert!(told.iter().any(|line| line.contains("\"sign_in\" belongs to a [[station]]")), "{told:#?}");
         assert_eq!(told.len(), expected.len(), "{told:#?}");
+    }
+
+    #[test]
+    fn how_long_records_are_kept_is_checked() {
+        let kept = |text: &str| Config::parse(text, &BTreeMap::new()).expect("right").ledger;
+        assert_eq!((kept("").keep_days, kept("").keep_archives_days), (400, 0));
+        assert_eq!(kept("[ledger]\nkeep_days = 0\nkeep_archives_days = 800").keep_archives_days, 800);
+        let told = problems("[ledger]\nkeep_days = 1\nkeep_archives_days = 50000");
+        assert!(told[0].starts_with("line 1: ledger: keep_days is 1 (7 to 36500 days"), "{told:#?}");
+        assert!(told[1].contains("keep_archives_days is 50000"), "{told:#?}");
+        let told = problems("[ledger]\nkeep_archives_days = 400");
+        assert!(told[0].contains("deleted after 400 days, and made after 400"), "{told:#?}");
+        assert!(problems("[ledger]\nkeep = 1")[0].contains("keep"), "an unknown key is named");
     }
 
     #[test]

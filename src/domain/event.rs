@@ -52,6 +52,10 @@ pub enum Event {
     LetterCorrected { target: String, letter: String, data: String, by: String },
     /// A person takes care of an alert, by the id of the event that raised it.
     AlertTaken { alert: String, by: String },
+    /// Records were written to an archive and leave the database; `hash` is the last one's, `sha256` the file's.
+    RecordsArchived { first: u64, last: u64, hash: String, file: String, sha256: String },
+    /// An archive was deleted because of its age.
+    ArchiveRemoved { first: u64, last: u64, file: String },
     /// An order is stopped.
     OrderHeld { order: OrderId, hold: Hold },
     /// Reasons to stop an order are gone.
@@ -234,6 +238,8 @@ impl Event {
             Event::NumbersPooled { .. } => "waybills_pooled",
             Event::LetterCorrected { .. } => "letter_corrected",
             Event::AlertTaken { .. } => "alert_taken",
+            Event::RecordsArchived { .. } => "records_archived",
+            Event::ArchiveRemoved { .. } => "archive_removed",
             Event::OrderHeld { .. } => "order_held",
             Event::OrderReleased { .. } => "order_released",
             Event::OrderCancelled { .. } => "order_cancelled",

@@ -4,7 +4,7 @@
 //! [`upstream::order_action`] judge what the systems above say, both answer facts ([`event::Event`]), and [`apply()`]
 //! folds facts into the state. [`invariants`] are what must hold after each of them. [`consolidate`] says which packed
 //! parcels may share a bag, [`bag`] what becomes of bags and their labels, [`rules`] are the interceptions that a
-//! configuration sets, [`printing`] says what is printed where.
+//! configuration sets, [`printing`] says what is printed where, [`retention`] what is still open.
 
 mod apply;
 pub mod bag;
@@ -22,6 +22,7 @@ pub mod order;
 pub mod printing;
 pub mod product;
 mod progress;
+pub mod retention;
 pub mod rules;
 pub mod scan;
 pub mod station;

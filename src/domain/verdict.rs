@@ -437,6 +437,8 @@ pub enum Why {
     WasRecorded,
     /// After a commit of unknown outcome: the scan was not recorded.
     WasNotRecorded,
+    /// It was recorded; how it went stands in an archive that is not here.
+    WasArchived,
 }
 
 /// What we decided about a scan.

@@ -17,7 +17,7 @@ use super::printing::{PrintJob, Printable};
 use super::product::Product;
 use super::rules::recall::StopList;
 use super::station::Station;
-use super::verdict::Verdict;
+use super::verdict::{Code, Verdict, Why};
 use super::work::{Operator, Parcel, PickList, Waybill};
 
 /// Things that have a short number for our codes.
@@ -44,8 +44,18 @@ pub enum Numbered {
 pub struct Recorded {
     /// What was decided.
     pub verdict: Verdict,
-    /// What was scanned, to tell a retry from a conflict.
-    pub fingerprint: [u8; 32],
+    /// What was scanned, to tell a retry from a conflict; none where its record can't be read any more.
+    pub fingerprint: Option<[u8; 32]>,
+}
+
+impl Recorded {
+    /// A scan of which nothing is known but that it was recorded.
+    #[must_use]
+    pub fn unreadable(scan: ScanId, seq: u64) -> Self {
+        let known =
+            Verdict { seq: Some(seq), why: Some(Why::WasArchived), ..Verdict::new(scan, Code::AlreadyRecorded) };
+        Recorded { verdict: known, fingerprint: None }
+    }
 }
 
 /// The state of the warehouse, to read.

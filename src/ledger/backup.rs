@@ -28,6 +28,8 @@ pub struct BackedUp {
     pub head: u64,
     /// Its size in bytes.
     pub bytes: u64,
+    /// The last record that is in archives only: they are files beside it, and not in it.
+    pub archived: u64,
 }
 
 /// A box that was made of a backup.
@@ -53,20 +55,23 @@ pub fn back_up(folder: &Folder, file: &Path, small: &[SmallFile]) -> Result<Back
     let anchored = Anchor::open(&folder.anchor())?.1;
     let conn = schema::open_reader(&folder.database())?;
     // SQLite fills an empty file, which keeps its owner's rights
-    conn.execute("VACUUM INTO ?1", [part.path.to_string_lossy()])
-        .map_err(LedgerError::sqlite("can't copy the ledger"))?;
+    let name = part.path.to_str().ok_or_else(|| std::io::Error::other("its name is no UTF-8, which SQLite wants"));
+    let name = name.map_err(LedgerError::io("can't copy to", file))?;
+    conn.execute("VACUUM INTO ?1", [name]).map_err(LedgerError::sqlite("can't copy the ledger"))?;
     let mut copy = Connection::open(&part.path).map_err(LedgerError::sqlite("can't open the copy"))?;
-    let head = proved(&copy, anchored)?.1;
+    let (report, head) = proved(&copy, anchored, &folder.archives())?;
     add_small(&mut copy, small, head).map_err(LedgerError::sqlite("can't complete the copy"))?;
     drop(copy);
     part.finish(file)?;
     let bytes = file.metadata().map_err(LedgerError::io("can't read", file))?.len();
-    Ok(BackedUp { head: head.seq, bytes })
+    let archived = report.archived.map_or(0, |part| part.through);
+    Ok(BackedUp { head: head.seq, bytes, archived })
 }
 
-/// What a ledger proves; nothing may be wrong with it.
-fn proved(conn: &Connection, anchored: Option<Head>) -> Result<(Report, Head), LedgerError> {
-    let (report, head) = prove(conn)?;
+/// What a ledger proves; nothing may be wrong with it. Archives that are not there or not whole don't make it worse: a copy
+/// of the rest is wanted all the more.
+fn proved(conn: &Connection, anchored: Option<Head>, archives: &Path) -> Result<(Report, Head), LedgerError> {
+    let (report, head) = prove(conn, archives)?;
     if let Some(finding) = report.findings.first() {
         return Err(LedgerError::Damaged { what: finding.what.clone() });
     }
@@ -127,7 +132,7 @@ pub fn restore(file: &Path, folder: &Folder, belongs: impl Fn(&str) -> bool) -> 
     if ends.first().is_none_or(|(_, hash)| *hash != head.hash) {
         return Err(LedgerError::Damaged { what: format!("record {} is not the last that was copied", head.seq) });
     }
-    let (report, _) = proved(&conn, Some(head))?;
+    let (report, _) = proved(&conn, Some(head), &folder.archives())?;
     let by = new_box_id(&conn)?;
     let last = last_of_feed(&conn)?;
     drop(conn);

@@ -12,11 +12,17 @@
 //! green: a database that is behind its anchor has lost its tail, and nothing is green until a person has said so.
 //! `lock` is held by the one process that may write.
 //!
+//! Old records are moved to files in `archive/` (`archive.rs` has their format): `archives`, `archive_blocks` and
+//! `archived_orders` say where they are found again, and `cut` in `meta` (record, its hash, place of the feed) where the
+//! database begins. A record is deleted here only after its archive was read back and its chain proved.
+//!
 //! # Limits
 //! A commit of unknown outcome stops the writer; it opens the database again, syncs what it finds, and tells by scan
 //! id what was recorded.
 
 mod anchor;
+mod archive;
+mod archived;
 mod backup;
 mod bare;
 mod cache;
@@ -24,6 +30,7 @@ mod feed;
 mod prints;
 mod reader;
 mod record;
+mod retention;
 mod schema;
 mod tables;
 mod transaction;
@@ -33,15 +40,20 @@ mod writer;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+pub use self::archived::Archive;
 pub use self::backup::{BackedUp, Restored, SmallFile, back_up, restore};
 pub use self::bare::BareCommit;
-pub use self::feed::FeedEvent;
-pub use self::reader::{OrderHistory, Reader, Stats};
+pub use self::feed::{FeedEvent, OrderHistory};
+pub use self::reader::{Reader, Stats};
 pub use self::record::{Cause, Record};
+pub use self::retention::{Due, Held, HeldBy, KEPT_RECORDS, Marked, MovedOut, NotMoved, RetentionTerms};
 pub use self::tables::ReadTransaction;
 pub use self::transaction::WriteTransaction;
-pub use self::verify::{Finding, Report, verify};
+pub use self::verify::{ArchivedPart, Finding, Report, verify};
 pub use self::writer::{Accepted, Health, WriteError, Writer, accept_damage};
+
+/// The folder of archives within a data folder.
+const ARCHIVES: &str = "archive";
 
 /// Why a ledger can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +124,14 @@ pub enum LedgerError {
         /// The first finding.
         what: String,
     },
+    /// A record left the database, and its archive is not there.
+    #[error("record {seq} is archived in \"{file}\", which is not in the data folder's archive")]
+    Archived {
+        /// Which record.
+        seq: u64,
+        /// The archive's name.
+        file: String,
+    },
     /// A fact does not fit the state.
     #[error("a fact does not fit the state")]
     Apply(#[source] crate::domain::ApplyError),
@@ -146,6 +166,7 @@ impl LedgerError {
             LedgerError::Newer { .. } => "nothing was changed",
             LedgerError::Exists { .. } => "nothing was changed; name another place, or move it away first",
             LedgerError::NoBackup { .. } => "nothing was changed; name a file that `waybind backup` made",
+            LedgerError::Archived { .. } => "put the file back into the folder \"archive\" of the data folder",
             LedgerError::Damaged { .. } => "nothing was changed; take an older backup, and keep this one",
             LedgerError::OldSqlite(_) => "build waybind with its bundled SQLite",
             LedgerError::Sqlite { .. } | LedgerError::Document { .. } | LedgerError::Apply(_) => {
@@ -195,6 +216,12 @@ impl Folder {
     #[must_use]
     pub fn anchor(&self) -> PathBuf {
         self.path.join("anchor")
+    }
+
+    /// The folder of the archives.
+    #[must_use]
+    pub fn archives(&self) -> PathBuf {
+        self.path.join(ARCHIVES)
     }
 
     /// Where commands talk to the running service.

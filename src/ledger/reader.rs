@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::feed::{self, FeedEvent};
+use super::feed::{self, FeedEvent, OrderHistory};
 use super::tables::ReadTransaction;
-use super::{Folder, LedgerError, schema};
+use super::{Folder, LedgerError, archived, schema};
 use crate::domain::ids::OrderId;
 use crate::domain::rules::recall::StopList;
 use crate::domain::work::{Operator, Waybill};
@@ -18,6 +18,7 @@ const KEPT_MAX: usize = 4;
 /// Reads the ledger; cheap to clone.
 #[derive(Clone)]
 pub struct Reader {
+    folder: Folder,
     path: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
 }
@@ -25,9 +26,15 @@ pub struct Reader {
 /// How much there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Stats {
-    /// Records.
+    /// Records, archived ones too.
     pub records: u64,
-    /// Facts in the feed.
+    /// Those that are in archives only.
+    pub archived: u64,
+    /// Archives that are there.
+    pub archives: u64,
+    /// Their bytes.
+    pub archive_bytes: u64,
+    /// Facts in the feed, archived ones too.
     pub events: u64,
     /// Products.
     pub products: u64,
@@ -41,12 +48,11 @@ pub struct Stats {
     pub waybills: u64,
     /// Bytes of the database.
     pub bytes: u64,
+    /// Those of them that are free for what comes next.
+    pub free_bytes: u64,
 }
 
-/// What happened to an order.
-pub type OrderHistory = Vec<FeedEvent>;
-
-/// Facts of one order that are shown; far more than any order has.
+/// Facts of one order that are shown: more than nearly any order has, and what a page can bear. Of more, the newest.
 const HISTORY_MAX: usize = 2_000;
 
 impl Reader {
@@ -57,7 +63,11 @@ impl Reader {
     pub fn open(folder: &Folder) -> Result<Reader, LedgerError> {
         let path = folder.database();
         let first = schema::open_reader(&path)?;
-        Ok(Reader { path, idle: Arc::new(Mutex::new(vec![first])) })
+        Ok(Reader { folder: folder.clone(), path, idle: Arc::new(Mutex::new(vec![first])) })
+    }
+
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     pub(super) fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
@@ -92,7 +102,7 @@ impl Reader {
     /// # Errors
     /// The feed can't be read.
     pub fn events_after(&self, cursor: u64, limit: usize) -> Result<Vec<FeedEvent>, LedgerError> {
-        self.with(|conn| feed::after(conn, cursor, limit))
+        self.with(|conn| feed::after(conn, cursor, limit, usize::MAX))
     }
 
     /// Facts after a cursor, oldest first: at most so many, and of not much more than so many bytes.
@@ -100,13 +110,13 @@ impl Reader {
     /// # Errors
     /// The feed can't be read.
     pub fn events_within(&self, cursor: u64, limit: usize, bytes: usize) -> Result<Vec<FeedEvent>, LedgerError> {
-        self.with(|conn| feed::within(conn, cursor, limit, bytes))
+        self.with(|conn| feed::after(conn, cursor, limit, bytes))
     }
 
-    /// An order's story: every fact, refusals too.
+    /// An order's story: every fact, refusals too, also those that were archived.
     ///
     /// # Errors
-    /// The feed can't be read.
+    /// The feed or an archive can't be read.
     pub fn order_history(&self, order: &str) -> Result<OrderHistory, LedgerError> {
         self.with(|conn| feed::of_order(conn, order, HISTORY_MAX))
     }
@@ -122,6 +132,14 @@ impl Reader {
                 .map_err(LedgerError::sqlite("can't read the feed"))?;
             Ok(last.unwrap_or(0).cast_unsigned())
         })
+    }
+
+    /// The place after which the whole feed can be read: 0, unless archives were removed or are not there.
+    ///
+    /// # Errors
+    /// The tables can't be read.
+    pub fn feed_begins(&self) -> Result<u64, LedgerError> {
+        self.with(archived::feed_begins)
     }
 
     /// The file with a hash, if it is kept.
@@ -293,8 +311,12 @@ impl Reader {
                     conn.query_row(sql, [], |row| row.get(0)).map_err(LedgerError::sqlite("can't count"))?;
                 Ok(count.cast_unsigned())
             };
+            let kept: Vec<_> = archived::all(conn)?.into_iter().filter(|archive| !archive.removed).collect();
             Ok(Stats {
                 records: count("SELECT coalesce(max(seq), 0) FROM ledger")?,
+                archived: archived::cut(conn)?.head.seq,
+                archives: kept.len() as u64,
+                archive_bytes: kept.iter().map(|archive| archive.bytes).sum(),
                 events: count("SELECT coalesce(max(seq), 0) FROM outbox")?,
                 products: count("SELECT count(*) FROM products")?,
                 orders: count("SELECT count(*) FROM orders")?,
@@ -302,6 +324,9 @@ impl Reader {
                 parcels: count("SELECT count(*) FROM parcels")?,
                 waybills: count("SELECT count(*) FROM waybills")?,
                 bytes: count("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")?,
+                free_bytes: count(
+                    "SELECT freelist_count * page_size FROM pragma_freelist_count(), pragma_page_size()",
+                )?,
             })
         })
     }

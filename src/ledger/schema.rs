@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema-5.sql"),
     include_str!("schema-6.sql"),
     include_str!("schema-7.sql"),
+    include_str!("schema-8.sql"),
 ];
 
 /// 3.51.3 mended a WAL bug that could corrupt a database with two connections.
@@ -26,6 +27,10 @@ const STATEMENTS: usize = 96;
 
 /// Pages in the WAL after which the writer moves them into the database.
 const CHECKPOINT_PAGES: i64 = 2_000;
+
+/// Bytes of the WAL that stay when all of it is in the database. A long read (a backup) lets it grow, and it would keep
+/// that size for ever.
+const WAL_KEPT: i64 = 64 * 1024 * 1024;
 
 /// How long a reader waits for a lock; the writer never waits for readers in WAL mode.
 const BUSY: Duration = Duration::from_secs(5);
@@ -57,6 +62,7 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    conn.pragma_update(None, "journal_size_limit", WAL_KEPT)?;
     conn.pragma_update(None, "foreign_keys", "OFF")?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())

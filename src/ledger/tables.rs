@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::LedgerError;
+use super::archived;
 use super::cache::{Cache, Document, Shelf};
 use super::record::{Cause, Record};
 use super::transaction::{Found, write_changed};
@@ -28,8 +29,8 @@ pub(super) struct Tables<'c> {
     pub conn: &'c Connection,
     pub cache: RefCell<Cache>,
     failure: RefCell<Option<LedgerError>>,
-    /// Numbers given out in this transaction before their things were written.
-    numbers: [Cell<u32>; 6],
+    /// The highest number of each kind, those given out in this transaction included; none before it was asked for.
+    numbers: [Cell<Option<u32>>; KINDS],
 }
 
 impl<'c> Tables<'c> {
@@ -112,9 +113,20 @@ impl<'c> Tables<'c> {
         }
     }
 
-    fn recorded_at(&self, seq: u64) -> Option<Recorded> {
-        let body: Vec<u8> =
-            self.one("SELECT body FROM ledger WHERE seq = ?1", [seq.cast_signed()], |row| row.get(0))?;
+    fn recorded_at(&self, scan: &ScanId, seq: u64) -> Option<Recorded> {
+        let here: Option<Vec<u8>> =
+            self.one("SELECT body FROM ledger WHERE seq = ?1", [seq.cast_signed()], |row| row.get(0));
+        let body = match here {
+            Some(body) => body,
+            None => match archived::record(self.conn, seq) {
+                Ok(line) => line?.body,
+                // nobody can tell any more how it went, only that it was recorded: it must not count again
+                Err(error) => {
+                    tracing::warn!(%error, %scan, seq, "A scan was sent again whose record can't be read.");
+                    return Some(Recorded::unreadable(scan.clone(), seq));
+                }
+            },
+        };
         let record: Record = match serde_json::from_slice(&body) {
             Ok(record) => record,
             Err(source) => {
@@ -125,7 +137,7 @@ impl<'c> Tables<'c> {
         let Cause::Scan { fingerprint, .. } = record.cause else { return None };
         let fingerprint = data_encoding::HEXLOWER.decode(fingerprint.as_bytes()).ok()?.try_into().ok()?;
         let verdict = crate::domain::verdict::Verdict { seq: Some(seq), ..record.verdict? };
-        Some(Recorded { verdict, fingerprint })
+        Some(Recorded { verdict, fingerprint: Some(fingerprint) })
     }
 }
 
@@ -153,14 +165,17 @@ fn number_slot(kind: Numbered) -> usize {
         Numbered::Product => 3,
         Numbered::Manifest => 4,
         Numbered::PrintJob => 5,
-        Numbered::Bag => 5,
+        Numbered::Bag => 6,
     }
 }
+
+/// Kinds of things that have numbers.
+const KINDS: usize = 7;
 
 impl View for Tables<'_> {
     fn recorded(&self, scan: &ScanId) -> Option<Recorded> {
         let seq: i64 = self.one("SELECT seq FROM scans WHERE scan_id = ?1", [scan.as_str()], |row| row.get(0))?;
-        self.recorded_at(seq.cast_unsigned())
+        self.recorded_at(scan, seq.cast_unsigned())
     }
 
     fn product(&self, sku: &str) -> Option<Arc<Product>> {
@@ -311,28 +326,34 @@ impl View for Tables<'_> {
     }
 
     fn next_number(&self, kind: Numbered) -> u32 {
-        let slot = &self.numbers[number_slot(kind)];
-        if slot.get() == 0 {
-            let sql = match kind {
-                Numbered::Order => "SELECT max(number) FROM orders",
-                Numbered::PickList => "SELECT max(number) FROM lists",
-                Numbered::Parcel => "SELECT max(number) FROM parcels",
-                Numbered::Product => "SELECT max(number) FROM products",
-                Numbered::Manifest => "SELECT max(number) FROM manifests",
-                Numbered::PrintJob => "SELECT max(number) FROM print_jobs",
-                Numbered::Bag => "SELECT max(number) FROM bags",
-            };
-            slot.set(self.one(sql, [], |row| row.get::<_, Option<u32>>(0)).flatten().unwrap_or(0));
-        }
-        slot.get() + 1
+        self.highest_number(kind) + 1
     }
 }
 
 impl Tables<'_> {
-    /// A number was used.
-    pub(super) fn used_number(&self, kind: Numbered, number: u32) {
+    fn highest_number(&self, kind: Numbered) -> u32 {
         let slot = &self.numbers[number_slot(kind)];
-        slot.set(slot.get().max(number));
+        if let Some(highest) = slot.get() {
+            return highest;
+        }
+        let sql = match kind {
+            Numbered::Order => "SELECT max(number) FROM orders",
+            Numbered::PickList => "SELECT max(number) FROM lists",
+            Numbered::Parcel => "SELECT max(number) FROM parcels",
+            Numbered::Product => "SELECT max(number) FROM products",
+            Numbered::Manifest => "SELECT max(number) FROM manifests",
+            Numbered::PrintJob => "SELECT max(number) FROM print_jobs",
+            Numbered::Bag => "SELECT max(number) FROM bags",
+        };
+        let highest = self.one(sql, [], |row| row.get::<_, Option<u32>>(0)).flatten().unwrap_or(0);
+        slot.set(Some(highest));
+        highest
+    }
+
+    /// A number was used, perhaps by a thing that had it before: that says nothing of the highest one.
+    pub(super) fn used_number(&self, kind: Numbered, number: u32) {
+        let highest = self.highest_number(kind).max(number);
+        self.numbers[number_slot(kind)].set(Some(highest));
     }
 }
 

@@ -44,6 +44,14 @@ impl<'c> WriteTransaction<'c> {
         WriteTransaction { tables: Tables::new(conn, cache), head, last_wall, box_id }
     }
 
+    pub(super) fn conn(&self) -> &'c Connection {
+        self.tables.conn
+    }
+
+    pub(super) fn fail(&self, error: LedgerError) {
+        self.tables.fail(error);
+    }
+
     /// The warehouse, with everything that this transaction did.
     #[must_use]
     pub fn view(&self) -> &dyn View {

@@ -321,7 +321,11 @@ pub(super) fn read_head(conn: &Connection) -> Result<Head, LedgerError> {
         })
         .optional()
         .map_err(LedgerError::sqlite("can't read the head of the ledger"))?;
-    Ok(last.map_or(Head::EMPTY, |(seq, hash)| Head { seq: seq.cast_unsigned(), hash }))
+    match last {
+        Some((seq, hash)) => Ok(Head { seq: seq.cast_unsigned(), hash }),
+        // the newest records never leave, but the chain must not begin again if they did
+        None => Ok(super::archived::cut(conn)?.head),
+    }
 }
 
 /// Whether the database holds what its anchor says that it held.
@@ -394,11 +398,12 @@ pub fn accept_damage(folder: &Folder) -> Result<Option<Accepted>, LedgerError> {
     let mut store = Store::open(folder)?;
     if let Some(damage) = store.damage.take() {
         let path: PathBuf = folder.anchor();
+        // before the anchor: a crash in between must not leave the old id with places that are given out again
+        let (by, last) = (new_box_id(&store.conn)?, last_of_feed(&store.conn)?);
         // the newest slot would still win: both are written
         for _ in 0..2 {
             store.anchor.write(store.head).map_err(LedgerError::io("can't write", &path))?;
         }
-        let (by, last) = (new_box_id(&store.conn)?, last_of_feed(&store.conn)?);
         return Ok(Some(Accepted { damage, by, last }));
     }
     Ok(None)

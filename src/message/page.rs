@@ -149,6 +149,8 @@ phrases! {
     Held "挂起" "on hold";
     Complete "完整，可装车" "complete, may leave";
     Story "全部经过" "The whole story";
+    StoryArchived "更早的经过在归档文件中，文件不在本机：" "What came before is in archives that are not here:";
+    StoryEarlier "更早的经过未显示，条数：" "Earlier facts that are not shown:";
     Exceptions "异常" "Exceptions";
     NoExceptions "没有需要处理的订单。" "No order wants a person.";
     OnlyTheFirst "只显示前" "only the first are shown:";

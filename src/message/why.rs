@@ -119,6 +119,7 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::RoleTooLow => (("权限不足", "the role does not reach"), ("请组长或主管扫工牌", "Ask a lead or supervisor to scan their badge")),
         Why::SlotFirst => (("没有商品等待放入播种格", "no item waits for a slot"), ("先扫商品", "Scan the item first")),
         Why::WasRecorded => (("上一次扫描已记录", "the last scan was recorded"), ("继续下一件", "Go on with the next one")),
+        Why::WasArchived => (("该扫描早已记录，记录已归档", "this scan was recorded long ago, and its record is archived"), ("不重复计数；详情见归档文件", "It does not count again; the archive has the details")),
         Why::WasNotRecorded => (("上一次扫描未记录", "the last scan was not recorded"), ("请重扫", "Scan it again")),
         Why::BagWhat | Why::NewBag | Why::ParcelFirst | Why::NoRegion | Why::UnbagWhat | Why::NotInBag
         | Why::OutOfBag | Why::NewLabel | Why::NotTheParcel | Why::SealBagWhat | Why::BagClosed

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use tokio::sync::{broadcast, watch};
 use tokio::task::spawn_blocking;
 
@@ -26,12 +27,13 @@ use crate::domain::upstream::{
 use crate::domain::verdict::Verdict;
 use crate::domain::view::View;
 use crate::domain::work::{PinHash, Waybill};
-use crate::ledger::{Cause, FeedEvent, Health, LedgerError, Reader, WriteError, WriteTransaction};
+use crate::ledger::{Cause, FeedEvent, Health, LedgerError, OrderHistory, Reader, WriteError, WriteTransaction};
 use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
-    Acted, AlertView, Backend, Caller, ChannelView, DeviceView, FeedItem, Idempotency, LabelAction, LabelAnswer,
-    LedgerHealth, LetterView, Pictures, PluggedView, PrinterView, Secrets, Shown, SourceView, TargetView, Unavailable,
+    Acted, AlertView, Archiving, Backend, Caller, ChannelView, DeviceView, FeedItem, Idempotency, LabelAction,
+    LabelAnswer, LedgerHealth, LetterView, Pictures, PluggedView, PrinterView, Secrets, Shown, SourceView, Story,
+    TargetView, Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
@@ -236,9 +238,19 @@ impl Backend for Core {
         Ok(events.into_iter().map(|event| self.feed_item(event)).collect())
     }
 
-    async fn history(&self, order: OrderId) -> Result<Vec<FeedItem>, Unavailable> {
-        let events = self.read(move |reader| reader.order_history(order.as_str())).await?;
-        Ok(events.into_iter().map(|event| self.feed_item(event)).collect())
+    async fn feed_begins(&self) -> Result<u64, Unavailable> {
+        self.read(Reader::feed_begins).await
+    }
+
+    async fn history(&self, order: OrderId) -> Result<Story, Unavailable> {
+        let OrderHistory { events, missing, earlier } =
+            self.read(move |reader| reader.order_history(order.as_str())).await?;
+        let events = events.into_iter().map(|event| self.feed_item(event)).collect();
+        Ok(Story { events, missing, earlier })
+    }
+
+    async fn archive(&self, caller: Caller, before: Option<Date>, dry_run: bool) -> Result<Archiving, Unavailable> {
+        self.archive_by_hand(caller, before, dry_run).await
     }
 
     async fn find(&self, text: String) -> Result<Vec<(&'static str, String)>, Unavailable> {
@@ -341,6 +353,7 @@ impl Backend for Core {
             text.push_str(&exposition(&targets));
         }
         text.push_str(&super::sources::exposition(&self.source_views()));
+        text.push_str(&self.retention_exposition());
         let (open, missed) = (self.alert_views().len(), self.alerts_missed());
         text.push_str(&format!("# HELP waybind_alerts_open Exceptions that nobody has taken.\n# TYPE waybind_alerts_open gauge\nwaybind_alerts_open {open}\n"));
         text.push_str(&format!("# HELP waybind_alerts_missed_total Exceptions that were not escalated.\n# TYPE waybind_alerts_missed_total counter\nwaybind_alerts_missed_total {missed}\n"));

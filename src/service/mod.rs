@@ -13,6 +13,7 @@ mod pipeline;
 mod plugged;
 mod press;
 mod printers;
+mod retention;
 mod run;
 mod sources;
 mod spool;
@@ -27,6 +28,7 @@ use tokio::sync::{Semaphore, broadcast, watch};
 
 use self::backend::unreadable;
 use self::pin::PinHasher;
+use self::retention::Keeper;
 use self::spool::PressRoom;
 
 use crate::barcode::codes::SiteKey;
@@ -99,6 +101,8 @@ struct Parts {
     prints: watch::Sender<u64>,
     /// Reads pictures.
     pictures: Pictures,
+    /// How long records are kept.
+    keeper: Keeper,
     updates: broadcast::Sender<StationId>,
     feed: watch::Sender<u64>,
     stop: watch::Sender<bool>,
@@ -162,6 +166,7 @@ impl Core {
             sender: config.sender.clone(),
             prints: watch::Sender::new(0),
             pictures: Pictures::default(),
+            keeper: Keeper::new(config),
             updates: broadcast::Sender::new(UPDATES_MAX),
             feed: watch::Sender::new(feed),
             stop: watch::Sender::new(false),

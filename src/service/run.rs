@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use super::bags::look_after_bags;
+use super::retention::look_after_ledger;
 use super::{Core, DeviceError, scanners};
 use crate::config::Config;
 use crate::device::supervise;
@@ -78,6 +79,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeError> {
     tasks.spawn(serve_unix(control, router(core.clone(), Trust::Control, Vec::new()), core.stopped()));
     tasks.spawn(watch_ledger(core.clone()));
     tasks.spawn(look_after_bags(core.clone()));
+    tasks.spawn(look_after_ledger(core.clone()));
     let mut devices = JoinSet::new();
     for scanner in scanners {
         devices.spawn(supervise(scanner, core.clone()));

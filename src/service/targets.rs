@@ -47,6 +47,10 @@ impl Feed for Core {
         read.await.map_err(|Unavailable(why)| Unreadable(why))
     }
 
+    async fn begins(&self) -> Result<u64, Unreadable> {
+        self.read(crate::ledger::Reader::feed_begins).await.map_err(|Unavailable(why)| Unreadable(why))
+    }
+
     async fn last(&self) -> Result<u64, Unreadable> {
         self.read(crate::ledger::Reader::last_event).await.map_err(|Unavailable(why)| Unreadable(why))
     }

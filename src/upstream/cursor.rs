@@ -68,6 +68,19 @@ impl Cursor {
     }
 }
 
+/// The place that a file keeps of a box's feed; none for a place that was never kept.
+///
+/// # Errors
+/// The file can't be read.
+pub(super) fn read(path: &Path, by: &str) -> io::Result<Option<u64>> {
+    let bytes = match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read?,
+    };
+    let newest = bytes.chunks(SLOT).filter_map(parse).max_by_key(|mark| mark.generation);
+    Ok(newest.filter(|mark| mark.by == by).map(|mark| mark.seq))
+}
+
 /// Carries a place over to a feed that goes on under another id and may have lost its end; a file without a whole place
 /// stays as it is.
 ///

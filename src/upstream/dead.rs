@@ -126,6 +126,14 @@ impl Dead {
     }
 }
 
+/// The place of the first letter that waits; none where there is none.
+///
+/// # Errors
+/// The file can't be read.
+pub(super) fn first(path: &Path) -> io::Result<Option<u64>> {
+    Ok(read(path)?.first_key_value().map(|(seq, _)| *seq))
+}
+
 fn read(path: &Path) -> io::Result<BTreeMap<u64, DeadLetter>> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),

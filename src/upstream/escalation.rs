@@ -76,6 +76,21 @@ struct Kept {
     missed: u64,
 }
 
+/// The place in the feed of the box `by` that a ladder's file keeps; none where it keeps none.
+///
+/// # Errors
+/// The file can't be read.
+pub(super) fn place(path: &Path, by: &str) -> io::Result<Option<u64>> {
+    match std::fs::read(path) {
+        Ok(bytes) => {
+            let kept: Option<Kept> = serde_json::from_slice(&bytes).ok();
+            Ok(kept.filter(|kept| kept.by == by).map(|kept| kept.cursor))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// A ladder's open alerts, as others see them; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Alerts {

@@ -20,6 +20,7 @@ mod file;
 mod gateway;
 mod http;
 mod outlet;
+mod places;
 mod retry;
 mod robot;
 mod signature;
@@ -38,6 +39,7 @@ pub use self::cursor::carry_over;
 pub use self::dead::{Correction, DeadLetter};
 pub use self::escalation::{Alert, Alerts, Ladder};
 pub use self::outlet::{Circuit, OpenError, Outlet, State};
+pub use self::places::{Told, told};
 pub use self::source::{
     Arrived, Inbox, KeptThing, Reference, Source, SourceState, SourceWorker, Taken, UnknownWord, sources_folder,
 };
@@ -84,6 +86,8 @@ pub trait Feed: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Fact>, Unreadable>> + Send;
     /// The GTIN-14 of each of these SKUs that has one.
     fn gtins(&self, skus: Vec<String>) -> impl Future<Output = Result<HashMap<String, String>, Unreadable>> + Send;
+    /// The place after which the whole feed can be read; 0 unless its beginning is gone.
+    fn begins(&self) -> impl Future<Output = Result<u64, Unreadable>> + Send;
     /// The last place of the feed.
     fn last(&self) -> impl Future<Output = Result<u64, Unreadable>> + Send;
     /// Changes when there is more.

@@ -163,12 +163,12 @@ pub(super) struct Parts {
     pub(super) dead: Dead,
 }
 
-/// Opens a target of the configuration. `last` is the last place of the feed of the box `by`.
+/// Opens a target of the configuration. The feed of the box `by` can be read after `begins`, and ends with `last`.
 pub(super) fn open(
     settings: &TargetSettings,
     data: &Path,
     by: &str,
-    last: u64,
+    (begins, last): (u64, u64),
     language: Language,
 ) -> Result<Parts, OpenError> {
     let name = &settings.name;
@@ -182,7 +182,8 @@ pub(super) fn open(
     let path = folder.join(cursor::FILE);
     let (mut cursor, known) = Cursor::open(&path, by).map_err(failed("can't use", path.clone()))?;
     let (channel, written) = channel(settings, kind, by, language)?;
-    let mut at = known.unwrap_or(if kind == TargetKind::Robot { last } else { 0 });
+    // who was never told anything begins with the first event that there is
+    let mut at = known.unwrap_or(if kind == TargetKind::Robot { last } else { begins });
     at = at.max(written.unwrap_or(0));
     if at > last {
         tracing::error!(target_name = %name, cursor = at, last, "A target was told more than the ledger holds.");

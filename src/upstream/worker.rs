@@ -69,8 +69,8 @@ impl<F: Feed> Worker<F> {
     ) -> Result<Worker<F>, OpenError> {
         let unreadable =
             |error: super::Unreadable| OpenError { name: settings.name.clone(), what: error.0, source: None };
-        let last = feed.last().await.map_err(unreadable)?;
-        let parts = outlet::open(settings, data, by, last, language)?;
+        let (begins, last) = (feed.begins().await.map_err(unreadable)?, feed.last().await.map_err(unreadable)?);
+        let parts = outlet::open(settings, data, by, (begins, last), language)?;
         let (others, told, ready) = (Vec::new(), HashMap::new(), VecDeque::new());
         Ok(Worker { parts, feed, others, told, ready, through: 0, ahead: None, kept: Instant::now() })
     }

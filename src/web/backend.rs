@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::Serialize;
 use tokio::sync::{broadcast, watch};
 
@@ -96,6 +97,28 @@ pub struct FeedItem {
     pub order: Option<OrderId>,
     /// All of it.
     pub data: serde_json::Value,
+}
+
+/// What happened to an order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Story {
+    /// The facts, oldest first.
+    pub events: Vec<FeedItem>,
+    /// The archives that tell more of it, and are not here.
+    pub missing: Vec<String>,
+    /// Facts before these that are not shown.
+    pub earlier: usize,
+}
+
+/// What became of the wish to archive.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Archiving {
+    /// What was archived, or would be.
+    Done(serde_json::Value),
+    /// Records are being archived already.
+    Busy,
+    /// Nobody said from before which day.
+    NoDate,
 }
 
 /// What a station showed last.
@@ -461,7 +484,16 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     /// Facts after a cursor.
     fn events(&self, after: u64, limit: usize) -> impl Future<Output = Result<Vec<FeedItem>, Unavailable>> + Send;
     /// An order's story.
-    fn history(&self, order: OrderId) -> impl Future<Output = Result<Vec<FeedItem>, Unavailable>> + Send;
+    fn history(&self, order: OrderId) -> impl Future<Output = Result<Story, Unavailable>> + Send;
+    /// The place after which the whole feed can be read; 0 unless archives of its beginning are not here.
+    fn feed_begins(&self) -> impl Future<Output = Result<u64, Unavailable>> + Send;
+    /// Moves records from before a day to an archive, at most one file of them; or says what would be moved.
+    fn archive(
+        &self,
+        caller: Caller,
+        before: Option<Date>,
+        dry_run: bool,
+    ) -> impl Future<Output = Result<Archiving, Unavailable>> + Send;
     /// Orders with a telephone number or a serial.
     fn find(&self, text: String) -> impl Future<Output = Result<Vec<(&'static str, String)>, Unavailable>> + Send;
     /// The orders that came last.

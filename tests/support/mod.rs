@@ -8,3 +8,4 @@ pub mod scenario;
 pub mod served;
 pub mod tools;
 pub mod warehouse;
+pub mod year;

@@ -94,7 +94,7 @@ impl Warehouse {
                 let prints = follow(&self.state, &self.site, &events, self.now().at);
                 self.record(&[events, prints].concat());
                 if verdict.code != Code::ScanIdConflict {
-                    let recorded = Recorded { verdict: verdict.clone(), fingerprint: fingerprint(&scan) };
+                    let recorded = Recorded { verdict: verdict.clone(), fingerprint: Some(fingerprint(&scan)) };
                     self.state.scans.insert(scan.id, recorded);
                 }
                 verdict

@@ -68,8 +68,11 @@ impl Fold<'_> {
             | Event::NumberEntered { .. }
             | Event::NumberConflict { .. }
             | Event::NumbersPooled { .. } => self.numbers(),
-            // what people did about messages is told and kept, and is no state of the warehouse
-            Event::LetterCorrected { .. } | Event::AlertTaken { .. } => Ok(()),
+            // what people did about messages, and where records lie, is told and kept, and is no state of the warehouse
+            Event::LetterCorrected { .. }
+            | Event::AlertTaken { .. }
+            | Event::RecordsArchived { .. }
+            | Event::ArchiveRemoved { .. } => Ok(()),
             Event::WorkOpened { .. }
             | Event::WorkTakenOver { .. }
             | Event::WorkParked { .. }

@@ -112,10 +112,14 @@ pub fn fingerprint(scan: &Scan) -> [u8; 32] {
 /// The scan names a station that is not configured; nothing is to be recorded.
 pub fn decide(view: &dyn View, site: &Site, scan: &Scan, now: Now) -> Result<Decision, UnknownStation> {
     if let Some(recorded) = view.recorded(&scan.id) {
-        if recorded.fingerprint == fingerprint(scan) {
-            let first = recorded.verdict;
-            let repeated = Verdict { first_code: Some(first.code), code: Code::AlreadyRecorded, ..first };
-            return Ok(Decision::Repeated(Box::new(repeated)));
+        let first = recorded.verdict;
+        match recorded.fingerprint {
+            None => return Ok(Decision::Repeated(Box::new(first))),
+            Some(known) if known == fingerprint(scan) => {
+                let repeated = Verdict { first_code: Some(first.code), code: Code::AlreadyRecorded, ..first };
+                return Ok(Decision::Repeated(Box::new(repeated)));
+            }
+            Some(_) => {}
         }
         let verdict = Verdict::new(scan.id.clone(), Code::ScanIdConflict);
         return Ok(Decision::Decided { verdict: Box::new(verdict), events: Vec::new(), reading: None });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Query, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures_util::stream::{self, Stream};
@@ -41,7 +41,18 @@ pub(super) async fn events<B: Backend>(
     Query(cursor): Query<Cursor>,
 ) -> Result<Json<Value>, Problem> {
     let limit = cursor.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
-    Ok(Json(json!({"events": backend.events(cursor.after, limit).await?})))
+    match backend.events(cursor.after, limit).await {
+        Ok(events) => Ok(Json(json!({"events": events}))),
+        Err(error) => Err(gone(&backend, cursor.after).await.map_or_else(|| error.into(), |(problem, _)| problem)),
+    }
+}
+
+/// Why the feed can't be read after a place, if that is because its beginning is gone; and after which place it can.
+async fn gone<B: Backend>(backend: &B, after: u64) -> Option<(Problem, u64)> {
+    let begins = backend.feed_begins().await.ok().filter(|begins| after < *begins)?;
+    let detail = format!("events up to {begins} are in archives that are not on this box");
+    let problem = Problem::new(StatusCode::GONE, "archived", detail);
+    Some((problem.hint(format!("ask with after={begins}, or bring the archives back")), begins))
 }
 
 pub(super) async fn stream<B: Backend>(
@@ -67,10 +78,18 @@ pub(super) async fn stream<B: Backend>(
             match backend.events(after, STREAM_CHUNK).await {
                 Ok(found) if !found.is_empty() => ready = found,
                 // the cursor is kept: what can't be read now is sent when it can
-                Ok(_) | Err(_) => tokio::select! {
-                    changed = feed.changed() => if changed.is_err() { return None },
-                    _ = stop.wait_for(|stop| *stop) => return None,
-                },
+                unread => {
+                    let left_out = if unread.is_err() { gone(&backend, after).await } else { None };
+                    if let Some((problem, begins)) = left_out {
+                        // whoever listens is told what is left out
+                        let told = Event::default().event("archived").data(problem.detail());
+                        return Some((Ok(told), (backend, feed, stop, begins, ready)));
+                    }
+                    tokio::select! {
+                        changed = feed.changed() => if changed.is_err() { return None },
+                        _ = stop.wait_for(|stop| *stop) => return None,
+                    }
+                }
             }
         }
     });

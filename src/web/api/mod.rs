@@ -1,6 +1,7 @@
 //! The API of the contract. Bodies are dtos of this folder; unknown fields are refused by name.
 
 mod alerts;
+mod archive;
 mod couriers;
 mod events;
 mod exceptions;
@@ -79,6 +80,7 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/targets/{name}/letters/{id}", get(targets::letter::<B>).post(targets::correct::<B>))
         .route("/api/v1/alerts", get(alerts::alerts::<B>))
         .route("/api/v1/alerts/{id}/take", post(alerts::take::<B>))
+        .route("/api/v1/ledger/archive", post(archive::archive::<B>))
         .route("/api/v1/channels", get(couriers::channels::<B>))
         .route("/healthz", get(status::healthz))
         .route("/readyz", get(status::readyz::<B>))

@@ -148,7 +148,8 @@ pub(super) async fn timeline<B: Backend>(
     if !backend.look(move |view| view.order(wanted.as_str()).is_some()).await? {
         return Err(Problem::missing("order", &id));
     }
-    Ok(Json(json!({"order": id, "events": backend.history(order).await?})))
+    let story = backend.history(order).await?;
+    Ok(Json(json!({"order": id, "events": story.events, "earlier": story.earlier, "missing_archives": story.missing})))
 }
 
 #[derive(Deserialize)]

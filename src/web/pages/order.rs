@@ -64,7 +64,9 @@ pub(super) async fn page<B: Backend>(
                 tbody { @for line in &order.lines { tr { td { (line.spec.line) } td { (line.spec.sku) } td { (line.picked()) } td { (line.packed()) } td { (line.demanded()) } } } }
             }
             h2 { (say(Phrase::Story)) }
-            ol.story { @for event in &story { (entry(event)) } }
+            @if !story.missing.is_empty() { p.bad { (say(Phrase::StoryArchived)) " " (story.missing.join(", ")) } }
+            @if story.earlier > 0 { p { (say(Phrase::StoryEarlier)) " " (story.earlier) } }
+            ol.story { @for event in &story.events { (entry(event)) } }
         }
     };
     Ok(Page(layout(&id, language, "home", None, &content)).into_response())
