@@ -162,7 +162,8 @@ fn outdated(view: &dyn View, order: &Order, offer: &Offer) -> Result<Outcome, Re
         orders: vec![order.id().clone()],
         parent: None,
         replaces: None,
-        void: None,
+        // from the beginning, so that nothing is printed or bound
+        void: Some(VoidReason::Readdressed),
         loaded: false,
         loading: None,
         given_back: false,

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::Core;
+use super::backend::record_as;
 use crate::config::Config;
 use crate::domain::courier::{self, Offer, Tried};
 use crate::domain::ids::{CarrierCode, OrderId, WaybillNo};
@@ -105,13 +106,12 @@ impl Core {
         channel: &str,
         judge: impl FnOnce(&dyn View) -> Outcome + Send + 'static,
     ) -> Result<Outcome, Unreadable> {
-        let now = self.parts.clock.now();
+        let (now, site) = (self.parts.clock.now(), self.parts.site.clone());
         let cause = Cause::Local { what: format!("courier {channel}") };
         let submitted = self.parts.writer.submit(move |transaction| {
             let outcome = judge(transaction.view());
-            if !outcome.events().is_empty() {
-                transaction.append(now.at, cause, None, outcome.events().to_vec());
-            }
+            // a box that is sealed already gets its label now
+            record_as(transaction, &site, cause, &outcome, now);
             outcome
         });
         let outcome = submitted.await.map_err(|error| Unreadable(error.to_string()))?;

@@ -190,7 +190,7 @@ impl Warehouse {
         let number = |number: &str| WaybillNo::new(number).unwrap();
         let outcome = match courier {
             Courier::Gives { order: id, number: given, channel, before } => {
-                let known = self.state.order(id).unwrap();
+                let known = waybind::domain::view::View::order(&self.state, id).unwrap();
                 let carrier = known.spec.carrier.clone();
                 let purpose = if *before { "before".to_owned() } else { courier::purpose(&known) };
                 let offer = Offer { number: number(given), channel: channel.clone(), carrier, purpose };
@@ -206,7 +206,7 @@ impl Warehouse {
                 courier::give_up(&self.state, &order(id), tried, self.now().at)
             }
         };
-        self.record(outcome.events());
+        self.follow(&outcome);
         outcome
     }
 

@@ -150,7 +150,9 @@ impl Fold<'_> {
             let order = self.order_mut(order)?;
             order.waybills.push(waybill.number.clone());
             order.waybill_pending = order.waybill_pending && waybill.void.is_some();
-            order.numbering.pending = None;
+            if waybill.void.is_none() {
+                order.numbering.pending = None;
+            }
         }
         self.state.put_waybill(waybill.clone());
         Ok(())

@@ -514,7 +514,8 @@ mod tests {
         let mut lane = desk.first_lane(&[direct(&courier), store(courier.address, 5)]);
         lane.round().await.expect("a round");
         courier.turn(Mood::Closes);
-        *held(&desk.state) = Memory { pools: held(&desk.state).pools.clone(), ..held(&Desk::with(6).state).clone() };
+        let (pools, orders) = (held(&desk.state).pools.clone(), held(&Desk::with(6).state).orders.clone());
+        *held(&desk.state) = Memory { pools, orders, ..Memory::default() };
         lane.round().await.expect("a round");
         assert_eq!((desk.numbers().len(), desk.told()), (5, 1));
         let pending = held(&desk.state).orders.values().find_map(|order| order.numbering.pending.clone());
