@@ -98,7 +98,8 @@ struct State {
     changes: Vec<(u64, bool, Value)>,
     troubles: VecDeque<Trouble>,
     standing: Option<Trouble>,
-    before: Option<String>,
+    /// The page before, and what it was called.
+    before: Option<(String, String)>,
     taken: Vec<String>,
     is_down: bool,
     token: Option<String>,
@@ -274,14 +275,14 @@ impl State {
             return Reply::With(304, vec![("etag".into(), etag)], String::new());
         }
         let page = self.page(since, size, matches!(trouble, Some(Trouble::Backwards))).to_string();
-        let good = |body: String| Reply::With(200, vec![("etag".into(), etag.clone())], body);
-        let before = self.before.replace(page.clone());
+        let good = |(etag, body): (String, String)| Reply::With(200, vec![("etag".into(), etag)], body);
+        let before = self.before.replace((etag.clone(), page.clone()));
         match trouble {
-            None | Some(Trouble::Backwards) => good(page),
+            None | Some(Trouble::Backwards) => good((etag, page)),
             Some(Trouble::Reply(reply)) => reply,
             Some(Trouble::Slow(span)) => Reply::SlowWith(span, page),
             Some(Trouble::Middle) => Reply::HalfOf(page),
-            Some(Trouble::Twice) => good(before.unwrap_or(page)),
+            Some(Trouble::Twice) => good(before.unwrap_or((etag, page))),
             Some(Trouble::Inside(why)) => {
                 Reply::Status(200, json!({"code": 500, "msg": why, "data": null}).to_string())
             }

@@ -62,7 +62,8 @@ fn order(number: &str) -> Option<Value> {
         "SO-2004" => ("吴磊", air()),
         "SO-3001" => ("郑洁", filter(1)),
         "SO-3002" => ("冯涛", air()),
-        "SO-3003" => ("蒋悦", filter(1)),
+        "SO-3003" => ("蒋悦", air()),
+        "SO-3004" => ("沈宁", filter(1)),
         _ => return None,
     };
     let company = if number.starts_with("SO-3") { "顺丰速运" } else { "中通快递" };
