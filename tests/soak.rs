@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use support::known::{box_says, fold};
 use support::paper::job_number;
 use support::received::{assert_received, batch, feed, taken, target};
-use support::served::{Client, Served, assert_clean, eventually};
+use support::served::{Client, PATIENCE, Served, assert_clean, eventually};
 use waybind::sim::courier::{Courier, Mood};
 use waybind::sim::erp::{Erp, MAPPING, Trouble, order};
 use waybind::sim::printer::{Fault, Manner, SimPrinter, Speech};
@@ -173,11 +173,18 @@ impl Packer<'_> {
 
     /// The order once the box knows it like this; the ERP is not waited for longer than it must be.
     fn heard(&mut self, id: &str, is_so: impl Fn(&Value) -> bool) {
-        eventually("what the ERP has", || {
+        let until = Instant::now() + PATIENCE;
+        loop {
             self.client.must("/api/v1/sources/erp/retry", &json!({}));
-            let known = self.client.try_call("GET", &format!("/api/v1/orders/{id}"), None);
-            known.filter(|(status, order)| *status == 200 && is_so(order))
-        });
+            let known = self.client.try_call("GET", &format!("/api/v1/orders/{id}"), None).unwrap();
+            if known.0 == 200 && is_so(&known.1) {
+                return;
+            }
+            if Instant::now() > until {
+                panic!("{} changes, {}, {known:?}", self.around.erp.last(), self.client.get("/api/v1/sources"));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Works for a while; answers how many orders left.
