@@ -73,7 +73,7 @@ enum Command {
     CloseBag,
     Tick { late: bool },
     LoadLabel { label: u32, version: u32, member: u32 },
-    Gives { order: usize },
+    Gives { order: usize, before: bool },
     Fails { order: usize },
     Fills,
     Hands { order: usize },
@@ -125,7 +125,7 @@ fn command() -> impl Strategy<Value = Command> {
         2 => Just(Command::CloseBag),
         3 => any::<bool>().prop_map(|late| Command::Tick { late }),
         2 => (1..4_u32, 1..4_u32, 1..4_u32).prop_map(|(label, version, member)| Command::LoadLabel { label, version, member }),
-        1 => order.clone().prop_map(|order| Command::Gives { order }),
+        2 => (order.clone(), any::<bool>()).prop_map(|(order, before)| Command::Gives { order, before }),
         2 => order.clone().prop_map(|order| Command::Fails { order }),
         1 => Just(Command::Fills),
         1 => order.clone().prop_map(|order| Command::Hands { order }),
@@ -463,8 +463,9 @@ impl World {
         self.waybills += 1;
         let fresh = format!("75{:012}", self.waybills);
         match command {
-            Command::Gives { order } => {
-                self.warehouse.courier(&Courier::Gives(order_id(order), fresh, "direct".into()));
+            Command::Gives { order, before } => {
+                let (order, channel, before) = (order_id(order), "direct".to_owned(), *before);
+                self.warehouse.courier(&Courier::Gives { order, number: fresh, channel, before });
             }
             Command::Fails { order } => drop(self.warehouse.courier(&Courier::Fails(order_id(order)))),
             Command::Fills => drop(self.warehouse.courier(&Courier::Fills("store".into(), vec![fresh]))),

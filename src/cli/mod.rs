@@ -316,7 +316,9 @@ pub fn run() -> ExitCode {
             return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::FAILURE };
         }
     };
-    crate::telemetry::start_logging(&std::env::var("RUST_LOG").unwrap_or_else(|_| "waybind=info".into()));
+    // what goes wrong in the demo on purpose is told by its story
+    let usual = if matches!(cli.command, Command::Demo { .. }) { "waybind=error" } else { "waybind=info" };
+    crate::telemetry::start_logging(&std::env::var("RUST_LOG").unwrap_or_else(|_| usual.into()));
     match execute(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Usage(message)) => {

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
-pub use self::couriers::{CarrierSettings, ChannelSettings};
+pub use self::couriers::{CarrierSettings, ChannelSettings, SignAlgorithm, SignEncoding, SignEscape, SignSettings};
 pub use self::file::{Problem, Secret};
 pub use self::fonts::find_fonts;
 pub use self::headers::{HeadersError, headers};

@@ -30,6 +30,8 @@ pub enum Escape {
     Xml,
     /// As it is, without control characters.
     Plain,
+    /// As it is.
+    Verbatim,
 }
 
 impl From<String> for Template {
@@ -72,6 +74,12 @@ impl Template {
             Part::Name(name) => Some(name.as_str()),
             Part::Text(_) => None,
         })
+    }
+
+    /// Whether it begins like this.
+    #[must_use]
+    pub fn starts_with(&self, beginning: &str) -> bool {
+        matches!(self.parts.first(), Some(Part::Text(text)) if text.trim_start().starts_with(beginning))
     }
 
     /// The text with its names filled in; a name without a value stands for nothing.
@@ -129,6 +137,7 @@ impl Escape {
                 }
             }
             Escape::Plain => text.extend(value.chars().filter(|character| !character.is_control())),
+            Escape::Verbatim => text.push_str(value),
         }
     }
 }
@@ -208,8 +217,16 @@ pub fn check_url(url: &Template) -> Result<(), String> {
         .parse()
         .map_err(|error| format!("its url is no address: {error}"))?;
     match (uri.scheme_str(), uri.host()) {
-        (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(()),
-        _ => Err("its url does not begin with http:// or https:// and a host".into()),
+        (Some("http" | "https"), Some(host)) if !host.is_empty() => {}
+        _ => return Err("its url does not begin with http:// or https:// and a host".into()),
+    }
+    // what an order says must not choose who is called
+    let ends = |text: &str| text.split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '?']));
+    let has_host = matches!(url.parts.first(), Some(Part::Text(text)) if ends(text));
+    if has_host || url.names().next().is_none() {
+        Ok(())
+    } else {
+        Err("its url names something within its host".into())
     }
 }
 
@@ -240,6 +257,16 @@ mod tests {
         assert_eq!(filled["order"], "SO \"1\"\n");
         assert_eq!(Template::new("a={order}&b={nothing}{").fill(&values, Escape::Percent), "a=SO%20%221%22%0A&b={");
         assert_eq!(Template::new("<o>{order}</o>").fill(&values, Escape::Xml), "<o>SO &quot;1&quot;</o>");
+    }
+
+    #[test]
+    fn nothing_that_is_filled_in_chooses_the_host() {
+        let check = |url: &str| check_url(&Template::new(url));
+        assert_eq!(check("https://courier.example"), Ok(()));
+        assert_eq!(check("https://courier.example/{order}"), Ok(()));
+        assert_eq!(check("https://courier.example?order={order}"), Ok(()));
+        assert!(check("https://courier{name}.example/").is_err() && check("https://courier.example{name}/").is_err());
+        assert!(check("ftp://courier.example/").is_err() && check("{name}").is_err());
     }
 
     #[test]

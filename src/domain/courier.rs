@@ -11,7 +11,7 @@ use super::ids::{CarrierCode, OrderId, WaybillNo};
 use super::order::{Order, Stage};
 use super::upstream::{Outcome, Refusal, WaybillSpec, waybill_put};
 use super::view::View;
-use super::work::Waybill;
+use super::work::{VoidReason, Waybill, sha256};
 use crate::barcode::carrier;
 
 /// Numbers that a store holds at most: a day's work of a carrier, and a document that is rewritten with each number.
@@ -82,6 +82,28 @@ pub struct Pool {
     pub free: Vec<WaybillNo>,
 }
 
+/// A number that a channel gave for an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The number.
+    pub number: WaybillNo,
+    /// The channel.
+    pub channel: String,
+    /// Whose number it is.
+    pub carrier: CarrierCode,
+    /// The order's [`purpose`] when it was asked for.
+    pub purpose: String,
+}
+
+/// For whom a number is asked: eight characters that are others as soon as the carrier or the consignee is another. What
+/// reads like the same consignee is the same.
+#[must_use]
+pub fn purpose(order: &Order) -> String {
+    let consignee = order.spec.consignee.normalised();
+    let said = [order.spec.carrier.as_str(), &consignee[0], &consignee[1], &consignee[2]].join("\n");
+    sha256(said.as_bytes())[..8].to_owned()
+}
+
 /// The waybill that covers an order now.
 #[must_use]
 pub fn holding(view: &dyn View, order: &Order) -> Option<WaybillNo> {
@@ -97,19 +119,65 @@ pub fn wants_number(view: &dyn View, order: &Order) -> bool {
 
 /// Judges a number that a channel gave for an order.
 #[must_use]
-pub fn assign(view: &dyn View, id: &OrderId, number: &WaybillNo, channel: &str) -> Outcome {
+pub fn assign(view: &dyn View, id: &OrderId, offer: &Offer) -> Outcome {
+    let Offer { number, channel, .. } = offer;
     judged(view, id, |order| {
-        if let Some(holds) = holding(view, order) {
-            return Ok(if holds == *number { Outcome::Unchanged } else { conflict(order, &holds, number, channel) });
+        let holds = holding(view, order);
+        if holds.as_ref() == Some(number) {
+            return Ok(Outcome::Unchanged);
+        }
+        if offer.purpose != purpose(order) {
+            return outdated(view, order, offer);
+        }
+        if let Some(holds) = holds {
+            return Ok(conflict(order, &holds, number, channel));
         }
         let assigned = Event::NumberAssigned {
             order: id.clone(),
             waybill: number.clone(),
-            channel: channel.into(),
+            channel: channel.clone(),
             pooled: false,
         };
         put(view, order, number, assigned)
     })
+}
+
+/// A number that was asked for before the order's consignee or carrier was changed: the parcel under it would go there. It
+/// is void at once, goes back to its carrier, and another one is asked for.
+fn outdated(view: &dyn View, order: &Order, offer: &Offer) -> Result<Outcome, Refusal> {
+    let Offer { number, carrier, .. } = offer;
+    if order.waybills.contains(number) {
+        return Ok(Outcome::Unchanged);
+    }
+    if order.cancelled {
+        return Err(Refusal::Cancelled(order.id().clone()));
+    }
+    if view.waybill(number.as_str()).is_some() {
+        return Err(Refusal::NumberInUse(number.clone()));
+    }
+    let waybill = Waybill {
+        number: number.clone(),
+        version: None,
+        carrier: carrier.clone(),
+        orders: vec![order.id().clone()],
+        parent: None,
+        replaces: None,
+        // from the beginning, so that nothing is printed or bound
+        void: Some(VoidReason::Readdressed),
+        loaded: false,
+        loading: None,
+        given_back: false,
+        parcels: Vec::new(),
+        label: None,
+    };
+    let mut events = vec![
+        Event::WaybillPut { waybill: Box::new(waybill) },
+        Event::WaybillVoided { waybill: number.clone(), reason: VoidReason::Readdressed },
+    ];
+    if holding(view, order).is_none() {
+        events.push(Event::WaybillWanted { order: order.id().clone(), instead_of: vec![number.clone()] });
+    }
+    Ok(Outcome::Updated(events))
 }
 
 /// Takes the oldest usable number of a store for an order that waits for one.
@@ -119,9 +187,7 @@ pub fn take_pooled(view: &dyn View, id: &OrderId, channel: &str) -> Outcome {
         if holding(view, order).is_some() {
             return Ok(Outcome::Unchanged);
         }
-        let pool = view.pool(channel).filter(|pool| pool.carrier == order.spec.carrier);
-        let unused = |number: &&WaybillNo| view.waybill(number.as_str()).is_none();
-        let number = pool.as_ref().and_then(|pool| pool.free.iter().find(unused)).cloned();
+        let number = usable(view, channel, &order.spec.carrier, 1).into_iter().next();
         let number = number.ok_or_else(|| Refusal::PoolEmpty(channel.to_owned()))?;
         let assigned =
             Event::NumberAssigned { order: id.clone(), waybill: number.clone(), channel: channel.into(), pooled: true };
@@ -129,11 +195,20 @@ pub fn take_pooled(view: &dyn View, id: &OrderId, channel: &str) -> Outcome {
     })
 }
 
+/// Up to so many numbers of a carrier that a store can still hand out, oldest first: not those that a person entered
+/// meanwhile, nor another carrier's from before the configuration was changed.
+#[must_use]
+pub fn usable(view: &dyn View, channel: &str, carrier: &CarrierCode, limit: usize) -> Vec<WaybillNo> {
+    let Some(pool) = view.pool(channel).filter(|pool| pool.carrier == *carrier) else { return Vec::new() };
+    pool.free.iter().filter(|number| view.waybill(number.as_str()).is_none()).take(limit).cloned().collect()
+}
+
 /// Judges numbers that were fetched ahead: known ones are left out, and what is too many.
 #[must_use]
 pub fn fill_pool(view: &dyn View, channel: &str, carrier: &CarrierCode, numbers: Vec<WaybillNo>) -> Outcome {
     let known = view.pool(channel);
-    let held: &[WaybillNo] = known.as_ref().map_or(&[], |pool| &pool.free);
+    let anew = known.as_ref().is_some_and(|pool| pool.carrier != *carrier);
+    let held: &[WaybillNo] = known.as_ref().filter(|_| !anew).map_or(&[], |pool| &pool.free);
     let room = POOL_MAX.saturating_sub(held.len());
     let mut fresh: Vec<WaybillNo> = Vec::new();
     for number in numbers {
@@ -145,7 +220,8 @@ pub fn fill_pool(view: &dyn View, channel: &str, carrier: &CarrierCode, numbers:
     if fresh.is_empty() {
         return Outcome::Unchanged;
     }
-    Outcome::Updated(vec![Event::NumbersPooled { channel: channel.into(), carrier: carrier.clone(), numbers: fresh }])
+    let (channel, carrier) = (channel.to_owned(), carrier.clone());
+    Outcome::Updated(vec![Event::NumbersPooled { channel, carrier, numbers: fresh, anew }])
 }
 
 /// Judges that no channel gave a number.
@@ -229,5 +305,30 @@ fn put(view: &dyn View, order: &Order, number: &WaybillNo, first: Event) -> Resu
             Ok(Outcome::Updated(events))
         }
         other => Ok(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::apply;
+    use crate::domain::memory::Memory;
+
+    #[test]
+    fn a_store_that_serves_another_carrier_begins_anew() {
+        let numbers = |all: &[&str]| all.iter().map(|text| WaybillNo::new(text).expect("a number")).collect::<Vec<_>>();
+        let (zto, sf) = (CarrierCode::new("ZTO").expect("a code"), CarrierCode::new("SF").expect("a code"));
+        let mut state = Memory::default();
+        let mut fill = |carrier: &CarrierCode, all: &[&str]| {
+            let outcome = fill_pool(&state, "store", carrier, numbers(all));
+            for event in outcome.events() {
+                apply(event, &mut state).expect("it folds");
+            }
+            let usable = |carrier| usable(&state, "store", carrier, POOL_MAX);
+            (usable(&zto), usable(&sf))
+        };
+        assert_eq!(fill(&zto, &["1", "2"]), (numbers(&["1", "2"]), Vec::new()));
+        assert_eq!(fill(&sf, &["3"]), (Vec::new(), numbers(&["3"])));
+        assert_eq!(fill(&sf, &["3", "4"]), (Vec::new(), numbers(&["3", "4"])));
     }
 }

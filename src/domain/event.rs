@@ -46,8 +46,14 @@ pub enum Event {
     NumberEntered { order: OrderId, waybill: WaybillNo, by: String },
     /// A number came for an order that has one; it counts for nothing.
     NumberConflict { order: OrderId, conflict: Conflict },
-    /// Numbers were fetched ahead.
-    NumbersPooled { channel: String, carrier: CarrierCode, numbers: Vec<WaybillNo> },
+    /// Numbers were fetched ahead; `anew`: what the store still held was another carrier's, and is thrown away.
+    NumbersPooled {
+        channel: String,
+        carrier: CarrierCode,
+        numbers: Vec<WaybillNo>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        anew: bool,
+    },
     /// A person corrected what a target is sent for an event that it refused; `data` is JSON.
     LetterCorrected { target: String, letter: String, data: String, by: String },
     /// A person takes care of an alert, by the id of the event that raised it.

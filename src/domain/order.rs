@@ -144,12 +144,14 @@ impl Consignee {
     /// Whether name, telephone and address say the same, spaces and punctuation aside.
     #[must_use]
     pub fn reads_like(&self, other: &Consignee) -> bool {
-        let normalised = |text: &str| -> String {
-            text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-        };
-        [(&self.name, &other.name), (&self.phone, &other.phone), (&self.address, &other.address)]
-            .into_iter()
-            .all(|(mine, theirs)| normalised(mine) == normalised(theirs))
+        self.normalised() == other.normalised()
+    }
+
+    /// Name, telephone and address without case, spaces and punctuation.
+    #[must_use]
+    pub fn normalised(&self) -> [String; 3] {
+        [&self.name, &self.phone, &self.address]
+            .map(|text| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect())
     }
 
     /// Whether two orders go to the same person at the same place: equal merge keys, else equal normalised name,

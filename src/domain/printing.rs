@@ -492,7 +492,7 @@ pub fn stopped_on(view: &dyn View, site: &Site, version: &LabelVersion) -> Optio
 
 /// A waybill that came after its boxes were sealed; one that replaces another is for the boxes that lose theirs.
 fn late_waybill(view: &dyn View, site: &Site, waybill: &Waybill) -> Vec<Request> {
-    let known = view.waybill(waybill.number.as_str()).is_some();
+    let known = view.waybill(waybill.number.as_str()).is_some() || waybill.void.is_some();
     let orders = waybill.orders.iter().filter(|_| !known).filter_map(|id| view.order(id.as_str()));
     let mut wanted = Vec::new();
     for order in orders.filter(|order| !order.cancelled) {

@@ -4,6 +4,7 @@
 
 mod consolidation;
 mod notice;
+mod number;
 mod page;
 mod printing;
 mod rule;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::consolidation::{group_text, parcel_text, reason_text};
 pub use self::notice::{Notice, hold_reason, notice_text};
+pub use self::number::number_refusal;
 pub use self::page::{Phrase, phrase};
 pub use self::printing::{job_state, print_kind, print_trouble, printer_condition, reprint_reasons, void_why};
 pub use self::rule::{attention_text, rule_name};

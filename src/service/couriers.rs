@@ -2,20 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::Core;
+use super::backend::record_as;
 use crate::config::Config;
-use crate::domain::courier::{self, Tried};
+use crate::domain::courier::{self, Offer, Tried};
 use crate::domain::ids::{CarrierCode, OrderId, WaybillNo};
 use crate::domain::order::Order;
-use crate::domain::upstream::Outcome;
+use crate::domain::upstream::{Outcome, Refusal};
 use crate::domain::view::View;
 use crate::ledger::Cause;
 use crate::upstream::courier::{Channel, Given, Numbers, Wanted, open};
-use crate::upstream::{OpenError, Unreadable};
+use crate::upstream::{Feed, OpenError, Unreadable};
 use crate::web::backend::{ChannelView, Unavailable};
+
+/// Numbers of a store that are counted; a store holds no more.
+const COUNTED_MAX: usize = courier::POOL_MAX;
 
 /// Lines of an order that are named to a courier; its form has room for a few.
 const GOODS_MAX: usize = 5;
@@ -36,38 +42,52 @@ impl Numbers for Core {
         let id = order.clone();
         let look = move |view: &dyn View| {
             let order = view.order(id.as_str()).filter(|order| courier::wants_number(view, order))?;
-            Some(Wanted { values: values(view, &order), order: id })
+            let purpose = courier::purpose(&order);
+            Some(Wanted { values: values(view, &order, &purpose), order: id, purpose })
         };
         let read = self.read(move |reader| reader.look(|transaction| look(transaction.view()))).await;
         read.map_err(|Unavailable(why)| Unreadable(why))
     }
 
-    async fn assign(&self, order: &OrderId, number: &WaybillNo, channel: &str) -> Result<Given, Unreadable> {
-        let (order, number, name) = (order.clone(), number.clone(), channel.to_owned());
-        self.number_judged(channel, move |view| courier::assign(view, &order, &number, &name)).await
+    async fn assign(&self, order: &OrderId, offer: Offer) -> Result<Given, Unreadable> {
+        let (order, channel) = (order.clone(), offer.channel.clone());
+        self.number_judged(&channel, move |view| courier::assign(view, &order, &offer)).await.map(given)
     }
 
     async fn take_pooled(&self, order: &OrderId, channel: &str) -> Result<Given, Unreadable> {
         let (order, name) = (order.clone(), channel.to_owned());
-        self.number_judged(channel, move |view| courier::take_pooled(view, &order, &name)).await
+        self.number_judged(channel, move |view| courier::take_pooled(view, &order, &name)).await.map(given)
     }
 
     async fn give_up(&self, order: &OrderId, tried: Vec<Tried>) -> Result<(), Unreadable> {
         let (order, at) = (order.clone(), self.parts.clock.now().at);
+        // most orders that are tried again are marked already: that costs the writer nothing
+        let id = order.clone();
+        let is_known =
+            move |view: &dyn View| view.order(id.as_str()).is_none_or(|order| order.numbering.pending.is_some());
+        let read = self.read(move |reader| reader.look(|transaction| is_known(transaction.view())));
+        if read.await.map_err(|Unavailable(why)| Unreadable(why))? {
+            return Ok(());
+        }
         self.number_judged("no channel", move |view| courier::give_up(view, &order, tried, at)).await.map(|_| ())
     }
 
-    async fn fill(&self, channel: &str, carrier: &CarrierCode, numbers: Vec<WaybillNo>) -> Result<(), Unreadable> {
+    async fn fill(&self, channel: &str, carrier: &CarrierCode, numbers: Vec<WaybillNo>) -> Result<bool, Unreadable> {
         let (name, carrier) = (channel.to_owned(), carrier.clone());
-        self.number_judged(channel, move |view| courier::fill_pool(view, &name, &carrier, numbers)).await.map(|_| ())
+        let filled =
+            self.number_judged(channel, move |view| courier::fill_pool(view, &name, &carrier, numbers)).await?;
+        Ok(!filled.events().is_empty())
     }
 
-    async fn stored(&self, channel: &str) -> Result<usize, Unreadable> {
-        let channel = channel.to_owned();
-        let read = self.read(move |reader| {
-            reader.look(|transaction| transaction.view().pool(&channel).map_or(0, |pool| pool.free.len()))
-        });
+    async fn stored(&self, channel: &str, carrier: &CarrierCode) -> Result<usize, Unreadable> {
+        let (channel, carrier) = (channel.to_owned(), carrier.clone());
+        let count = move |view: &dyn View| courier::usable(view, &channel, &carrier, COUNTED_MAX).len();
+        let read = self.read(move |reader| reader.look(|transaction| count(transaction.view())));
         read.await.map_err(|Unavailable(why)| Unreadable(why))
+    }
+
+    fn now(&self) -> Timestamp {
+        Feed::now(self)
     }
 
     fn orders_moved(&self) -> watch::Receiver<u64> {
@@ -85,24 +105,20 @@ impl Core {
         &self,
         channel: &str,
         judge: impl FnOnce(&dyn View) -> Outcome + Send + 'static,
-    ) -> Result<Given, Unreadable> {
-        let now = self.parts.clock.now();
+    ) -> Result<Outcome, Unreadable> {
+        let (now, site) = (self.parts.clock.now(), self.parts.site.clone());
         let cause = Cause::Local { what: format!("courier {channel}") };
         let submitted = self.parts.writer.submit(move |transaction| {
             let outcome = judge(transaction.view());
-            if !outcome.events().is_empty() {
-                transaction.append(now.at, cause, None, outcome.events().to_vec());
-            }
+            // a box that is sealed already gets its label now
+            record_as(transaction, &site, cause, &outcome, now);
             outcome
         });
         let outcome = submitted.await.map_err(|error| Unreadable(error.to_string()))?;
         if !outcome.events().is_empty() {
             self.announce_everywhere();
         }
-        Ok(match outcome {
-            Outcome::Refused(refusal) => Given::Refused(refusal.to_string()),
-            _ => Given::Settled,
-        })
+        Ok(outcome)
     }
 
     /// Opens the channels and starts the lanes of each carrier.
@@ -126,12 +142,16 @@ impl Core {
         let channels: &[Channel] = self.parts.channels.get().map_or(&[], Vec::as_slice);
         let mut views = Vec::new();
         for channel in channels {
-            let stored = self.stored(channel.name()).await.map_err(|Unreadable(why)| Unavailable(why))?;
             let state = channel.state();
+            let stored = match &state.carrier {
+                Some(carrier) => self.stored(channel.name(), carrier).await,
+                None => Ok(0),
+            };
+            let stored = stored.map_err(|Unreadable(why)| Unavailable(why))?;
             views.push(ChannelView {
                 name: channel.name().to_owned(),
                 carrier: state.carrier.map(|carrier| carrier.to_string()),
-                circuit: if channel.is_resting() { "open" } else { "closed" },
+                circuit: if channel.rests(Instant::now()).is_some() { "open" } else { "closed" },
                 stored: (channel.ahead() > 0).then_some(stored),
                 given: state.given,
                 failed: state.failed,
@@ -143,9 +163,18 @@ impl Core {
     }
 }
 
-/// What channels' texts may name of an order. The request's name stays the same until the order's number is void, so that
-/// a courier that is asked twice answers with one number.
-fn values(view: &dyn View, order: &Order) -> BTreeMap<&'static str, String> {
+/// What becomes of a number. One for an order that wants none any more is nobody's fault.
+fn given(outcome: Outcome) -> Given {
+    match outcome {
+        Outcome::Refused(Refusal::Cancelled(_) | Refusal::UnknownOrder(_)) => Given::Settled,
+        Outcome::Refused(refusal) => Given::Refused(refusal.to_string()),
+        _ => Given::Settled,
+    }
+}
+
+/// What channels' texts may name of an order. The request's name stays the same until the order's number is void or it goes
+/// to somebody else, so that a courier that is asked twice answers with one number.
+fn values(view: &dyn View, order: &Order, purpose: &str) -> BTreeMap<&'static str, String> {
     let spec = &order.spec;
     let name = |line: &crate::domain::order::OrderLine| {
         let known = || view.product(line.spec.sku.as_str()).map(|product| product.name.clone());
@@ -156,7 +185,7 @@ fn values(view: &dyn View, order: &Order) -> BTreeMap<&'static str, String> {
     let quantity: u32 = order.lines.iter().map(|line| line.demanded()).fold(0, u32::saturating_add);
     BTreeMap::from([
         ("order", spec.id.to_string()),
-        ("request", format!("{}-{}", spec.id, order.waybills.len() + 1)),
+        ("request", format!("{}-{}-{purpose}", spec.id, order.waybills.len() + 1)),
         ("carrier", spec.carrier.to_string()),
         ("courier", spec.courier.clone().unwrap_or_default()),
         ("region", spec.region.clone().unwrap_or_default()),

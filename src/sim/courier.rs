@@ -47,6 +47,8 @@ impl Mood {
 
 struct Desk {
     mood: Mood,
+    /// What its numbers begin with.
+    prefix: &'static str,
     /// What number each request got.
     given: HashMap<String, String>,
     next: u64,
@@ -55,7 +57,7 @@ struct Desk {
 impl Desk {
     fn fresh(&mut self) -> String {
         self.next += 1;
-        format!("75{:012}", self.next)
+        format!("{}{:012}", self.prefix, self.next)
     }
 }
 
@@ -77,8 +79,16 @@ impl Courier {
     /// # Errors
     /// No port is free.
     pub fn start(first: u64) -> io::Result<Courier> {
+        Courier::numbering("75", first)
+    }
+
+    /// One whose numbers begin otherwise; twelve digits follow.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub fn numbering(prefix: &'static str, first: u64) -> io::Result<Courier> {
         let receiver = Receiver::start("127.0.0.1:0", true)?;
-        let desk = Arc::new(Mutex::new(Desk { mood: Mood::Works, given: HashMap::new(), next: first }));
+        let desk = Arc::new(Mutex::new(Desk { mood: Mood::Works, prefix, given: HashMap::new(), next: first }));
         let judging = desk.clone();
         receiver.answer(move |request| answer(&judging, request));
         Ok(Courier { address: receiver.address, receiver, desk })

@@ -2,7 +2,7 @@
 //! system, and that behaves as badly as it is told to.
 //!
 //! `GET /api/changes?since=<number>&size=<n>` answers what changed after a number, each thing as it stands now;
-//! `POST /api/taken?cursor=<number>` tells it that a page was taken.
+//! `POST /api/taken?cursor=<number>` tells it that a page was taken; `POST /events` tells it what happened.
 
 use std::collections::VecDeque;
 use std::io;
@@ -31,6 +31,8 @@ cancelled = "data.orders[*].status"
 hold = "data.orders[*].flag"
 hold_note = "data.orders[*].flag_text"
 ship_at = "data.orders[*].deadline"
+region = "data.orders[*].receiver.region"
+sort_code = "data.orders[*].logistics.sort_code"
 "consignee.name" = "data.orders[*].receiver.name"
 "consignee.phone" = "data.orders[*].receiver.mobile"
 "consignee.address" = "data.orders[*].receiver.address"
@@ -38,6 +40,10 @@ ship_at = "data.orders[*].deadline"
 "lines.sku" = "data.orders[*].details[*].sku_code"
 "lines.quantity" = "data.orders[*].details[*].num"
 "lines.serials" = "data.orders[*].details[*].serials"
+"lines.lot" = "data.orders[*].details[*].batch"
+"lines.revision" = "data.orders[*].details[*].revision"
+"lines.gift_of" = "data.orders[*].details[*].gift_of"
+"lines.components" = "data.orders[*].details[*].suite"
 "ext.shop" = "data.orders[*].shop"
 [orders.constants]
 channel = "erp"
@@ -92,8 +98,10 @@ struct State {
     changes: Vec<(u64, bool, Value)>,
     troubles: VecDeque<Trouble>,
     standing: Option<Trouble>,
-    before: Option<String>,
+    /// The page before, and what it was called.
+    before: Option<(String, String)>,
     taken: Vec<String>,
+    is_down: bool,
     token: Option<String>,
 }
 
@@ -183,6 +191,37 @@ impl Erp {
         held(&self.state).troubles.len()
     }
 
+    /// Changes an order; whether there is one. What is asked for afterwards has a newer revision.
+    pub fn change_order(&self, number: &str, change: impl FnOnce(&mut Value)) -> bool {
+        let mut state = held(&self.state);
+        let known =
+            state.changes.iter().rev().find(|(_, is_waybill, thing)| !is_waybill && thing["order_no"] == number);
+        let Some(mut order) = known.map(|(.., order)| order.clone()) else { return false };
+        order["rev"] = (order["rev"].as_i64().unwrap_or(0) + 1).into();
+        change(&mut order);
+        state.put(false, order);
+        true
+    }
+
+    /// The number of its last change.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        held(&self.state).changes.last().map_or(0, |(last, ..)| *last)
+    }
+
+    /// It answers 503 to everything from now on, or does not.
+    pub fn set_down(&self, is_down: bool) {
+        held(&self.state).is_down = is_down;
+    }
+
+    /// The deliveries of events that it took.
+    #[must_use]
+    pub fn told(&self) -> Vec<Request> {
+        let mut requests = self.requests();
+        requests.retain(|request| request.taken && request.path.starts_with("/events"));
+        requests
+    }
+
     /// Wants this token from now on.
     pub fn want_token(&self, token: &str) {
         held(&self.state).token = Some(token.to_owned());
@@ -214,6 +253,12 @@ impl State {
     }
 
     fn answer(&mut self, request: &Request) -> Reply {
+        if self.is_down {
+            return Reply::Status(503, "{\"msg\":\"down\"}".into());
+        }
+        if request.path.starts_with("/events") {
+            return Reply::take();
+        }
         let wanted = self.token.as_ref().map(|token| format!("Bearer {token}"));
         if wanted.is_some() && request.header("authorization") != wanted.as_deref() {
             return Reply::Status(401, "{\"msg\":\"no\"}".into());
@@ -230,14 +275,14 @@ impl State {
             return Reply::With(304, vec![("etag".into(), etag)], String::new());
         }
         let page = self.page(since, size, matches!(trouble, Some(Trouble::Backwards))).to_string();
-        let good = |body: String| Reply::With(200, vec![("etag".into(), etag.clone())], body);
-        let before = self.before.replace(page.clone());
+        let good = |(etag, body): (String, String)| Reply::With(200, vec![("etag".into(), etag)], body);
+        let before = self.before.replace((etag.clone(), page.clone()));
         match trouble {
-            None | Some(Trouble::Backwards) => good(page),
+            None | Some(Trouble::Backwards) => good((etag, page)),
             Some(Trouble::Reply(reply)) => reply,
             Some(Trouble::Slow(span)) => Reply::SlowWith(span, page),
             Some(Trouble::Middle) => Reply::HalfOf(page),
-            Some(Trouble::Twice) => good(before.unwrap_or(page)),
+            Some(Trouble::Twice) => good(before.unwrap_or((etag, page))),
             Some(Trouble::Inside(why)) => {
                 Reply::Status(200, json!({"code": 500, "msg": why, "data": null}).to_string())
             }

@@ -1,5 +1,6 @@
 //! A simulated upstream that takes webhooks: it answers as it is told to, also badly, and remembers what came.
 
+use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -100,7 +101,8 @@ struct Shared {
     judge: Mutex<Arc<Judge>>,
     remembered: Mutex<Vec<Request>>,
     traffic: Mutex<Traffic>,
-    open: Mutex<Vec<TcpStream>>,
+    /// The connections, each with its number, to end them.
+    open: Mutex<HashMap<u64, TcpStream>>,
     remembers: bool,
     stop: AtomicBool,
 }
@@ -167,7 +169,7 @@ impl Receiver {
     /// Answers nobody any more: what it remembers afterwards is all that it has answered.
     fn stop(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
-        for stream in held(&self.shared.open).drain(..) {
+        for (_, stream) in held(&self.shared.open).drain() {
             // it may be closed already
             drop(stream.shutdown(Shutdown::Both));
         }
@@ -182,13 +184,13 @@ impl Drop for Receiver {
 }
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    for stream in listener.incoming() {
+    for (number, stream) in (0..).zip(listener.incoming()) {
         if shared.stop.load(Ordering::Relaxed) {
             return;
         }
         let Ok(stream) = stream else { continue };
         if let Ok(kept) = stream.try_clone() {
-            held(&shared.open).push(kept);
+            held(&shared.open).insert(number, kept);
         }
         if shared.stop.load(Ordering::Relaxed) {
             drop(stream.shutdown(Shutdown::Both));
@@ -200,6 +202,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
                 tracing::debug!(%error, "A connection to the simulated receiver ended.");
             }
             drop(stream.shutdown(Shutdown::Both));
+            held(&shared.open).remove(&number);
         });
         if let Err(error) = spawned {
             tracing::warn!(%error, "The simulated receiver has no thread for a connection.");

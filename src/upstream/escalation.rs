@@ -243,7 +243,7 @@ impl<F: Feed> Ladder<F> {
             // an order is put again only with what agrees with its goods
             "order_put" => alert.kind == DIFFERS && alert.order == fact.order,
             "waybill_assigned" | "waybill_entered" => alert.kind == "waybill_pending" && alert.order == fact.order,
-            "waybill_put" => {
+            "waybill_put" if fact.data["waybill"]["void"].is_null() => {
                 let orders = fact.data["waybill"]["orders"].as_array().map(Vec::as_slice).unwrap_or_default();
                 alert.kind == "waybill_pending" && orders.iter().any(|order| order.as_str() == alert.order.as_deref())
             }

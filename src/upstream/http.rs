@@ -111,12 +111,24 @@ impl Poster {
         headers: &[(&str, String)],
         body: Bytes,
     ) -> Result<Answer, String> {
+        self.send_reading(method, query, headers, body, ANSWER_MAX).await
+    }
+
+    /// Sends a request, and reads up to so many bytes of its answer.
+    pub(super) async fn send_reading(
+        &mut self,
+        method: &Method,
+        query: Option<&str>,
+        headers: &[(&str, String)],
+        body: Bytes,
+        limit: usize,
+    ) -> Result<Answer, String> {
         let mut path = self.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         if let Some(query) = query {
             path.push(if path.contains('?') { '&' } else { '?' });
             path.push_str(query);
         }
-        self.call(&Call { method: method.clone(), path, headers, body, limit: ANSWER_MAX }).await
+        self.call(&Call { method: method.clone(), path, headers, body, limit }).await
     }
 
     /// Posts a body to another path of the same host. The error says why no whole answer came.

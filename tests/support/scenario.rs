@@ -67,8 +67,8 @@ pub enum Action {
 }
 
 pub enum Courier {
-    /// Order, number, channel.
-    Gives(String, String, String),
+    /// A channel gives an order a number; `before`: it was asked for before the address was changed.
+    Gives { order: String, number: String, channel: String, before: bool },
     /// Channel, numbers of ZTO.
     Fills(String, Vec<String>),
     /// Order, channel.
@@ -453,7 +453,10 @@ fn badge(id: &str) -> String {
 fn courier(word: &str, rest: &str) -> Option<Courier> {
     let words: Vec<String> = rest.split_whitespace().map(str::to_owned).collect();
     Some(match (word, words.as_slice()) {
-        ("gives", [order, number, _, channel]) => Courier::Gives(order.clone(), number.clone(), channel.clone()),
+        ("gives", [order, number, _, channel, rest @ ..]) => {
+            let before = rest.first().is_some_and(|word| word == "before");
+            Courier::Gives { order: order.clone(), number: number.clone(), channel: channel.clone(), before }
+        }
         ("fills", [channel, numbers @ ..]) => Courier::Fills(channel.clone(), numbers.to_vec()),
         ("hands", [order, _, channel]) => Courier::Hands(order.clone(), channel.clone()),
         ("fails", [order]) => Courier::Fails(order.clone()),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use waybind::barcode::codes::SiteKey;
 use waybind::domain::bag::{self, BagRules};
 use waybind::domain::clock::{Moment, Now};
-use waybind::domain::courier::{self, Tried};
+use waybind::domain::courier::{self, Offer, Tried};
 use waybind::domain::decide::{Decision, OVERRIDABLE, PinAnswer, Site, answer_pin, decide, fingerprint, pin_question};
 use waybind::domain::event::Event;
 use waybind::domain::ids::{BagId, CarrierCode, OrderId, PrintJobId, ScanId, StationId, WaybillNo};
@@ -189,7 +189,13 @@ impl Warehouse {
         let order = |id: &str| OrderId::new(id).unwrap();
         let number = |number: &str| WaybillNo::new(number).unwrap();
         let outcome = match courier {
-            Courier::Gives(id, given, channel) => courier::assign(&self.state, &order(id), &number(given), channel),
+            Courier::Gives { order: id, number: given, channel, before } => {
+                let known = waybind::domain::view::View::order(&self.state, id).unwrap();
+                let carrier = known.spec.carrier.clone();
+                let purpose = if *before { "before".to_owned() } else { courier::purpose(&known) };
+                let offer = Offer { number: number(given), channel: channel.clone(), carrier, purpose };
+                courier::assign(&self.state, &order(id), &offer)
+            }
             Courier::Hands(id, channel) => courier::take_pooled(&self.state, &order(id), channel),
             Courier::Fills(channel, numbers) => {
                 let numbers = numbers.iter().map(|text| number(text)).collect();
@@ -200,7 +206,7 @@ impl Warehouse {
                 courier::give_up(&self.state, &order(id), tried, self.now().at)
             }
         };
-        self.record(outcome.events());
+        self.follow(&outcome);
         outcome
     }
 

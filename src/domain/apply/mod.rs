@@ -155,7 +155,9 @@ impl Fold<'_> {
             let order = self.order_mut(order)?;
             order.waybills.push(waybill.number.clone());
             order.waybill_pending = order.waybill_pending && waybill.void.is_some();
-            order.numbering.pending = None;
+            if waybill.void.is_none() {
+                order.numbering.pending = None;
+            }
         }
         self.state.put_waybill(waybill.clone());
         Ok(())
@@ -357,7 +359,7 @@ impl Fold<'_> {
             Event::NumberConflict { order, conflict } => {
                 self.order_mut(order)?.numbering.conflicts.push(conflict.clone());
             }
-            Event::NumbersPooled { channel, carrier, numbers } => {
+            Event::NumbersPooled { channel, carrier, numbers, anew } => {
                 if self.state.view().pool(channel).is_none() {
                     let (channel, carrier) = (channel.clone(), carrier.clone());
                     self.state.put_pool(Pool { channel, carrier, free: Vec::new() });
@@ -365,6 +367,9 @@ impl Fold<'_> {
                 let lost = self.lost("store of numbers", channel);
                 let pool = self.state.pool_mut(channel).ok_or(lost)?;
                 pool.carrier = carrier.clone();
+                if *anew {
+                    pool.free.clear();
+                }
                 pool.free.extend(numbers.iter().cloned());
             }
             _ => {}

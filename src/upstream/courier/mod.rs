@@ -4,18 +4,21 @@
 //! a number the order is marked, people are told, and it is tried again from time to time. What a number means for an order
 //! is decided elsewhere, within the ledger's transaction; here it is only asked for.
 
+mod attempts;
 mod channel;
 mod lane;
+mod sign;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::Unreadable;
 use crate::config::{CarrierSettings, ChannelSettings};
-use crate::domain::courier::Tried;
+use crate::domain::courier::{Offer, Tried};
 use crate::domain::ids::{CarrierCode, OrderId, WaybillNo};
 
 pub use self::channel::{Channel, ChannelState};
@@ -26,6 +29,8 @@ pub use self::lane::Lane;
 pub struct Wanted {
     /// Which.
     pub order: OrderId,
+    /// For whom: a number that is judged is judged by this.
+    pub purpose: String,
     /// What the channels' texts may name.
     pub values: BTreeMap<&'static str, String>,
 }
@@ -33,7 +38,7 @@ pub struct Wanted {
 /// What became of a number that a channel gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Given {
-    /// The order has a number now, this one or another.
+    /// The order has a number now, this one or another, or wants none any more.
     Settled,
     /// It can't be this order's number, in words.
     Refused(String),
@@ -51,25 +56,22 @@ pub trait Numbers: Clone + Send + Sync + 'static {
     /// What is to be asked for an order; none if it wants no number any more.
     fn wanted(&self, order: &OrderId) -> impl Future<Output = Result<Option<Wanted>, Unreadable>> + Send;
     /// Gives an order a number.
-    fn assign(
-        &self,
-        order: &OrderId,
-        number: &WaybillNo,
-        channel: &str,
-    ) -> impl Future<Output = Result<Given, Unreadable>> + Send;
+    fn assign(&self, order: &OrderId, offer: Offer) -> impl Future<Output = Result<Given, Unreadable>> + Send;
     /// Gives an order a number of a channel's store.
     fn take_pooled(&self, order: &OrderId, channel: &str) -> impl Future<Output = Result<Given, Unreadable>> + Send;
     /// Marks an order that no channel gave a number.
     fn give_up(&self, order: &OrderId, tried: Vec<Tried>) -> impl Future<Output = Result<(), Unreadable>> + Send;
-    /// Stores numbers that were fetched ahead.
+    /// Stores numbers that were fetched ahead; answers whether any of them is new.
     fn fill(
         &self,
         channel: &str,
         carrier: &CarrierCode,
         numbers: Vec<WaybillNo>,
-    ) -> impl Future<Output = Result<(), Unreadable>> + Send;
-    /// How many numbers a channel's store holds.
-    fn stored(&self, channel: &str) -> impl Future<Output = Result<usize, Unreadable>> + Send;
+    ) -> impl Future<Output = Result<bool, Unreadable>> + Send;
+    /// How many numbers of a carrier a channel's store can hand out.
+    fn stored(&self, channel: &str, carrier: &CarrierCode) -> impl Future<Output = Result<usize, Unreadable>> + Send;
+    /// Now.
+    fn now(&self) -> Timestamp;
     /// Changes when there may be orders that want a number.
     fn orders_moved(&self) -> watch::Receiver<u64>;
     /// Becomes true when waybind stops.

@@ -7,12 +7,12 @@ use maud::{Markup, html};
 use super::Page;
 use super::exceptions::address;
 use super::layout::layout;
-use super::numbers;
+use super::numbers::{self, Typed};
 use crate::domain::gate;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Attention;
 use crate::domain::rules::recall;
-use crate::message::{Phrase, attention_text, hold_reason, missing_why, order_stage, phrase};
+use crate::message::{Language, Phrase, attention_text, hold_reason, missing_why, order_stage, phrase};
 use crate::web::backend::{Backend, FeedItem};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
@@ -22,7 +22,17 @@ pub(super) async fn page<B: Backend>(
     Path(id): Path<String>,
     Spoken(language): Spoken,
 ) -> Result<Response, Problem> {
-    let wanted = OrderId::new(&id).map_err(|_| Problem::missing("order", &id))?;
+    Ok(Page(shown(&backend, &id, None, language).await?).into_response())
+}
+
+/// An order's page; with what was typed and not taken, if that was before.
+pub(super) async fn shown<B: Backend>(
+    backend: &B,
+    id: &str,
+    typed: Option<&Typed>,
+    language: Language,
+) -> Result<Markup, Problem> {
+    let wanted = OrderId::new(id).map_err(|_| Problem::missing("order", id))?;
     let story = backend.history(wanted.clone()).await?;
     let found = backend
         .look(move |view| {
@@ -30,7 +40,7 @@ pub(super) async fn page<B: Backend>(
                 .map(|order| (gate::missing(view, &order), recall::on_order(view, &order), order))
         })
         .await?;
-    let (missing, recalled, order) = found.ok_or_else(|| Problem::missing("order", &id))?;
+    let (missing, recalled, order) = found.ok_or_else(|| Problem::missing("order", id))?;
     let say = |name| phrase(name, language);
     let content = html! {
         main.overview {
@@ -57,7 +67,7 @@ pub(super) async fn page<B: Backend>(
                     " · " (goods.sku) " " (goods.lot.as_deref().unwrap_or_default()) " × " (goods.quantity)
                 }
             }
-            (numbers::section(&order, language))
+            (numbers::section(&order, typed, language))
             ul { @for entry in &missing { li.bad { @if let Some(line) = entry.line { (say(Phrase::Line)) " " (line) " " } (missing_why(entry.why, language)) } } }
             table.orders {
                 thead { tr { th { (say(Phrase::Line)) } th { (say(Phrase::Sku)) } th { (say(Phrase::Picked)) } th { (say(Phrase::Packed)) } th { (say(Phrase::Demanded)) } } }
@@ -69,7 +79,7 @@ pub(super) async fn page<B: Backend>(
             ol.story { @for event in &story.events { (entry(event)) } }
         }
     };
-    Ok(Page(layout(&id, language, "home", None, &content)).into_response())
+    Ok(layout(id, language, "home", None, &content))
 }
 
 fn entry(event: &FeedItem) -> Markup {

@@ -1,6 +1,13 @@
-//! The demo's shift at a dealer of truck parts: goods, orders, and what is scanned, with the verdict that must follow.
+//! The demo's shift at a dealer of truck parts: what the systems around it do, what is scanned, and the verdict that must
+//! follow.
 
-use serde_json::{Value, json};
+mod work;
+
+use std::time::Duration;
+
+use super::courier::Mood;
+
+pub use self::work::{Change, change, master_data, opening};
 
 /// The configuration, without its devices and addresses: parcels of `bag-01` share bags, whose labels are printed there.
 pub const CONFIGURATION: &str = r#"
@@ -25,20 +32,68 @@ printer = "label-01"
 [[station]]
 id = "dock-01"
 mode = "load"
+
+[[carrier]]
+code = "SF"
+channels = ["direct", "agent"]
+
+[[printer]]
+name = "label-01"
+profile = "zpl-203"
+address = "PRINTER"
+
+[[target]]
+name = "erp"
+kind = "webhook"
+url = "http://ERP/events"
+secret = "whsec_c2ltdWxhdGVkLWVycC1vZi10aGUtZGVtby0wMQ=="
+"#;
+
+/// A channel of the courier: its name and its address are filled in. What it is sent is signed.
+pub const CHANNEL: &str = r#"
+[[channel]]
+name = "NAME"
+url = "http://ADDRESS/number"
+headers = { x-digest = "{sign}" }
+sign = { of = "{body}{secret}", algorithm = "md5" }
+secret = "of-the-demo"
+body = '{"request":"{request}","to":{"name":"{name}","phone":"{phone}","address":"{address}"},"goods":"{goods}"}'
+number = "data.no"
+ok = "code"
+message = "msg"
+timeout_seconds = 1
 "#;
 
 /// The stations, each with its scanner.
 pub const STATIONS: [&str; 5] = ["pick-01", "bench-01", "bench-02", "bag-01", "dock-01"];
 
+/// The courier's channels, in the order in which they are asked.
+pub const CHANNELS: [&str; 2] = ["direct", "agent"];
+
 /// Something that happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A code is scanned at a station, and this verdict must follow; `{L1.1.2}` is a code of the label L1.
+    /// A code is scanned at a station, and this verdict must follow; `{L1.1.2}` is a code of the label L1, `{SO-1}` the
+    /// waybill number that the order got.
     Scan(&'static str, &'static str, &'static str),
     /// Upstream calls the API: path and body; `{badge}` is the supervisor's.
     Call(&'static str, &'static str),
+    /// The next answers of the ERP go wrong.
+    Trouble(&'static [Bad]),
+    /// Something changes in the ERP, and nobody is told.
+    Erp(Change),
+    /// waybind has asked the ERP for everything that changed.
+    Asked,
     /// The ERP can't be reached any more, or can again.
     Outage(bool),
+    /// A channel of the courier is like this from now on.
+    Courier(&'static str, Mood),
+    /// An order has got its number over this channel.
+    Numbered(&'static str, &'static str),
+    /// No channel gave an order a number.
+    Pending(&'static str),
+    /// A number came for an order that has one.
+    Late(&'static str),
     /// A document of the API is kept in the data folder: path and file.
     Keep(&'static str, &'static str),
     /// The label printer has printed so many labels.
@@ -47,82 +102,38 @@ pub enum Step {
     Say(&'static str),
 }
 
-use Step::{Call, Keep, Outage, Printed, Say, Scan};
-
-/// Products, orders, pick lists and waybills, as the API takes them, in this order.
-#[must_use]
-pub fn work() -> Vec<(&'static str, Value)> {
-    let consignee =
-        |name: &str| json!({"name": name, "phone": "13800001111", "address": "浙江省杭州市西湖区文三路 1 号"});
-    let order = |id: &str, name: &str, lines: Value| json!({"id": id, "carrier": "ZTO", "region": "330106", "sort_code": "330-106 12", "consignee": consignee(name), "lines": lines});
-    let kit = json!([{"line": 1, "sku": "KIT-AO", "quantity": 1, "components": [{"sku": "AIR-31", "quantity": 1}, {"sku": "FLT-204", "quantity": 1}]}]);
-    vec![
-        (
-            "/api/v1/products",
-            json!([
-                {"sku": "FLT-204", "name": "机油滤清器 oil filter", "barcodes": [{"text": "6901234567892"}, {"text": "16901234567899", "quantity": 10}]},
-                {"sku": "AIR-31", "name": "空气滤清器 air filter", "barcodes": [{"text": "6901234567915"}], "part_numbers": ["A 000 090 37 51"]},
-                {"sku": "PAD-118", "name": "刹车片 brake pads", "barcodes": [{"text": "9506000134352"}], "tracking": ["lot"]},
-                {"sku": "ECU-77", "name": "控制单元 control unit", "barcodes": [{"text": "6901234567939"}], "tracking": ["serial"]},
-                {"sku": "KIT-AO", "name": "空滤+机滤套装 air and oil filter kit"},
-                {"sku": "CAP-1", "name": "赠品帽 cap", "barcodes": [{"text": "6901234567953"}]}
-            ]),
-        ),
-        (
-            "/api/v1/orders",
-            json!([
-                order(
-                    "SO-1001",
-                    "张伟",
-                    json!([{"line": 1, "sku": "FLT-204", "quantity": 2}, {"line": 2, "sku": "PAD-118", "quantity": 2, "lot": "A1"}])
-                ),
-                order(
-                    "SO-1002",
-                    "李娜",
-                    json!([{"line": 1, "sku": "ECU-77", "quantity": 1, "revision": "03"}, {"line": 2, "sku": "CAP-1", "quantity": 1, "gift_of": 1}])
-                ),
-                order("SO-1003", "王芳", kit),
-                order("SO-1004", "赵强", json!([{"line": 1, "sku": "FLT-204", "quantity": 1}])),
-                order(
-                    "SO-1005",
-                    "刘洋",
-                    json!([{"line": 1, "sku": "AIR-31", "quantity": 3}, {"line": 2, "sku": "FLT-204", "quantity": 1}])
-                ),
-                order("SO-2001", "陈静", json!([{"line": 1, "sku": "FLT-204", "quantity": 1}])),
-                order("SO-2002", "杨帆", json!([{"line": 1, "sku": "AIR-31", "quantity": 1}])),
-                order("SO-2003", "周明", json!([{"line": 1, "sku": "FLT-204", "quantity": 2}])),
-                order("SO-2004", "吴磊", json!([{"line": 1, "sku": "AIR-31", "quantity": 1}]))
-            ]),
-        ),
-        (
-            "/api/v1/pick-lists",
-            json!([{"id": "PL-7", "lines": [
-                {"order": "SO-1001", "line": 1, "quantity": 2, "location": "A-01-2", "slot": "1"},
-                {"order": "SO-1001", "line": 2, "quantity": 2, "location": "B-04-1", "slot": "1"},
-                {"order": "SO-1005", "line": 1, "quantity": 3, "location": "A-02-1", "slot": "2"},
-                {"order": "SO-1005", "line": 2, "quantity": 1, "location": "A-01-2", "slot": "2"}
-            ]}]),
-        ),
-        (
-            "/api/v1/waybills",
-            json!([
-                {"number": "75312345678901", "carrier": "ZTO", "orders": ["SO-1001"]},
-                {"number": "75312345678902", "carrier": "ZTO", "orders": ["SO-1002"]},
-                {"number": "75312345678903", "carrier": "ZTO", "orders": ["SO-1003"]},
-                {"number": "75312345678905", "carrier": "ZTO", "orders": ["SO-1005"]},
-                {"number": "75312345678911", "carrier": "ZTO", "orders": ["SO-2001"]},
-                {"number": "75312345678912", "carrier": "ZTO", "orders": ["SO-2002"]},
-                {"number": "75312345678913", "carrier": "ZTO", "orders": ["SO-2003"]},
-                {"number": "75312345678914", "carrier": "ZTO", "orders": ["SO-2004"]}
-            ]),
-        ),
-        ("/api/v1/operators", json!([{"id": "boss", "name": "孙主管", "role": "supervisor"}])),
-        ("/api/v1/manifests", json!([{"id": "M-1", "carrier": "ZTO"}])),
-    ]
+/// How an answer of the ERP goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bad {
+    /// It is HTTP 500.
+    Fails,
+    /// It comes after a while.
+    Slow,
+    /// It is the one before once more.
+    Twice,
+    /// Its things come in the wrong order.
+    Backwards,
+    /// The connection is closed in the middle of it.
+    BreaksOff,
 }
+
+use Bad::{Backwards, BreaksOff, Fails, Slow, Twice};
+use Change::{Cancelled, Made, Moved, Numbers};
+use Step::{Asked, Call, Courier, Erp, Keep, Late, Numbered, Outage, Pending, Printed, Say, Scan, Trouble};
 
 /// The shift.
 pub const SHIFT: &[Step] = &[
+    Say("ERP 在线拉单：先报错，再慢、再断线、乱序、答两遍，一单不少。 Orders are pulled from an ERP that misbehaves."),
+    Trouble(&[Fails, Slow, BreaksOff, Backwards, Twice]),
+    Asked,
+    Call(
+        "/api/v1/pick-lists",
+        r#"{"id": "PL-7", "lines": [
+            {"order": "SO-1001", "line": 1, "quantity": 2, "location": "A-01-2", "slot": "1"},
+            {"order": "SO-1001", "line": 2, "quantity": 2, "location": "B-04-1", "slot": "1"},
+            {"order": "SO-1005", "line": 1, "quantity": 3, "location": "A-02-1", "slot": "2"},
+            {"order": "SO-1005", "line": 2, "quantity": 1, "location": "A-01-2", "slot": "2"}]}"#,
+    ),
     Say("拣货单 PL-7：两张订单一起拣。 Pick list PL-7: two orders in one walk."),
     Scan("pick-01", "PL-7", "opened"),
     Scan("pick-01", "A-01-2", "info"),
@@ -179,9 +190,10 @@ pub const SHIFT: &[Step] = &[
     Scan("bench-02", "]E06901234567892", "accepted"),
     Scan("bench-02", "]E06901234567915", "order_complete"),
     Scan("bench-02", "]C075312345678903", "waybill_bound"),
-    Say("SO-1004 在打包前被取消。 SO-1004 is cancelled before it is packed."),
+    Say("SO-1004 刚打开就被 ERP 取消。 SO-1004 is cancelled in the ERP just as it is packed."),
     Scan("bench-01", "SO-1004", "opened"),
-    Call("/api/v1/orders/SO-1004/cancel", "{}"),
+    Erp(Cancelled("SO-1004")),
+    Asked,
     Scan("bench-01", "6901234567892", "order_cancelled"),
     Scan("bench-01", "WB:C:ACK", "acknowledged"),
     Scan("bench-01", "WB:C:DONE", "closed"),
@@ -211,8 +223,12 @@ pub const SHIFT: &[Step] = &[
     Printed(1),
     Keep("/api/v1/labels/L1.pdf", "L1-version-1.pdf"),
     Keep("/api/v1/labels/L1.png", "L1-version-1.png"),
-    Say("打印后 SO-2002 被取消：旧面单作废，取出，打印新版。 Cancelled after printing: void, out, a new version."),
-    Call("/api/v1/orders/SO-2002/cancel", "{}"),
+    Say(
+        "断线时 ERP 取消了 SO-2002；恢复后旧面单作废，取出，打印新版。 Cancelled during the outage: void, out, a new version.",
+    ),
+    Erp(Cancelled("SO-2002")),
+    Outage(false),
+    Asked,
     Scan("dock-01", "{L1.1.1}", "label_void"),
     Scan("dock-01", "WB:C:ACK", "acknowledged"),
     Scan("bag-01", "WB:C:UNLOAD", "info"),
@@ -224,17 +240,49 @@ pub const SHIFT: &[Step] = &[
     Scan("bench-01", "SO-2004", "opened"),
     Scan("bench-01", "6901234567915", "order_complete"),
     Scan("bench-01", "75312345678914", "waybill_bound"),
-    Call(
-        "/api/v1/orders/SO-2004/address",
-        r#"{"name": "吴磊", "phone": "13800001111", "address": "浙江省宁波市鄞州区中山东路 8 号"}"#,
-    ),
+    Erp(Moved("SO-2004", "浙江省宁波市鄞州区中山东路 8 号")),
+    Asked,
     Scan("dock-01", "75312345678914", "order_held"),
     Scan("dock-01", "WB:C:ACK", "acknowledged"),
     Call("/api/v1/orders/SO-2004/confirm-address", r#"{"badge": "{badge}"}"#),
     Scan("dock-01", "75312345678914", "waybill_void"),
     Scan("dock-01", "WB:C:ACK", "acknowledged"),
-    Call("/api/v1/waybills", r#"{"number": "75312345678924", "carrier": "ZTO", "orders": ["SO-2004"]}"#),
+    Erp(Numbers("75312345678924", "SO-2004")),
+    Asked,
     Scan("bench-01", "75312345678924", "waybill_bound"),
+    Say("单号三重兜底：直连失败，备用通道给号；恢复后又由直连给。 Waybill numbers: the first channel fails, the second gives one."),
+    Courier("direct", Mood::Fails),
+    Erp(Made("SO-3001")),
+    Asked,
+    Numbered("SO-3001", "agent"),
+    Scan("bench-02", "]C0SO-3001", "opened"),
+    Scan("bench-02", "]E06901234567892", "order_complete"),
+    Scan("bench-02", "]C0{SO-3001}", "waybill_bound"),
+    Courier("direct", Mood::Works),
+    Erp(Made("SO-3002")),
+    Asked,
+    Numbered("SO-3002", "direct"),
+    Scan("bench-02", "]C0SO-3002", "opened"),
+    Scan("bench-02", "]E06901234567915", "order_complete"),
+    Scan("bench-02", "]C0{SO-3002}", "waybill_bound"),
+    Say("直连太慢，备用先给；迟到的号列为冲突，不覆盖。 A number that comes late is a conflict."),
+    Courier("direct", Mood::Slow(Duration::from_millis(1_500))),
+    Erp(Made("SO-3003")),
+    Asked,
+    Numbered("SO-3003", "agent"),
+    Late("SO-3003"),
+    Scan("bench-02", "]C0SO-3003", "opened"),
+    Scan("bench-02", "]E06901234567915", "order_complete"),
+    Scan("bench-02", "]C0{SO-3003}", "waybill_bound"),
+    Say("全部失败：登记待取号，工位扫入手工单号。 All fail: waybill pending; the number is entered at the station."),
+    Courier("direct", Mood::Refuses),
+    Courier("agent", Mood::Closes),
+    Erp(Made("SO-3004")),
+    Asked,
+    Pending("SO-3004"),
+    Scan("bench-02", "]C0SO-3004", "opened"),
+    Scan("bench-02", "]E06901234567892", "order_complete"),
+    Scan("bench-02", "]C0SF1234567890123", "waybill_bound"),
     Say("交接清单：装车、交接。 The manifest: loading and hand-over."),
     Scan("dock-01", "M-1", "opened"),
     Scan("dock-01", "75312345678901", "waybill_loaded"),
@@ -247,6 +295,12 @@ pub const SHIFT: &[Step] = &[
     Scan("dock-01", "75312345678924", "waybill_loaded"),
     Scan("dock-01", "WB:C:DONE", "closed"),
     Keep("/api/v1/manifests/M-1.pdf", "M-1.pdf"),
-    Say("ERP 恢复：补发全部事件。 The ERP is back, and is told everything."),
-    Outage(false),
+    Say("第二家快递。 The other courier's manifest."),
+    Scan("dock-01", "M-2", "opened"),
+    Scan("dock-01", "{SO-3001}", "waybill_loaded"),
+    Scan("dock-01", "{SO-3002}", "waybill_loaded"),
+    Scan("dock-01", "{SO-3003}", "waybill_loaded"),
+    Scan("dock-01", "SF1234567890123", "waybill_loaded"),
+    Scan("dock-01", "WB:C:DONE", "closed"),
+    Say("ERP 收到全部事件。 The ERP was told everything."),
 ];
