@@ -61,7 +61,13 @@ pub enum Event {
     /// Part of a line was cancelled or refunded.
     LineCancelled { order: OrderId, line: u32, quantity: u32 },
     /// The consignee changed.
-    OrderReaddressed { order: OrderId, consignee: Box<Consignee> },
+    /// With another address and no word of the way there, its region and sort code are not known any more.
+    OrderReaddressed {
+        order: OrderId,
+        consignee: Box<Consignee>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        elsewhere: bool,
+    },
     /// A stage was reached.
     StageReached { order: OrderId, stage: Stage },
     /// A return came in.

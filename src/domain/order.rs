@@ -139,12 +139,14 @@ impl Consignee {
     /// Whether name, telephone and address say the same, spaces and punctuation aside.
     #[must_use]
     pub fn reads_like(&self, other: &Consignee) -> bool {
-        let normalised = |text: &str| -> String {
-            text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-        };
-        [(&self.name, &other.name), (&self.phone, &other.phone), (&self.address, &other.address)]
-            .into_iter()
-            .all(|(mine, theirs)| normalised(mine) == normalised(theirs))
+        let same = |mine: &str, theirs: &str| normalised(mine) == normalised(theirs);
+        same(&self.name, &other.name) && same(&self.phone, &other.phone) && self.is_at(other)
+    }
+
+    /// Whether the address alone says the same.
+    #[must_use]
+    pub fn is_at(&self, other: &Consignee) -> bool {
+        normalised(&self.address) == normalised(&other.address)
     }
 
     /// Whether two orders go to the same person at the same place: equal merge keys, else equal normalised name,
@@ -156,6 +158,11 @@ impl Consignee {
             _ => self.reads_like(other),
         }
     }
+}
+
+/// A text without what people write in this way or that.
+fn normalised(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// A customer's wish that stands above the lines.

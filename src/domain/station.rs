@@ -158,7 +158,7 @@ pub struct Station {
     pub location: Option<String>,
     /// What undo reverses, last one last.
     pub counts: Vec<Count>,
-    /// Sealed parcels that wait for their waybill, oldest first.
+    /// Sealed parcels that wait for their waybill, oldest first, at most [`UNBOUND_MAX`].
     pub unbound: Vec<ParcelId>,
     /// Bound parcels that wait for their bag, oldest first, at most [`super::bag::WAITING_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -176,6 +176,10 @@ pub struct Station {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_print: Option<PrintJobId>,
 }
+
+/// Sealed parcels that a station remembers as waiting for their waybill, a day without any courier; they are written with
+/// every scan. Older ones are found by their orders.
+pub const UNBOUND_MAX: usize = 1_000;
 
 /// How many counts undo can reverse; they are written with every scan, so they are few.
 pub const UNDO_MAX: usize = 10;

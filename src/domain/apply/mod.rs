@@ -9,7 +9,7 @@ use crate::domain::manifest::{FOREIGN_MAX, Foreign, Loading, ManifestState};
 use crate::domain::order::{Order, ShortDecision, Stage};
 use crate::domain::progress::Sign;
 use crate::domain::rules;
-use crate::domain::station::{Count, Session, UNDO_MAX, Work};
+use crate::domain::station::{Count, Session, UNBOUND_MAX, UNDO_MAX, Work};
 use crate::domain::view::State;
 use crate::domain::work::{ListState, ParcelState, PickList, VoidReason, Waybill, WrongPins};
 
@@ -174,8 +174,11 @@ impl Fold<'_> {
                 let line = self.order_mut(order)?.line_mut(*line).ok_or(lost)?;
                 line.cancelled = line.cancelled.saturating_add(*quantity).min(line.spec.quantity);
             }
-            Event::OrderReaddressed { order, consignee } => {
+            Event::OrderReaddressed { order, consignee, elsewhere } => {
                 let order = self.order_mut(order)?;
+                if *elsewhere {
+                    (order.spec.region, order.spec.sort_code) = (None, None);
+                }
                 let before = std::mem::replace(&mut order.spec.consignee, (**consignee).clone());
                 if order.awaits_address() {
                     order.readdressed_from.get_or_insert(Box::new(before));
@@ -192,7 +195,8 @@ impl Fold<'_> {
             }
             Event::ShortRecorded { order, line, short, list } => {
                 let lost = self.lost("line", format_args!("{order}/{line}"));
-                let before = self.order_mut(order)?.line_mut(*line).ok_or(lost)?.short.replace(*short);
+                let line = self.order_mut(order)?.line_mut(*line).ok_or(lost)?;
+                let before = std::mem::replace(&mut line.short, Some(*short).filter(|short| short.quantity > 0));
                 let more = short.quantity.saturating_sub(before.map_or(0, |before| before.quantity));
                 if let Some((list, index)) = list {
                     let lost = self.lost("pick list", list);
@@ -236,6 +240,14 @@ impl Fold<'_> {
             self.forget_unbound(&parcel);
         }
         Ok(())
+    }
+
+    fn wait_for_waybill(&mut self, station: &StationId, parcel: &ParcelId) {
+        let waiting = &mut self.state.station_mut(station).unbound;
+        if waiting.len() >= UNBOUND_MAX {
+            waiting.remove(0);
+        }
+        waiting.push(parcel.clone());
     }
 
     /// No station waits for this parcel's waybill any more.
@@ -310,11 +322,14 @@ impl Fold<'_> {
             Event::ParcelSealed { parcel, station, at, .. } => {
                 self.set_parcel(parcel, ParcelState::Sealed)?;
                 let lost = self.lost("parcel", parcel);
-                self.state.parcel_mut(parcel).ok_or(lost)?.sealed = *at;
+                let sealed = self.state.parcel_mut(parcel).ok_or(lost)?;
+                // work goes on elsewhere with its box: it waits for its waybill where it was closed
+                sealed.station.clone_from(station);
+                sealed.sealed = *at;
                 let bound = self.state.view().parcel(parcel.as_str()).is_some_and(|parcel| parcel.waybill.is_some());
                 match bound {
                     true => self.wait_for_bag(parcel),
-                    false => self.state.station_mut(station).unbound.push(parcel.clone()),
+                    false => self.wait_for_waybill(station, parcel),
                 }
             }
             Event::ParcelReopened { parcel, .. } => {
@@ -439,7 +454,7 @@ impl Fold<'_> {
             let (sealed, station, order) =
                 (bound.state != ParcelState::Open, bound.station.clone(), bound.order.clone());
             if sealed && self.state.view().order(order.as_str()).is_some_and(|order| !order.cancelled) {
-                self.state.station_mut(&station).unbound.push(parcel.clone());
+                self.wait_for_waybill(&station, &parcel);
             }
             self.forget_unbagged(&parcel);
         }

@@ -115,6 +115,11 @@ impl Draft {
         self
     }
 
+    /// The facts that go with it so far.
+    pub(super) fn recorded(&self) -> &[Event] {
+        &self.events
+    }
+
     pub(super) fn into_events(self) -> Vec<Event> {
         self.events
     }

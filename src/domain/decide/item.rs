@@ -8,8 +8,10 @@ use super::draft::Draft;
 use super::meaning::Meaning;
 use crate::barcode::codes::ShortReason;
 use crate::domain::event::{Event, Memory};
+use crate::domain::gate;
 use crate::domain::order::{Identity, Order, OrderLine, Part, Short, Unit};
 use crate::domain::product::Tracking;
+use crate::domain::progress::Sign;
 use crate::domain::rules::Rule;
 use crate::domain::station::{Await, Awaited, Count, Item, Mode, PartCount, Refusal, Trait, Work};
 use crate::domain::verdict::{Code, Facts, Why};
@@ -59,12 +61,7 @@ impl Takes {
 impl Desk<'_> {
     /// An item scan: one product, or several that bear the code.
     pub(super) fn items(&self, meaning: &Meaning) -> Draft {
-        let times = self.station.quantity.unwrap_or(1);
-        let items: Vec<Item> = meaning
-            .items
-            .iter()
-            .map(|item| Item { quantity: item.quantity.saturating_mul(times), ..item.clone() })
-            .collect();
+        let items: Vec<Item> = meaning.items.iter().map(|item| self.times(item)).collect();
         let draft = match (&self.station.work, items.as_slice()) {
             (_, []) => Draft::new(Code::UnknownCode),
             (None, [item]) if self.rules.item_first => self.open_for(item),
@@ -75,7 +72,13 @@ impl Desk<'_> {
         self.forget_quantity(draft)
     }
 
-    fn forget_quantity(&self, draft: Draft) -> Draft {
+    /// An item as often as the quantity command said.
+    pub(super) fn times(&self, item: &Item) -> Item {
+        let times = self.station.quantity.unwrap_or(1);
+        Item { quantity: item.quantity.saturating_mul(times), ..item.clone() }
+    }
+
+    pub(super) fn forget_quantity(&self, draft: Draft) -> Draft {
         match self.station.quantity {
             Some(_) => draft.remember(&self.rules.id, Memory::Quantity(None)),
             None => draft,
@@ -198,9 +201,8 @@ impl Desk<'_> {
                 expected: Facts { location: Some(there.to_owned()), ..expected },
             });
         }
-        let unit = self.wrong_unit(line, item).filter(|objection| !item.waives(objection.code));
-        if unit.is_some() {
-            return unit;
+        if let Some(objection) = self.wrong_unit(line, item) {
+            return Some(objection);
         }
         let fits = |part: &usize| claim.remaining(*part, self.rules.mode) >= takes.units(line, *part, item);
         // at a bench a unit that was not the one picked is taken from the shelf as well
@@ -228,34 +230,36 @@ impl Desk<'_> {
         !(this_line && packable && self.rules.mode != Mode::Pick)
     }
 
-    /// A unit that the line does not want: another revision, lot or serial than pinned or picked, or too old.
+    /// A unit that the line does not want: another revision, lot or serial than pinned or picked, or too old. What somebody
+    /// let pass hides nothing that comes after it.
     fn wrong_unit(&self, line: &OrderLine, item: &Item) -> Option<Objection> {
         let (wanted, got) = (&line.spec, &item.identity);
         let expected = Facts { sku: Some(item.sku.clone()), ..Facts::default() };
         let differs =
             |wanted: &Option<String>, got: &Option<String>| wanted.is_some() && got.is_some() && wanted != got;
-        if differs(&wanted.revision, &got.revision) {
+        if differs(&wanted.revision, &got.revision) && !item.waives(Code::WrongRevision) {
             return Some(Objection {
                 code: Code::WrongRevision,
                 expected: Facts { revision: wanted.revision.clone(), ..expected },
             });
         }
-        if differs(&wanted.lot, &got.lot) {
+        if differs(&wanted.lot, &got.lot) && !item.waives(Code::WrongLot) {
             return Some(Objection { code: Code::WrongLot, expected: Facts { lot: wanted.lot.clone(), ..expected } });
         }
         if let Some(serial) = got.serial.as_ref().filter(|_| !wanted.serials.is_empty())
             && !wanted.serials.contains(serial)
+            && !item.waives(Code::WrongSerial)
         {
             return Some(Objection {
                 code: Code::WrongSerial,
                 expected: Facts { serial: Some(wanted.serials.join(", ")), ..expected },
             });
         }
-        if let Some(objection) = self.not_what_was_picked(line, item) {
+        if let Some(objection) = self.not_what_was_picked(line, item).filter(|other| !item.waives(other.code)) {
             return Some(objection);
         }
         let earliest = wanted.min_expiry.unwrap_or(self.now.today).max(self.now.today);
-        let expired = got.expiry.is_some_and(|expiry| expiry < earliest);
+        let expired = got.expiry.is_some_and(|expiry| expiry < earliest) && !item.waives(Code::Expired);
         expired.then_some(Objection { code: Code::Expired, expected: Facts { expiry: Some(earliest), ..expected } })
     }
 
@@ -277,10 +281,11 @@ impl Desk<'_> {
         };
         let expected = Facts { sku: Some(item.sku.clone()), ..Facts::default() };
         let lots = names(|identity| identity.lot.clone());
-        if item.identity.lot.is_some()
-            && !lots.is_empty()
-            && !waiting().any(|unit| unit.identity.lot == item.identity.lot)
-        {
+        // units that were picked without a lot may be of this one
+        let left = |unit: &Unit| unit.picked - unit.packed;
+        let other_lots = waiting().filter(|unit| unit.identity.lot.is_some() && unit.identity.lot != item.identity.lot);
+        let of_this_lot = part.picked.saturating_sub(part.packed).saturating_sub(other_lots.map(left).sum());
+        if item.identity.lot.is_some() && !lots.is_empty() && of_this_lot < item.quantity {
             return Some(Objection { code: Code::WrongLot, expected: Facts { lot: Some(lots), ..expected } });
         }
         let serials = names(|identity| identity.serial.clone());
@@ -417,13 +422,15 @@ impl Desk<'_> {
             parcel: parcel.as_ref().map(|parcel| parcel.id.clone()),
         };
         let mut after = order.clone();
-        after.count(&count, crate::domain::progress::Sign::Minus);
+        after.count(&count, Sign::Minus);
+        let left = parcel.map(|parcel| {
+            let mut left = self.brought_here(Parcel { state: ParcelState::Open, ..(*parcel).clone() });
+            left.count(count.line, &count.parts, Sign::Minus);
+            left
+        });
         events.push(Event::PutBack { count });
-        // what was still on the bench comes out of no box, and its order's box may have waited for just that
-        let waiting = || self.open_box(order).map(Arc::new);
-        if let Some(parcel) = parcel.or_else(waiting).filter(|parcel| !after.cancelled && parcel.seal_auto) {
-            events.extend(crate::domain::gate::seal_if_packed(self.view, &after, &parcel, Some(self.now.at)));
-        }
+        // its order's boxes may have waited for just that
+        events.extend(gate::settled(self.view, &after, left.as_slice(), Some(self.now.at)));
         let changed = after.line(line.spec.line).unwrap_or(line);
         Draft::new(Code::PutBack).line(&after, changed).got(self.item_facts(item)).events(events)
     }

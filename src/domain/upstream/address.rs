@@ -28,7 +28,8 @@ pub(super) fn readdress(view: &dyn View, terms: &Terms, order: &Order, new: Cons
         events.push(Event::WaybillVoided { waybill: number.clone(), reason: VoidReason::Readdressed });
     }
     events.extend(wanted(view, &voided));
-    events.push(Event::OrderReaddressed { order: order.id().clone(), consignee: Box::new(new) });
+    let (order, elsewhere) = (order.id().clone(), !new.is_at(&order.spec.consignee));
+    events.push(Event::OrderReaddressed { order, consignee: Box::new(new), elsewhere });
     Ok(events)
 }
 
