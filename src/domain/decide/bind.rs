@@ -9,7 +9,7 @@ use crate::domain::courier;
 use crate::domain::event::Event;
 use crate::domain::gate;
 use crate::domain::ids::{OrderId, WaybillNo};
-use crate::domain::order::Order;
+use crate::domain::order::{Order, Stage};
 use crate::domain::rules::Step;
 use crate::domain::station::{Mode, UNBOUND_MAX};
 use crate::domain::upstream::Outcome;
@@ -99,6 +99,20 @@ impl Desk<'_> {
         match self.recalled_on(orders, Step::Label) {
             Some((order, recalled)) => Err(Box::new(draft.with_code(Code::Recalled).recalled(&order, &recalled))),
             None => Ok(draft),
+        }
+    }
+
+    /// A box takes its waybill by itself only where the scan of it would be taken, too: else it waits for that scan.
+    pub(super) fn keep_unlabelled(&self, events: &mut Vec<Event>) {
+        let bound = events.iter().find_map(|event| match event {
+            Event::WaybillBound { order, .. } => self.view.order(order.as_str()),
+            _ => None,
+        });
+        let Some(order) = bound else { return };
+        let draft = Draft::new(Code::WaybillBound);
+        if self.may_be_labelled(draft, &order, std::slice::from_ref(order.id())).is_err() {
+            let reported = |event: &Event| matches!(event, Event::StageReached { stage: Stage::WaybillReported, .. });
+            events.retain(|event| !matches!(event, Event::WaybillBound { .. }) && !reported(event));
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Desk;
 use super::draft::Draft;
-use super::item::{Takes, waiting_units};
+use super::takes::{Takes, waiting_units};
 use crate::domain::bag::Bagging;
 use crate::domain::event::Event;
 use crate::domain::gate;

@@ -1,5 +1,6 @@
 //! A verdict in the making, with its facts.
 
+use crate::barcode::codes::without_secret;
 use crate::domain::event::{Event, Memory};
 use crate::domain::ids::{OrderId, PickListId, ScanId, StationId};
 use crate::domain::order::{Order, OrderLine};
@@ -80,7 +81,7 @@ impl Draft {
     }
 
     pub(super) fn got_text(mut self, text: &str) -> Self {
-        let shown = text.chars().take(TEXT_MAX).collect();
+        let shown = without_secret(text).chars().take(TEXT_MAX).collect();
         self.got.text = Some(shown);
         self
     }

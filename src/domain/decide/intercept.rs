@@ -2,7 +2,7 @@
 
 use super::Desk;
 use super::draft::Draft;
-use super::item::Takes;
+use super::takes::Takes;
 use crate::domain::event::Event;
 use crate::domain::ids::{OrderId, Sku};
 use crate::domain::order::{Order, OrderLine};

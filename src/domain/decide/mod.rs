@@ -17,9 +17,12 @@ mod meaning;
 mod open;
 mod overrule;
 mod pin;
+mod put_back;
 mod reprint;
 mod sequence;
 mod session;
+mod short;
+mod takes;
 mod teach;
 
 use std::collections::HashMap;
@@ -330,7 +333,11 @@ impl<'a> Desk<'a> {
     /// Adds what every scan leaves behind, and raises the alarm.
     fn close(self, draft: Draft) -> (Verdict, Vec<Event>) {
         let (spoken, warnings) = self.intercepted(&draft);
-        let (mut verdict, events) = draft.finish(self.scan.id.clone());
+        let binds_by_itself = draft.code() != Code::WaybillBound;
+        let (mut verdict, mut events) = draft.finish(self.scan.id.clone());
+        if binds_by_itself {
+            self.keep_unlabelled(&mut events);
+        }
         let mut events = bag::before(self.view, events);
         verdict.warnings = warnings;
         let station = &self.rules.id;
@@ -339,7 +346,11 @@ impl<'a> Desk<'a> {
         if self.station.session.is_some() && verdict.code != Code::SignedOut {
             facts.push(remember(Memory::Seen(self.now.at)));
         }
-        let keeps_refusal = matches!(verdict.code, Code::Acknowledged | Code::Info);
+        // what is heard twice, or while an alarm stands, is no other scan
+        let keeps_refusal = matches!(
+            verdict.code,
+            Code::Acknowledged | Code::Info | Code::AlarmLatched | Code::Bounced | Code::Ignored
+        );
         let sets_refusal =
             events.iter().any(|event| matches!(event, Event::Remembered { memory: Memory::Refusal(Some(_)), .. }));
         if self.station.refusal.is_some() && !keeps_refusal && !sets_refusal {
