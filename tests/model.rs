@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use support::facts::DRAWN;
 use support::scenario::{Action, Courier, expand, parse_line};
 use support::warehouse::{StationByName, Warehouse};
 use waybind::barcode::codes::CodeKind;
@@ -31,79 +32,6 @@ const SKUS: [&str; 3] = ["A", "B", "C"];
 const DOCKS: [&str; 2] = ["dock", "dock2"];
 const STEPS: usize = 6;
 const STATIONS: [&str; 4] = ["pick", "pack", "bench", "bench2"];
-
-/// Every fact that random work must have brought about at least once, by its name in the feed. Two are no work: a dead
-/// letter that is corrected and an alert that is taken are about messages.
-const DRAWN: &[&str] = &[
-    "product_put",
-    "order_put",
-    "pick_list_put",
-    "waybill_put",
-    "manifest_put",
-    "operator_put",
-    "waybill_voided",
-    "waybill_assigned",
-    "waybill_pending",
-    "waybill_entered",
-    "waybill_conflict",
-    "waybills_pooled",
-    "order_held",
-    "order_released",
-    "order_cancelled",
-    "line_cancelled",
-    "order_readdressed",
-    "stage_reached",
-    "order_returned",
-    "short_decided",
-    "address_confirmed",
-    "waybill_wanted",
-    "waybill_given_back",
-    "order_differs",
-    "stop_list_put",
-    "barcode_taught",
-    "barcode_forgotten",
-    "intercepted",
-    "picked",
-    "packed",
-    "verified",
-    "undone",
-    "put_back",
-    "short_recorded",
-    "parcel_opened",
-    "parcel_sealed",
-    "parcel_reopened",
-    "waybill_bound",
-    "waybill_loaded",
-    "waybill_unloaded",
-    "bag_opened",
-    "bagged",
-    "unbagged",
-    "label_made",
-    "label_voided",
-    "bag_dissolved",
-    "manifest_foreign",
-    "notes_confirmed",
-    "overridden",
-    "manifest_opened",
-    "manifest_closed",
-    "work_opened",
-    "work_taken_over",
-    "work_parked",
-    "work_closed",
-    "signed_in",
-    "signed_out",
-    "pin_accepted",
-    "pin_refused",
-    "print_requested",
-    "print_sending",
-    "print_postponed",
-    "print_sent",
-    "printed",
-    "print_failed",
-    "print_unknown",
-    "print_resolved",
-    "remembered",
-];
 
 #[derive(Clone, Debug)]
 enum Command {
@@ -165,6 +93,8 @@ enum Command {
     MakeLabel { order: usize },
     EndLabel { label: u32 },
     Idle,
+    NoNumber { order: usize },
+    PrintOut { pick: usize, end: usize },
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -231,6 +161,8 @@ fn command() -> impl Strategy<Value = Command> {
         1 => order.clone().prop_map(|order| Command::MakeLabel { order }),
         1 => (1..4_u32).prop_map(|label| Command::EndLabel { label }),
         1 => Just(Command::Idle),
+        1 => order.clone().prop_map(|order| Command::NoNumber { order }),
+        2 => (0..4_usize, 0..3_usize).prop_map(|(pick, end)| Command::PrintOut { pick, end }),
     ]
 }
 
@@ -529,6 +461,11 @@ impl World {
             Command::Ship { dock, order } => self.pack(&order_id(order), Some(DOCKS[*dock])),
             Command::Retry { back } => self.retry(*back),
             Command::Spool { pick, step } => self.spool(*pick, *step),
+            Command::PrintOut { pick, end } => {
+                for step in [[0, 1, 2], [0, 3, 0], [0, 5, 5]][*end] {
+                    self.spool(*pick, step);
+                }
+            }
             Command::Resolve { pick, how } => self.resolve(*pick, *how),
             Command::Reprint { station } => {
                 self.scan(STATIONS[*station], "WB:C:REPRINT");
@@ -577,11 +514,13 @@ impl World {
                 self.act(&format!("return SO-{order}{exchange}"));
             }
             Command::GiveBack { order } => {
+                self.act(&format!("address SO-{order} Moved"));
                 for number in self.warehouse.state.order(&order_id(order)).unwrap().waybills.clone() {
                     self.warehouse.give_back(number.as_str());
                 }
             }
             Command::Describe { sku } => {
+                self.run(&Command::Teach { station: 2, sku: 0 });
                 let code = if *sku == 0 { "6901234567892" } else { "NEW-0" };
                 let lot = if *sku == 2 { " track=lot" } else { "" };
                 self.say(&format!("product {} barcode={code}{lot}", SKUS[*sku]));
@@ -684,6 +623,12 @@ impl World {
             }
             Command::ByHand { station } => {
                 self.scan(STATIONS[*station], &fresh);
+            }
+            Command::NoNumber { order } => {
+                self.run(&Command::VoidAll { order: *order });
+                self.run(&Command::Fails { order: *order });
+                self.pack(&order_id(order), None);
+                self.scan("bench", &fresh);
             }
             Command::VoidAll { order } => {
                 for number in self.warehouse.state.order(&order_id(order)).unwrap().waybills.clone() {

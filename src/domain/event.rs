@@ -102,6 +102,8 @@ pub enum Event {
     ShortRecorded { order: OrderId, line: u32, short: Short, list: Option<(PickListId, usize)> },
     /// A box was begun.
     ParcelOpened { parcel: Box<Parcel>, station: StationId },
+    /// A box that was begun elsewhere is filled on here: it travels with its work.
+    ParcelMoved { parcel: ParcelId, order: OrderId, station: StationId },
     /// A box was closed.
     ParcelSealed {
         parcel: ParcelId,
@@ -261,6 +263,7 @@ impl Event {
             Event::PutBack { .. } => "put_back",
             Event::ShortRecorded { .. } => "short_recorded",
             Event::ParcelOpened { .. } => "parcel_opened",
+            Event::ParcelMoved { .. } => "parcel_moved",
             Event::ParcelSealed { .. } => "parcel_sealed",
             Event::ParcelReopened { .. } => "parcel_reopened",
             Event::WaybillBound { .. } => "waybill_bound",
@@ -326,6 +329,7 @@ impl Event {
             | Event::OrderDiffers { order, .. }
             | Event::Intercepted { order, .. }
             | Event::ShortRecorded { order, .. }
+            | Event::ParcelMoved { order, .. }
             | Event::ParcelSealed { order, .. }
             | Event::ParcelReopened { order, .. }
             | Event::WaybillBound { order, .. }

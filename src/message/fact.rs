@@ -43,6 +43,7 @@ const FACTS: &[(&str, &str, &str)] = &[
     ("put_back", "已放回货架", "Put back"),
     ("short_recorded", "短拣", "Short"),
     ("parcel_opened", "新开包裹", "Box begun"),
+    ("parcel_moved", "包裹移到另一工位", "Box moved to another station"),
     ("parcel_sealed", "包裹封箱", "Box sealed"),
     ("parcel_reopened", "包裹重新打开", "Box opened again"),
     ("waybill_bound", "运单已绑定", "Waybill bound"),

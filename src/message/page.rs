@@ -203,6 +203,7 @@ phrases! {
     Voice "语音" "Voice";
     TakeItOff "已装车的货必须卸下" "Something on the truck must come off";
     Filter "输入以筛选" "Type to filter";
+    Phone "电话" "Telephone";
     BeingFilled "打包中" "being filled";
     Sealed "已封箱" "sealed";
 }

@@ -49,6 +49,7 @@ impl Fold<'_> {
             | Event::OperatorPut { .. } => self.put(),
             Event::Counted { .. } | Event::CountUndone { .. } | Event::PutBack { .. } => self.counting(),
             Event::ParcelOpened { .. }
+            | Event::ParcelMoved { .. }
             | Event::ParcelSealed { .. }
             | Event::ParcelReopened { .. }
             | Event::WaybillBound { .. }
@@ -319,6 +320,10 @@ impl Fold<'_> {
             Event::ParcelOpened { parcel, .. } => {
                 self.order_mut(&parcel.order)?.parcels.push(parcel.id.clone());
                 self.state.put_parcel((**parcel).clone());
+            }
+            Event::ParcelMoved { parcel, station, .. } => {
+                let lost = self.lost("parcel", parcel);
+                self.state.parcel_mut(parcel).ok_or(lost)?.station.clone_from(station);
             }
             Event::ParcelSealed { parcel, station, at, .. } => {
                 self.set_parcel(parcel, ParcelState::Sealed)?;

@@ -221,6 +221,11 @@ impl Desk<'_> {
     /// The box that is being filled for an order; a new one where there is none.
     fn open_parcel(&self, order: &Order, events: &mut Vec<Event>) -> Parcel {
         if let Some(parcel) = self.box_here(order) {
+            let known = self.view.parcel(parcel.id.as_str());
+            if known.is_some_and(|known| known.station != parcel.station) {
+                let (parcel, order, station) = (parcel.id.clone(), order.id().clone(), parcel.station.clone());
+                events.push(Event::ParcelMoved { parcel, order, station });
+            }
             return parcel;
         }
         let number = self.view.next_number(Numbered::Parcel);

@@ -1,7 +1,5 @@
 //! Goods that go back to the shelf: which unit, out of which box, and what follows for the order.
 
-use std::sync::Arc;
-
 use super::Desk;
 use super::counting::Claim;
 use super::draft::Draft;
@@ -31,22 +29,11 @@ impl Desk<'_> {
             Err(draft) => return draft.line(order, line).got(self.item_facts(item)),
         };
         let mut events = Vec::new();
-        let unpacked = |part: usize| {
-            let on_the_bench = line.parts[part].picked.saturating_sub(line.parts[part].packed);
-            takes.units(line, part, item).saturating_sub(on_the_bench).min(line.parts[part].packed)
-        };
-        let unpacks = takes.parts.iter().any(|part| unpacked(*part) > 0);
-        let holds = |parcel: &Arc<Parcel>| {
-            takes.parts.iter().all(|part| {
-                let held =
-                    parcel.contents.iter().find(|content| content.line == line.spec.line && content.part == *part);
-                held.map_or(0, |content| content.quantity) >= unpacked(*part)
-            })
-        };
-        let mut boxes: Vec<Arc<Parcel>> =
-            order.parcels.iter().filter_map(|id| self.view.parcel(id.as_str())).filter(holds).collect();
-        boxes.sort_by_key(|parcel| parcel.state == ParcelState::Loaded);
-        let parcel = boxes.into_iter().next().filter(|_| unpacks);
+        let parts = parts_back(line, takes, item, &identity);
+        let unpacks = parts.iter().any(|part| part.packed > 0);
+        let boxes = order.parcels.iter().filter_map(|id| self.view.parcel(id.as_str()));
+        let holding = boxes.filter(|parcel| unpacks && parcel.holds(line.spec.line, &parts));
+        let parcel = holding.min_by_key(|parcel| parcel.state == ParcelState::Loaded);
         match parcel.as_ref().map(|parcel| parcel.state) {
             None if unpacks => {
                 // one box does not hold so many: they come back one by one
@@ -60,11 +47,6 @@ impl Desk<'_> {
             })),
             Some(ParcelState::Open) | None => {}
         }
-        let parts = takes
-            .parts
-            .iter()
-            .map(|part| PartCount { part: *part, picked: takes.units(line, *part, item), packed: unpacked(*part) })
-            .collect();
         let count = Count {
             order: order.id().clone(),
             line: line.spec.line,
@@ -141,6 +123,20 @@ impl Desk<'_> {
             None => Draft::new(Code::WrongStep).why(Why::NothingToPutBack).got(self.item_facts(item)),
         }
     }
+}
+
+/// What goes back of each part: first what was not packed yet, this very unit where units are told apart.
+fn parts_back(line: &OrderLine, takes: &Takes, item: &Item, identity: &Identity) -> Vec<PartCount> {
+    let unit = line.units.iter().find(|unit| unit.sku == item.sku && unit.identity == *identity);
+    let unpacked_units = unit.map_or(0, |unit| unit.picked.saturating_sub(unit.packed));
+    let of_part = |part: &usize| {
+        let (progress, units) = (&line.parts[*part], takes.units(line, *part, item));
+        let waiting =
+            if identity.is_captured() { unpacked_units.saturating_mul(units / item.quantity.max(1)) } else { u32::MAX };
+        let on_the_bench = progress.picked.saturating_sub(progress.packed).min(waiting);
+        PartCount { part: *part, picked: units, packed: units.saturating_sub(on_the_bench).min(progress.packed) }
+    };
+    takes.parts.iter().map(of_part).collect()
 }
 
 fn same_unit(identity: &Identity, item: &Item) -> bool {

@@ -207,6 +207,22 @@ pub(super) struct SearchQuery {
     q: String,
 }
 
+/// What kind of thing was found, in words.
+fn kind_of(kind: &str, language: Language) -> &'static str {
+    let name = match kind {
+        "order" => Phrase::Order,
+        "waybill" => Phrase::Waybill,
+        "parcel" => Phrase::Parcel,
+        "pick_list" => Phrase::PickList,
+        "manifest" => Phrase::Manifest,
+        "label" => Phrase::AggregatedLabel,
+        "serial" => Phrase::Serial,
+        "phone" => Phrase::Phone,
+        _ => Phrase::Sku,
+    };
+    phrase(name, language)
+}
+
 pub(super) async fn search<B: Backend>(
     State(backend): State<B>,
     Query(query): Query<SearchQuery>,
@@ -223,7 +239,7 @@ pub(super) async fn search<B: Backend>(
                     @let order = text(&hit["order"]);
                     @let id = text(&hit["id"]);
                     li {
-                        span.kind { (text(&hit["kind"])) } " "
+                        span.kind { (kind_of(hit["kind"].as_str().unwrap_or_default(), language)) } " "
                         @if hit["kind"] == "label" { a href={ "/labels/" (id) } { (id) } } @else { (id) }
                         @if !order.is_empty() { " → " a href={ "/order/" (order) } { (order) } }
                     }

@@ -70,7 +70,7 @@ pub(super) async fn page<B: Backend>(
                 tbody { @for line in &order.lines { tr { td { (line.spec.line) } td { (line.spec.sku) } td { (line.picked()) } td { (line.packed()) } td { (line.demanded()) } } } }
             }
             @if !boxes.is_empty() {
-                h2 { (say(Phrase::Parcels)) }
+                h2 { (say(Phrase::Parcel)) }
                 ul {
                     @for parcel in &boxes {
                         li {
