@@ -230,7 +230,7 @@ async fn a_pin_is_typed_on_the_page_after_the_badge() {
         band(&browser, code).await;
     }
     assert!(text(&browser, "body").await.contains("李雷"));
-    let told = client.get("/api/v1/events?limit=100");
+    let told = served.client().get("/api/v1/events?limit=100");
     let wrong = told["events"].as_array().unwrap().iter().filter(|event| event["type"] == "pin_refused").count();
     assert_eq!(wrong, 1, "{told}");
     assert!(browser.find(Locator::Css("[data-pin]")).await.is_err(), "nothing is asked any more");
@@ -263,13 +263,13 @@ async fn a_dock_is_told_at_once_what_must_come_off_and_an_overview_keeps_its_pla
     browser.goto(&at("/station/dock-01")).await.unwrap();
     band(&browser, "waybill_loaded").await;
     assert!(browser.find(Locator::Css("[data-alarm]")).await.is_err());
-    client.must("/api/v1/orders/SO-1/cancel", &json!({}));
+    served.client().must("/api/v1/orders/SO-1/cancel", &json!({}));
     let raised = browser.wait().at_most(PATIENCE).for_element(Locator::Css("[data-alarm='75312345678901']")).await;
     assert!(raised.is_ok(), "nobody scanned anything, and the dock is told");
     assert!(text(&browser, "[data-alarm]").await.contains("订单已取消"));
     picture(&browser, "must-come-off.png").await;
-    client.scan("u1", "dock-01", "WB:C:UNLOAD");
-    client.scan("u2", "dock-01", "75312345678901");
+    served.client().scan("u1", "dock-01", "WB:C:UNLOAD");
+    served.client().scan("u2", "dock-01", "75312345678901");
     band(&browser, "unloaded").await;
     assert!(browser.find(Locator::Css("[data-alarm]")).await.is_err(), "it is off: the alarm is over");
 
@@ -282,7 +282,7 @@ async fn a_dock_is_told_at_once_what_must_come_off_and_an_overview_keeps_its_pla
     browser.find(Locator::Css("[data-filter]")).await.unwrap().send_keys("so-1").await.unwrap();
     assert_eq!(browser.execute(rows, vec![]).await.unwrap(), json!("SO-1 SO-1001"));
     let line = json!({"line": 1, "sku": "FLT-204", "quantity": 1});
-    client.must("/api/v1/orders", &json!({"id": "SO-12", "carrier": "ZTO", "consignee": {}, "lines": [line]}));
+    served.client().must("/api/v1/orders", &json!({"id": "SO-12", "carrier": "ZTO", "consignee": {}, "lines": [line]}));
     let fresh = browser.wait().at_most(PATIENCE).for_element(Locator::XPath("//a[.='SO-12']")).await;
     assert!(fresh.is_ok(), "the overview is drawn anew");
     assert_eq!(browser.execute(rows, vec![]).await.unwrap(), json!("SO-1 SO-12 SO-1001"));
@@ -358,11 +358,13 @@ async fn a_supervisor_sees_what_wants_a_person_and_confirms_a_new_address() {
     assert!(browser.wait().at_most(PATIENCE).for_element(Locator::Css(".alarm")).await.is_ok());
     let field = browser.find(Locator::Css(".confirm input")).await.unwrap();
     field.send_keys(&format!("{badge}{}", char::from(Key::Enter))).await.unwrap();
-    eventually("the confirmation", || (client.get("/api/v1/orders/SO-1")["disposition"] == "active").then_some(()));
+    eventually("the confirmation", || {
+        (served.client().get("/api/v1/orders/SO-1")["disposition"] == "active").then_some(())
+    });
 
     // a rule that only warns: the scan counts, and the band says what is the matter
-    client.scan("i", "bench-01", "SO-3");
-    client.scan("j", "bench-01", "6901234567892");
+    served.client().scan("i", "bench-01", "SO-3");
+    served.client().scan("j", "bench-01", "6901234567892");
     browser.goto(&at("/station/bench-01")).await.unwrap();
     assert!(text(&browser, ".warned").await.contains("未付款"));
     assert!(browser.find(Locator::Css(".work tr.stopped")).await.is_err(), "nothing is struck out that is worked on");
