@@ -218,7 +218,11 @@ async fn a_pin_is_typed_on_the_page_after_the_badge() {
     wedge(&browser, &badge).await;
     // what a scanner types into the field is a scan, and no wrong PIN
     let field = browser.wait().at_most(PATIENCE).for_element(Locator::Css("[data-pin] input:focus")).await.unwrap();
+    let key = "return document.querySelector('#band').dataset.key";
+    let key = browser.execute(key, vec![]).await.unwrap();
     field.send_keys(&format!("{badge}{}", char::from(Key::Enter))).await.unwrap();
+    let next = format!("#band:not([data-key='{}'])", key.as_str().unwrap());
+    assert!(browser.wait().at_most(PATIENCE).for_element(Locator::Css(&next)).await.is_ok(), "the badge is read again");
     let shown = text(&browser, ".meaning").await;
     assert!(!shown.contains(badge.split(':').nth(2).unwrap()), "a badge's secret is on no screen: {shown}");
     for (pin, code) in [("0000", "not_allowed"), ("4711", "signed_in")] {

@@ -36,8 +36,13 @@ pub enum Event {
     ManifestPut { manifest: Box<Manifest> },
     /// An operator was described.
     OperatorPut { operator: Box<Operator> },
-    /// A waybill number no longer holds.
-    WaybillVoided { waybill: WaybillNo, reason: VoidReason },
+    /// A waybill number no longer holds; of the order that it covered, where it is a single one.
+    WaybillVoided {
+        waybill: WaybillNo,
+        reason: VoidReason,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order: Option<OrderId>,
+    },
     /// A channel of a courier, or the store that was filled from it, gave an order its number.
     NumberAssigned { order: OrderId, waybill: WaybillNo, channel: String, pooled: bool },
     /// No channel gave an order a number.
@@ -116,10 +121,12 @@ pub enum Event {
     ParcelReopened { parcel: ParcelId, order: OrderId, station: StationId },
     /// A box travels under a waybill.
     WaybillBound { parcel: ParcelId, order: OrderId, waybill: WaybillNo },
-    /// A waybill's boxes are on the truck, for the manifest that is open.
+    /// A waybill's boxes are on the truck, for the manifest that is open; of its order, where it is a single one.
     WaybillLoaded {
         waybill: WaybillNo,
         parcels: Vec<ParcelId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order: Option<OrderId>,
         #[serde(flatten)]
         loading: Option<Loading>,
     },
@@ -127,6 +134,8 @@ pub enum Event {
     WaybillUnloaded {
         waybill: WaybillNo,
         parcels: Vec<ParcelId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order: Option<OrderId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         manifest: Option<ManifestId>,
     },
@@ -342,9 +351,20 @@ impl Event {
             }
             Event::ParcelOpened { parcel, .. } => Some(&parcel.order),
             Event::PrintRequested { job } => job.order.as_ref(),
-            Event::PrintStep { order, .. } | Event::PrintResolved { order, .. } => order.as_ref(),
+            Event::PrintStep { order, .. }
+            | Event::PrintResolved { order, .. }
+            | Event::WaybillVoided { order, .. }
+            | Event::WaybillLoaded { order, .. }
+            | Event::WaybillUnloaded { order, .. } => order.as_ref(),
+            Event::WaybillPut { waybill } => waybill.only_order(),
             Event::LabelVoided { void, .. } => void.order.as_ref(),
-            Event::WorkOpened { work: Work::Order(order), .. } => Some(order),
+            Event::WorkOpened { work, .. }
+            | Event::WorkTakenOver { work, .. }
+            | Event::WorkParked { work, .. }
+            | Event::WorkClosed { work, .. } => match work {
+                Work::Order(order) | Work::PutBack(order) => Some(order),
+                Work::List(_) | Work::Waybill(_) | Work::Manifest(_) => None,
+            },
             _ => None,
         }
     }

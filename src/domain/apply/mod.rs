@@ -343,7 +343,7 @@ impl Fold<'_> {
                 self.forget_unbound(parcel);
             }
             Event::WaybillBound { parcel, waybill, .. } => self.bind(parcel, waybill)?,
-            Event::WaybillLoaded { waybill, parcels, loading } => {
+            Event::WaybillLoaded { waybill, parcels, loading, .. } => {
                 self.load(waybill, parcels, true)?;
                 self.hand_over(waybill, loading.as_ref())?;
             }
@@ -352,7 +352,7 @@ impl Fold<'_> {
                 self.hand_over(waybill, None)?;
             }
             Event::ManifestForeign { manifest, foreign } => self.foreign(manifest, foreign)?,
-            Event::WaybillVoided { waybill, reason } => self.void(waybill, reason)?,
+            Event::WaybillVoided { waybill, reason, .. } => self.void(waybill, reason)?,
             _ => {}
         }
         Ok(())

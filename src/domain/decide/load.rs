@@ -110,7 +110,8 @@ impl Desk<'_> {
             return draft.with_code(Code::WaybillIncomplete).missing(missing);
         }
         let loading = manifest.map(|manifest| self.loading(&manifest));
-        draft.event(Event::WaybillLoaded { waybill: number.clone(), parcels: waybill.parcels.clone(), loading })
+        let (parcels, order) = (waybill.parcels.clone(), waybill.only_order().cloned());
+        draft.event(Event::WaybillLoaded { waybill: number.clone(), parcels, order, loading })
     }
 
     /// Takes a waybill off the truck again.
@@ -135,7 +136,8 @@ impl Desk<'_> {
                 if known.is_some_and(|manifest| manifest.state == ManifestState::Closed) {
                     return Draft::new(Code::WrongStep).why(Why::ManifestClosed).got(got);
                 }
-                let event = Event::WaybillUnloaded { waybill: number, parcels: waybill.parcels.clone(), manifest };
+                let (parcels, order) = (waybill.parcels.clone(), waybill.only_order().cloned());
+                let event = Event::WaybillUnloaded { waybill: number, parcels, order, manifest };
                 Draft::new(Code::Unloaded).got(got).event(event)
             }
             None => Draft::new(Code::WrongStep).why(Why::NotLoaded).got(got),

@@ -179,8 +179,8 @@ pub fn void_waybill(view: &dyn View, number: &WaybillNo) -> Outcome {
         None => Outcome::Refused(Refusal::UnknownWaybill(number.clone())),
         Some(waybill) if waybill.void.is_some() => Outcome::Unchanged,
         Some(waybill) if waybill.loaded => Outcome::Refused(Refusal::Loaded(number.clone())),
-        Some(_) => {
-            let voided = Event::WaybillVoided { waybill: number.clone(), reason: VoidReason::Requested };
+        Some(waybill) => {
+            let voided = waybill.voided(VoidReason::Requested);
             Outcome::Updated(vec![voided]).with_bags(view)
         }
     }

@@ -409,10 +409,7 @@ pub(in crate::domain) fn waybill_put(view: &dyn View, spec: WaybillSpec) -> Resu
         if old.loaded {
             return Err(Refusal::Loaded(old.number.clone()));
         }
-        events.push(Event::WaybillVoided {
-            waybill: old.number.clone(),
-            reason: VoidReason::ReplacedBy(waybill.number.clone()),
-        });
+        events.push(old.voided(VoidReason::ReplacedBy(waybill.number.clone())));
     }
     let assigned = bind_waiting(view, &waybill);
     events.push(Event::WaybillPut { waybill: Box::new(waybill) });

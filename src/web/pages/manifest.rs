@@ -6,6 +6,9 @@ use super::layout::when;
 use super::view::ManifestView;
 use crate::message::{Language, Phrase, code_title, phrase};
 
+/// Waybills that the alarm names; where there are more, all stand in a table below.
+const NAMED_MAX: usize = 5;
+
 /// What became forbidden after it was loaded: it is said at once, before anybody scans, and again with each new one.
 pub(super) fn must_come_off(manifest: &ManifestView, language: Language) -> Markup {
     let named: Vec<&str> = manifest.stopped.iter().map(|stopped| stopped.waybill.as_str()).collect();
@@ -13,7 +16,7 @@ pub(super) fn must_come_off(manifest: &ManifestView, language: Language) -> Mark
         @if !named.is_empty() {
             section.alarm role="alert" data-alarm=(named.join(" ")) {
                 strong { "✕ " (phrase(Phrase::TakeItOff, language)) }
-                @for stopped in &manifest.stopped { p { (stopped.waybill) " · " (stopped.order) " · " (code_title(stopped.why, language)) } }
+                @for stopped in manifest.stopped.iter().take(NAMED_MAX) { p { (stopped.waybill) " · " (stopped.order) " · " (code_title(stopped.why, language)) } }
             }
         }
     }
@@ -31,7 +34,7 @@ pub(super) fn manifest(manifest: &ManifestView, language: Language) -> Markup {
                 meter min="0" max=(manifest.expected.max(1)) value=(manifest.loaded) aria-label=(format!("{} / {}", manifest.loaded, manifest.expected)) {}
                 span.number { (manifest.loaded) " / " (manifest.expected) }
             }
-            @if !manifest.stopped.is_empty() {
+            @if manifest.stopped.len() > NAMED_MAX {
                 table.lines {
                     thead { tr { th colspan="3" { (say(Phrase::MustComeOff)) } } }
                     tbody {

@@ -113,8 +113,8 @@ fn render(
     let say = |name| phrase(name, language);
     let verdict = view.latched.as_ref().or(shown.map(|shown| &shown.verdict));
     html! {
-        (band(verdict, view, around.health, language))
         @if let Some(open) = &view.manifest { (must_come_off(open, language)) }
+        (band(verdict, view, around.health, language))
         @if let Some(shown) = shown { (meaning(shown, language)) }
         @if view.awaiting == Some(PIN_AWAITED) {
             form.pin data-pin {
