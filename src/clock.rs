@@ -3,8 +3,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::domain::clock::{Moment, Now};
@@ -14,7 +14,12 @@ use crate::domain::clock::{Moment, Now};
 pub struct Clock {
     zone: TimeZone,
     boot: u64,
+    /// When it was made, by both clocks.
+    made: (Timestamp, u64),
 }
+
+/// By how much the wall clock may leave the boot clock before people are told: more than a time service corrects at once.
+const STEP: SignedDuration = SignedDuration::from_secs(60);
 
 impl Clock {
     /// A clock for a site's time zone.
@@ -26,16 +31,23 @@ impl Clock {
             Ok(id) => id.trim().hash(&mut hash),
             Err(_) => std::process::id().hash(&mut hash),
         }
-        Clock { zone, boot: hash.finish() }
+        Clock { zone, boot: hash.finish(), made: (Timestamp::now(), boot_ms()) }
+    }
+
+    /// Whether the wall clock was moved by more than a minute since the start: what times say is to be checked.
+    #[must_use]
+    pub fn was_moved(&self) -> bool {
+        let (wall, boot) = self.made;
+        let by_boot = SignedDuration::from_millis(i64::try_from(boot_ms().saturating_sub(boot)).unwrap_or(i64::MAX));
+        let by_wall = Timestamp::now().duration_since(wall);
+        by_wall.saturating_sub(by_boot).abs() > STEP
     }
 
     /// Now.
     #[must_use]
     pub fn now(&self) -> Now {
         let wall = Timestamp::now();
-        let since_boot = clock_gettime(ClockId::Boottime);
-        let boot_ms = since_boot.tv_sec.cast_unsigned() * 1_000 + since_boot.tv_nsec.cast_unsigned() / 1_000_000;
-        Now { at: Moment { wall, boot_ms, boot: self.boot }, today: wall.to_zoned(self.zone.clone()).date() }
+        Now { at: Moment { wall, boot_ms: boot_ms(), boot: self.boot }, today: wall.to_zoned(self.zone.clone()).date() }
     }
 
     /// The first moment of a day at the site; none for a day that no clock shows.
@@ -49,6 +61,12 @@ impl Clock {
     pub fn written(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
     }
+}
+
+/// Milliseconds since the machine started.
+fn boot_ms() -> u64 {
+    let since_boot = clock_gettime(ClockId::Boottime);
+    since_boot.tv_sec.cast_unsigned() * 1_000 + since_boot.tv_nsec.cast_unsigned() / 1_000_000
 }
 
 /// The pause after so many failures in a row: doubled each time up to the longest, then spread by chance.

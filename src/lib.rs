@@ -66,5 +66,7 @@ pub mod docs {
         pub mod d0012 {}
         #[doc = include_str!("docs/decisions/0013-couriers-and-escalation.md")]
         pub mod d0013 {}
+        #[doc = include_str!("docs/decisions/0020-boxes-and-words-that-cross.md")]
+        pub mod d0020 {}
     }
 }

@@ -81,9 +81,11 @@ fn the_main_flow_without_any_configuration() {
         kinds,
         [
             "order_put",
+            "waybill_put",
             "work_opened",
             "picked",
             "picked",
+            "work_closed",
             "scan_refused",
             "work_opened",
             "parcel_opened",
@@ -92,7 +94,8 @@ fn the_main_flow_without_any_configuration() {
             "parcel_sealed",
             "stage_reached",
             "waybill_bound",
-            "stage_reached"
+            "stage_reached",
+            "waybill_loaded"
         ]
     );
     for (query, kind) in [

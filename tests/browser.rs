@@ -154,9 +154,18 @@ async fn a_packer_sees_the_verdict_the_alarm_and_the_lost_connection() {
         before,
         "nothing counts under an alarm"
     );
-    // a touch anywhere at the bottom
-    browser.execute("document.elementFromPoint(innerWidth / 3, innerHeight - 20).click()", vec![]).await.unwrap();
+    // a touch anywhere at the bottom, by a hand that shakes: the second one confirms no note that nobody has read
+    let touch = "for (const _ of [1, 2]) document.elementFromPoint(innerWidth / 3, innerHeight - 20).click()";
+    browser.execute(touch, vec![]).await.unwrap();
     band(&browser, "acknowledged").await;
+    assert!(text(&browser, ".note").await.contains("木箱包装"));
+    // times are said as people do, the exact one lies beneath; the sliders of the rim take no scan away
+    let time = "const time = document.querySelector('.meaning time'); return time.title !== '' && time.title !== time.textContent";
+    assert_eq!(browser.execute(time, vec![]).await.unwrap(), json!(true));
+    browser.execute("document.querySelector('[data-volume]').focus()", vec![]).await.unwrap();
+    let slider = browser.find(Locator::Css("[data-volume]")).await.unwrap();
+    slider.send_keys(&format!("6901234567892{}", char::from(Key::Enter))).await.unwrap();
+    band(&browser, "accepted").await;
 
     // the service is killed: the page says so at once, and comes back by itself with the same work
     let address = served.address;
@@ -207,6 +216,15 @@ async fn a_pin_is_typed_on_the_page_after_the_badge() {
     let browser = driver.browser(&folder.path().join("profile"), "1280,800").await;
     browser.goto(&format!("http://{}/station/pin-01", served.address)).await.unwrap();
     wedge(&browser, &badge).await;
+    // what a scanner types into the field is a scan, and no wrong PIN
+    let field = browser.wait().at_most(PATIENCE).for_element(Locator::Css("[data-pin] input:focus")).await.unwrap();
+    let key = "return document.querySelector('#band').dataset.key";
+    let key = browser.execute(key, vec![]).await.unwrap();
+    field.send_keys(&format!("{badge}{}", char::from(Key::Enter))).await.unwrap();
+    let next = format!("#band:not([data-key='{}'])", key.as_str().unwrap());
+    assert!(browser.wait().at_most(PATIENCE).for_element(Locator::Css(&next)).await.is_ok(), "the badge is read again");
+    let shown = text(&browser, ".meaning").await;
+    assert!(!shown.contains(badge.split(':').nth(2).unwrap()), "a badge's secret is on no screen: {shown}");
     for (pin, code) in [("0000", "not_allowed"), ("4711", "signed_in")] {
         let field = browser.wait().at_most(PATIENCE).for_element(Locator::Css("[data-pin] input:focus")).await;
         let field = field.expect("the field for the PIN has the focus");
@@ -216,7 +234,67 @@ async fn a_pin_is_typed_on_the_page_after_the_badge() {
         band(&browser, code).await;
     }
     assert!(text(&browser, "body").await.contains("李雷"));
+    let told = served.client().get("/api/v1/events?limit=100");
+    let wrong = told["events"].as_array().unwrap().iter().filter(|event| event["type"] == "pin_refused").count();
+    assert_eq!(wrong, 1, "{told}");
     assert!(browser.find(Locator::Css("[data-pin]")).await.is_err(), "nothing is asked any more");
+    browser.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dock_is_told_at_once_what_must_come_off_and_an_overview_keeps_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let driver = Driver::start();
+    let dock = "[[station]]\nid = \"dock-01\"\nmode = \"load\"\n";
+    let served = Served::start(folder.path(), &format!("{CONFIG}{dock}"));
+    let mut client = served.client();
+    work(&mut client);
+    for id in ["SO-1", "SO-2"] {
+        let line = json!({"line": 1, "sku": "FLT-204", "quantity": 1});
+        client.must("/api/v1/orders", &json!({"id": id, "carrier": "ZTO", "consignee": {"name": id}, "lines": [line]}));
+        let number = format!("7531234567890{}", &id[3..]);
+        client.must("/api/v1/waybills", &json!({"number": number, "carrier": "ZTO", "orders": [id]}));
+        for (step, data) in [id, "6901234567892", &number, "WB:C:DONE"].iter().enumerate() {
+            client.scan(&format!("{id}-{step}"), "bench-01", data);
+        }
+    }
+    client.must("/api/v1/manifests", &json!({"id": "M-1", "carrier": "ZTO"}));
+    for (step, data) in ["M-1", "75312345678901", "75312345678902"].iter().enumerate() {
+        client.scan(&format!("d{step}"), "dock-01", data);
+    }
+    let browser = driver.browser(&folder.path().join("profile"), "1280,800").await;
+    let at = |path: &str| format!("http://{}{path}", served.address);
+    browser.goto(&at("/station/dock-01")).await.unwrap();
+    band(&browser, "waybill_loaded").await;
+    assert!(browser.find(Locator::Css("[data-alarm]")).await.is_err());
+    served.client().must("/api/v1/orders/SO-1/cancel", &json!({}));
+    let raised = browser.wait().at_most(PATIENCE).for_element(Locator::Css("[data-alarm='75312345678901']")).await;
+    assert!(raised.is_ok(), "nobody scanned anything, and the dock is told");
+    assert!(text(&browser, "[data-alarm]").await.contains("订单已取消"));
+    picture(&browser, "must-come-off.png").await;
+    served.client().scan("u1", "dock-01", "WB:C:UNLOAD");
+    served.client().scan("u2", "dock-01", "75312345678901");
+    band(&browser, "unloaded").await;
+    assert!(browser.find(Locator::Css("[data-alarm]")).await.is_err(), "it is off: the alarm is over");
+
+    // the overview: sorted by key, filtered by typing, and still so when it is drawn anew
+    browser.goto(&at("/")).await.unwrap();
+    let rows = "return [...document.querySelectorAll('.newest tbody tr')].filter((row) => !row.hidden).map((row) => row.cells[0].innerText).join(' ')";
+    browser.execute("document.querySelector('.newest th').focus()", vec![]).await.unwrap();
+    browser.find(Locator::Css(".newest th")).await.unwrap().send_keys(&Key::Enter.to_string()).await.unwrap();
+    assert_eq!(browser.execute(rows, vec![]).await.unwrap(), json!("SO-1 SO-2 SO-1001"));
+    browser.find(Locator::Css("[data-filter]")).await.unwrap().send_keys("so-1").await.unwrap();
+    assert_eq!(browser.execute(rows, vec![]).await.unwrap(), json!("SO-1 SO-1001"));
+    let line = json!({"line": 1, "sku": "FLT-204", "quantity": 1});
+    served.client().must("/api/v1/orders", &json!({"id": "SO-12", "carrier": "ZTO", "consignee": {}, "lines": [line]}));
+    let fresh = browser.wait().at_most(PATIENCE).for_element(Locator::XPath("//a[.='SO-12']")).await;
+    assert!(fresh.is_ok(), "the overview is drawn anew");
+    assert_eq!(browser.execute(rows, vec![]).await.unwrap(), json!("SO-1 SO-12 SO-1001"));
+    picture(&browser, "overview-filtered.png").await;
+    browser.goto(&at("/order/SO-1")).await.unwrap();
+    let story = text(&browser, ".story").await;
+    assert!(story.contains("已装车") && story.contains("订单取消") && !story.contains("waybill_loaded"), "{story}");
+    picture(&browser, "story.png").await;
     browser.close().await.unwrap();
 }
 
@@ -284,11 +362,13 @@ async fn a_supervisor_sees_what_wants_a_person_and_confirms_a_new_address() {
     assert!(browser.wait().at_most(PATIENCE).for_element(Locator::Css(".alarm")).await.is_ok());
     let field = browser.find(Locator::Css(".confirm input")).await.unwrap();
     field.send_keys(&format!("{badge}{}", char::from(Key::Enter))).await.unwrap();
-    eventually("the confirmation", || (client.get("/api/v1/orders/SO-1")["disposition"] == "active").then_some(()));
+    eventually("the confirmation", || {
+        (served.client().get("/api/v1/orders/SO-1")["disposition"] == "active").then_some(())
+    });
 
     // a rule that only warns: the scan counts, and the band says what is the matter
-    client.scan("i", "bench-01", "SO-3");
-    client.scan("j", "bench-01", "6901234567892");
+    served.client().scan("i", "bench-01", "SO-3");
+    served.client().scan("j", "bench-01", "6901234567892");
     browser.goto(&at("/station/bench-01")).await.unwrap();
     assert!(text(&browser, ".warned").await.contains("未付款"));
     assert!(browser.find(Locator::Css(".work tr.stopped")).await.is_err(), "nothing is struck out that is worked on");

@@ -224,9 +224,26 @@ fn command(name: &str) -> Option<Command> {
     })
 }
 
+/// A text as people may see it: what makes a badge a badge is a secret, and a screen in the hall is no place for it.
+#[must_use]
+pub fn without_secret(text: &str) -> std::borrow::Cow<'_, str> {
+    const BADGE: &str = "WB:U:";
+    match text.to_ascii_uppercase().find(BADGE) {
+        Some(at) => format!("{}…", &text[..at + BADGE.len()]).into(),
+        None => text.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_badge_keeps_its_secret() {
+        assert_eq!(without_secret("]Q3wb:u:K7Q2:0000"), "]Q3wb:u:…");
+        assert_eq!(without_secret("WB:U:K7Q2:0000WB:U:K7Q2:0000"), "WB:U:…");
+        assert_eq!(without_secret("批 WB:O:1042:7K3M"), "批 WB:O:1042:7K3M");
+    }
 
     #[test]
     fn a_printed_code_is_read_back_and_a_mistyped_one_is_not_ours() {

@@ -111,10 +111,17 @@ pub fn holding(view: &dyn View, order: &Order) -> Option<WaybillNo> {
     order.waybills.iter().find(valid).cloned()
 }
 
-/// Whether an order waits for its number: it may be worked on, is not on its way, and none holds.
+/// Whether an order may wait for its number: it may be worked on, and nobody has signed for it. That numbers were reported
+/// does not end it: they may be void by now.
+#[must_use]
+pub fn may_want_number(order: &Order) -> bool {
+    order.is_active() && order.stage < Stage::Signed
+}
+
+/// Whether an order waits for its number: it may, and none holds.
 #[must_use]
 pub fn wants_number(view: &dyn View, order: &Order) -> bool {
-    order.is_active() && order.stage < Stage::WaybillReported && holding(view, order).is_none()
+    may_want_number(order) && holding(view, order).is_none()
 }
 
 /// Judges a number that a channel gave for an order.

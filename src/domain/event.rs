@@ -36,8 +36,13 @@ pub enum Event {
     ManifestPut { manifest: Box<Manifest> },
     /// An operator was described.
     OperatorPut { operator: Box<Operator> },
-    /// A waybill number no longer holds.
-    WaybillVoided { waybill: WaybillNo, reason: VoidReason },
+    /// A waybill number no longer holds; of the order that it covered, where it is a single one.
+    WaybillVoided {
+        waybill: WaybillNo,
+        reason: VoidReason,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order: Option<OrderId>,
+    },
     /// A channel of a courier, or the store that was filled from it, gave an order its number.
     NumberAssigned { order: OrderId, waybill: WaybillNo, channel: String, pooled: bool },
     /// No channel gave an order a number.
@@ -71,7 +76,13 @@ pub enum Event {
     /// Part of a line was cancelled or refunded.
     LineCancelled { order: OrderId, line: u32, quantity: u32 },
     /// The consignee changed.
-    OrderReaddressed { order: OrderId, consignee: Box<Consignee> },
+    /// With another address and no word of the way there, its region and sort code are not known any more.
+    OrderReaddressed {
+        order: OrderId,
+        consignee: Box<Consignee>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        elsewhere: bool,
+    },
     /// A stage was reached.
     StageReached { order: OrderId, stage: Stage },
     /// A return came in.
@@ -106,6 +117,8 @@ pub enum Event {
     ShortRecorded { order: OrderId, line: u32, short: Short, list: Option<(PickListId, usize)> },
     /// A box was begun.
     ParcelOpened { parcel: Box<Parcel>, station: StationId },
+    /// A box that was begun elsewhere is filled on here: it travels with its work.
+    ParcelMoved { parcel: ParcelId, order: OrderId, station: StationId },
     /// A box was closed.
     ParcelSealed {
         parcel: ParcelId,
@@ -118,10 +131,12 @@ pub enum Event {
     ParcelReopened { parcel: ParcelId, order: OrderId, station: StationId },
     /// A box travels under a waybill.
     WaybillBound { parcel: ParcelId, order: OrderId, waybill: WaybillNo },
-    /// A waybill's boxes are on the truck, for the manifest that is open.
+    /// A waybill's boxes are on the truck, for the manifest that is open; of its order, where it is a single one.
     WaybillLoaded {
         waybill: WaybillNo,
         parcels: Vec<ParcelId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order: Option<OrderId>,
         #[serde(flatten)]
         loading: Option<Loading>,
     },
@@ -129,6 +144,8 @@ pub enum Event {
     WaybillUnloaded {
         waybill: WaybillNo,
         parcels: Vec<ParcelId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order: Option<OrderId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         manifest: Option<ManifestId>,
     },
@@ -267,6 +284,7 @@ impl Event {
             Event::PutBack { .. } => "put_back",
             Event::ShortRecorded { .. } => "short_recorded",
             Event::ParcelOpened { .. } => "parcel_opened",
+            Event::ParcelMoved { .. } => "parcel_moved",
             Event::ParcelSealed { .. } => "parcel_sealed",
             Event::ParcelReopened { .. } => "parcel_reopened",
             Event::WaybillBound { .. } => "waybill_bound",
@@ -332,6 +350,7 @@ impl Event {
             | Event::OrderDiffers { order, .. }
             | Event::Intercepted { order, .. }
             | Event::ShortRecorded { order, .. }
+            | Event::ParcelMoved { order, .. }
             | Event::ParcelSealed { order, .. }
             | Event::ParcelReopened { order, .. }
             | Event::WaybillBound { order, .. }
@@ -344,9 +363,20 @@ impl Event {
             }
             Event::ParcelOpened { parcel, .. } => Some(&parcel.order),
             Event::PrintRequested { job } => job.order.as_ref(),
-            Event::PrintStep { order, .. } | Event::PrintResolved { order, .. } => order.as_ref(),
+            Event::PrintStep { order, .. }
+            | Event::PrintResolved { order, .. }
+            | Event::WaybillVoided { order, .. }
+            | Event::WaybillLoaded { order, .. }
+            | Event::WaybillUnloaded { order, .. } => order.as_ref(),
+            Event::WaybillPut { waybill } => waybill.only_order(),
             Event::LabelVoided { void, .. } => void.order.as_ref(),
-            Event::WorkOpened { work: Work::Order(order), .. } => Some(order),
+            Event::WorkOpened { work, .. }
+            | Event::WorkTakenOver { work, .. }
+            | Event::WorkParked { work, .. }
+            | Event::WorkClosed { work, .. } => match work {
+                Work::Order(order) | Work::PutBack(order) => Some(order),
+                Work::List(_) | Work::Waybill(_) | Work::Manifest(_) => None,
+            },
             _ => None,
         }
     }

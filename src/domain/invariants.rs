@@ -298,6 +298,14 @@ fn stations(state: &Memory, broken: &mut Vec<Violation>) {
         }
     }
     for station in state.stations.values() {
+        for id in &station.unbound {
+            let waits = state.parcel(id.as_str()).is_some_and(|parcel| {
+                parcel.state == ParcelState::Sealed && parcel.waybill.is_none() && parcel.station == station.id
+            });
+            if !waits {
+                broken.push(format!("{} waits for the waybill of {id}, which is not there or has one", station.id));
+            }
+        }
         let Some(session) = &station.session else { continue };
         let there = state.operator(session.operator.as_str()).and_then(|operator| operator.station.clone());
         if there.as_ref() != Some(&station.id) {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
 use super::gate;
-use super::ids::{CarrierCode, ManifestId, OperatorId, OrderId, StationId, WaybillNo};
+use super::ids::{CarrierCode, ManifestId, OperatorId, OrderId, ParcelId, StationId, WaybillNo};
 use super::order::Order;
 use super::rules::recall::{Recalled, on_order};
 use super::rules::{Rule, Rules, Step};
@@ -308,12 +308,16 @@ fn current(view: &dyn View, number: &WaybillNo) -> WaybillNo {
     number
 }
 
-/// A waybill that is not on the truck for this manifest, unless an order on it was cancelled: that is expected no more.
+/// A waybill that is not on the truck for this manifest, unless an order on it was cancelled or its boxes were emptied:
+/// that is expected no more.
 fn absent(view: &dyn View, manifest: &Manifest, number: &WaybillNo) -> Option<Absent> {
     let waybill = view.waybill(number.as_str())?;
     let is_here = waybill.loading.as_ref().is_some_and(|loading| loading.manifest == manifest.id);
     let is_cancelled =
         || waybill.orders.iter().any(|order| view.order(order.as_str()).is_some_and(|order| order.cancelled));
+    // all that travelled under it went back to the shelf
+    let holds_goods = |id: &ParcelId| view.parcel(id.as_str()).is_none_or(|parcel| !parcel.contents.is_empty());
+    let is_emptied = || !waybill.parcels.is_empty() && !waybill.parcels.iter().any(holds_goods);
     let absent = || Absent { waybill: Some(number.clone()), orders: waybill.orders.clone() };
-    (!is_here && !is_cancelled()).then(absent)
+    (!is_here && !is_cancelled() && !is_emptied()).then(absent)
 }

@@ -150,8 +150,13 @@ impl Consignee {
     /// Name, telephone and address without case, spaces and punctuation.
     #[must_use]
     pub fn normalised(&self) -> [String; 3] {
-        [&self.name, &self.phone, &self.address]
-            .map(|text| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect())
+        [&self.name, &self.phone, &self.address].map(|text| normalised(text))
+    }
+
+    /// Whether the address alone says the same.
+    #[must_use]
+    pub fn is_at(&self, other: &Consignee) -> bool {
+        normalised(&self.address) == normalised(&other.address)
     }
 
     /// Whether two orders go to the same person at the same place: equal merge keys, else equal normalised name,
@@ -163,6 +168,11 @@ impl Consignee {
             _ => self.reads_like(other),
         }
     }
+}
+
+/// A text without what people write in this way or that.
+fn normalised(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// A customer's wish that stands above the lines.

@@ -144,6 +144,15 @@ impl OrderLine {
 }
 
 impl PickLine {
+    /// Whether so much was counted through it.
+    #[must_use]
+    pub(super) fn holds(&self, parts: &[PartCount]) -> bool {
+        let at_least = |counts: &[u32], part: usize, by: u32| counts.get(part).copied().unwrap_or(0) >= by;
+        parts.iter().all(|change| {
+            at_least(&self.picked, change.part, change.picked) && at_least(&self.packed, change.part, change.packed)
+        })
+    }
+
     pub(super) fn count(&mut self, parts: &[PartCount], sign: Sign) {
         for change in parts {
             for counts in [&mut self.picked, &mut self.packed] {
@@ -158,6 +167,15 @@ impl PickLine {
 }
 
 impl Parcel {
+    /// Whether so much of a line is in it.
+    #[must_use]
+    pub(super) fn holds(&self, line: u32, parts: &[PartCount]) -> bool {
+        parts.iter().all(|change| {
+            let content = self.contents.iter().find(|content| content.line == line && content.part == change.part);
+            content.map_or(0, |content| content.quantity) >= change.packed
+        })
+    }
+
     pub(super) fn count(&mut self, line: u32, parts: &[PartCount], sign: Sign) {
         for change in parts.iter().filter(|change| change.packed > 0) {
             let at = self.contents.iter().position(|content| content.line == line && content.part == change.part);

@@ -165,7 +165,7 @@ pub struct Station {
     /// What undo reverses, last one last.
     #[serde(default, skip_serializing_if = "super::is_default")]
     pub counts: Vec<Count>,
-    /// Sealed parcels that wait for their waybill, oldest first.
+    /// Sealed parcels that wait for their waybill, oldest first, at most [`UNBOUND_MAX`].
     #[serde(default, skip_serializing_if = "super::is_default")]
     pub unbound: Vec<ParcelId>,
     /// Bound parcels that wait for their bag, oldest first, at most [`super::bag::WAITING_MAX`].
@@ -187,6 +187,10 @@ pub struct Station {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_print: Option<PrintJobId>,
 }
+
+/// Sealed parcels that a station remembers as waiting for their waybill, a day without any courier; they are written with
+/// every scan. Older ones are found by their orders.
+pub const UNBOUND_MAX: usize = 1_000;
 
 /// How many counts undo can reverse; they are written with every scan, so they are few.
 pub const UNDO_MAX: usize = 10;

@@ -95,7 +95,7 @@ pub trait View {
     fn prints_of(&self, what: &Printable) -> Vec<PrintJobId>;
     /// A bag.
     fn bag(&self, id: &str) -> Option<Arc<Bag>>;
-    /// Bags that are open or wait for a new label, by number, at most [`super::bag::UNSETTLED_MAX`].
+    /// Bags that are open or wait for a new label, by number, the newest [`super::bag::UNSETTLED_MAX`] of them.
     fn unsettled_bags(&self) -> Vec<BagId>;
     /// An operator.
     fn operator(&self, id: &str) -> Option<Arc<Operator>>;

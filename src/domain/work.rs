@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::clock::Moment;
+use super::event::Event;
 use super::ids::{BagId, CarrierCode, OperatorId, OrderId, ParcelId, PickListId, StationId, WaybillNo};
 use super::manifest::Loading;
 
@@ -161,10 +162,25 @@ pub struct Waybill {
 }
 
 impl Waybill {
+    /// The order that it covers, where it is a single one: what happens to it happens to that order.
+    #[must_use]
+    pub fn only_order(&self) -> Option<&OrderId> {
+        match self.orders.as_slice() {
+            [order] => Some(order),
+            _ => None,
+        }
+    }
+
     /// Whether it holds, has parcels, and they are not on a truck.
     #[must_use]
     pub fn waits_for_truck(&self) -> bool {
         self.void.is_none() && !self.loaded && !self.parcels.is_empty()
+    }
+
+    /// The fact that it no longer holds.
+    #[must_use]
+    pub fn voided(&self, reason: VoidReason) -> Event {
+        Event::WaybillVoided { waybill: self.number.clone(), reason, order: self.only_order().cloned() }
     }
 
     /// Whether the carrier must get the number back: it was issued for an address that no longer holds.

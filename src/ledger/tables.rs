@@ -263,7 +263,8 @@ impl View for Tables<'_> {
 
     fn unsettled_bags(&self) -> Vec<BagId> {
         self.flush();
-        let sql = "SELECT id FROM bags WHERE unsettled = 1 ORDER BY number LIMIT ?1";
+        // the newest: what nobody put right for months keeps no packer from the bag in front of him
+        let sql = "SELECT id FROM (SELECT number, id FROM bags WHERE unsettled = 1 ORDER BY number DESC LIMIT ?1) ORDER BY number";
         self.many(sql, [UNSETTLED_MAX as i64], |row| id_of(row, 0, BagId::new))
     }
 

@@ -10,7 +10,7 @@ use super::tables::Tables;
 use crate::domain::apply;
 use crate::domain::bag::Bag;
 use crate::domain::clock::Moment;
-use crate::domain::courier::Pool;
+use crate::domain::courier::{Pool, may_want_number};
 use crate::domain::event::Event;
 use crate::domain::ids::{
     BagId, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId, WaybillNo,
@@ -373,7 +373,7 @@ fn write_numberless(conn: &Connection, order: &Order) -> Result<(), WriteFault> 
     for number in &order.waybills {
         holds = holds || conn.prepare_cached(sql)?.query_row([number.as_str()], |row| row.get(0))?;
     }
-    if holds || !order.is_active() || order.stage >= Stage::WaybillReported {
+    if holds || !may_want_number(order) {
         conn.prepare_cached("DELETE FROM numberless WHERE order_id = ?1")?.execute([id])?;
         return Ok(());
     }

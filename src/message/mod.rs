@@ -3,6 +3,7 @@
 //! A refusal says what was expected, what was scanned, that nothing was counted, and what to do next.
 
 mod consolidation;
+mod fact;
 mod notice;
 mod number;
 mod page;
@@ -15,6 +16,7 @@ mod why;
 use serde::{Deserialize, Serialize};
 
 pub use self::consolidation::{group_text, parcel_text, reason_text};
+pub use self::fact::{code_name_title, fact_title};
 pub use self::notice::{Notice, hold_reason, notice_text};
 pub use self::number::number_refusal;
 pub use self::page::{Phrase, phrase};

@@ -197,6 +197,17 @@ phrases! {
     Token "令牌" "Token";
     WrongToken "令牌不对" "This token is not known";
     Enter "进入" "Enter";
+    LastRead "最近读码" "last read";
+    UpstreamGood "上游同步" "upstream in step";
+    UpstreamBehind "上游未发" "upstream waits";
+    ClockStepped "系统时间被改动，请核对" "The clock was moved: check it";
+    Volume "音量" "Volume";
+    Voice "语音" "Voice";
+    TakeItOff "已装车的货必须卸下" "Something on the truck must come off";
+    Filter "输入以筛选" "Type to filter";
+    Phone "电话" "Telephone";
+    BeingFilled "打包中" "being filled";
+    Sealed "已封箱" "sealed";
 }
 
 /// A phrase in a language.

@@ -297,6 +297,10 @@ impl Backend for Core {
         self.stopped()
     }
 
+    fn clock_was_moved(&self) -> bool {
+        self.parts.clock.was_moved()
+    }
+
     fn devices(&self) -> Vec<DeviceView> {
         let view = |(scanner, state): &(Scanner, DeviceState)| DeviceView {
             name: scanner.id.to_string(),

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::{Core, held};
+use crate::barcode::codes::without_secret;
 use crate::barcode::{Content, Reading};
 use crate::domain::clock::Now;
 use crate::domain::decide::{Decision, Site, UnknownStation, decide, fingerprint};
@@ -78,7 +79,7 @@ impl Core {
         let shown = Shown {
             verdict: judged.verdict.clone(),
             reading: judged.reading.clone(),
-            text: String::from_utf8_lossy(&scan.data).into_owned(),
+            text: without_secret(&String::from_utf8_lossy(&scan.data)).into_owned(),
             device: scan.device.as_ref().map(ToString::to_string),
             at: now.at.wall,
         };

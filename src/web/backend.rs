@@ -512,6 +512,8 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn feed(&self) -> watch::Receiver<u64>;
     /// Becomes true when waybind stops: streams end.
     fn stopping(&self) -> watch::Receiver<bool>;
+    /// Whether the box's clock was moved since the start.
+    fn clock_was_moved(&self) -> bool;
     /// The scanners.
     fn devices(&self) -> Vec<DeviceView>;
     /// What is plugged in and not configured.

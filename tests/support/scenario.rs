@@ -312,7 +312,8 @@ fn order(text: &str) -> Option<OrderSpec> {
 }
 
 fn consignee(name: &str) -> Consignee {
-    Consignee { name: name.to_owned(), phone: "13800000000".into(), address: "杭州".into(), merge_key: None }
+    let (name, place) = name.split_once('@').unwrap_or((name, "杭州"));
+    Consignee { name: name.to_owned(), phone: "13800000000".into(), address: place.into(), merge_key: None }
 }
 
 fn quantity_of(text: &str) -> Option<(&str, u32)> {

@@ -1,19 +1,20 @@
 //! Folding: what each fact does to the state. The only code that changes it.
 
 mod bags;
+mod stations;
 
 use std::sync::Arc;
 
 use crate::domain::courier::Pool;
-use crate::domain::event::{Event, Memory, list_orders};
+use crate::domain::event::{Event, list_orders};
 use crate::domain::ids::{ManifestId, OrderId, ParcelId, StationId, WaybillNo};
-use crate::domain::manifest::{FOREIGN_MAX, Foreign, Loading, ManifestState};
+use crate::domain::manifest::{FOREIGN_MAX, Foreign, Loading};
 use crate::domain::order::{Order, ShortDecision, Stage};
 use crate::domain::progress::Sign;
 use crate::domain::rules;
-use crate::domain::station::{Count, Session, UNDO_MAX, Work};
+use crate::domain::station::{Count, UNBOUND_MAX, UNDO_MAX};
 use crate::domain::view::State;
-use crate::domain::work::{ListState, ParcelState, PickList, VoidReason, Waybill, WrongPins};
+use crate::domain::work::{ParcelState, PickList, VoidReason, Waybill};
 
 /// A fact that names something that is not there: the ledger is damaged, or the program wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +51,7 @@ impl Fold<'_> {
             | Event::OperatorPut { .. } => self.put(),
             Event::Counted { .. } | Event::CountUndone { .. } | Event::PutBack { .. } => self.counting(),
             Event::ParcelOpened { .. }
+            | Event::ParcelMoved { .. }
             | Event::ParcelSealed { .. }
             | Event::ParcelReopened { .. }
             | Event::WaybillBound { .. }
@@ -181,9 +183,13 @@ impl Fold<'_> {
                 let line = self.order_mut(order)?.line_mut(*line).ok_or(lost)?;
                 line.cancelled = line.cancelled.saturating_add(*quantity).min(line.spec.quantity);
             }
-            Event::OrderReaddressed { order, consignee } => {
+            Event::OrderReaddressed { order, consignee, elsewhere } => {
                 let order = self.order_mut(order)?;
-                let before = std::mem::replace(&mut Arc::make_mut(&mut order.spec).consignee, (**consignee).clone());
+                let spec = Arc::make_mut(&mut order.spec);
+                if *elsewhere {
+                    (spec.region, spec.sort_code) = (None, None);
+                }
+                let before = std::mem::replace(&mut spec.consignee, (**consignee).clone());
                 if order.awaits_address() {
                     order.readdressed_from.get_or_insert(Box::new(before));
                 }
@@ -199,7 +205,8 @@ impl Fold<'_> {
             }
             Event::ShortRecorded { order, line, short, list } => {
                 let lost = self.lost("line", format_args!("{order}/{line}"));
-                let before = self.order_mut(order)?.line_mut(*line).ok_or(lost)?.short.replace(*short);
+                let line = self.order_mut(order)?.line_mut(*line).ok_or(lost)?;
+                let before = std::mem::replace(&mut line.short, Some(*short).filter(|short| short.quantity > 0));
                 let more = short.quantity.saturating_sub(before.map_or(0, |before| before.quantity));
                 if let Some((list, index)) = list {
                     let lost = self.lost("pick list", list);
@@ -243,6 +250,14 @@ impl Fold<'_> {
             self.forget_unbound(&parcel);
         }
         Ok(())
+    }
+
+    fn wait_for_waybill(&mut self, station: &StationId, parcel: &ParcelId) {
+        let waiting = &mut self.state.station_mut(station).unbound;
+        if waiting.len() >= UNBOUND_MAX {
+            waiting.remove(0);
+        }
+        waiting.push(parcel.clone());
     }
 
     /// No station waits for this parcel's waybill any more.
@@ -314,14 +329,21 @@ impl Fold<'_> {
                 self.order_mut(&parcel.order)?.parcels.push(parcel.id.clone());
                 self.state.put_parcel((**parcel).clone());
             }
+            Event::ParcelMoved { parcel, station, .. } => {
+                let lost = self.lost("parcel", parcel);
+                self.state.parcel_mut(parcel).ok_or(lost)?.station.clone_from(station);
+            }
             Event::ParcelSealed { parcel, station, at, .. } => {
                 self.set_parcel(parcel, ParcelState::Sealed)?;
                 let lost = self.lost("parcel", parcel);
-                self.state.parcel_mut(parcel).ok_or(lost)?.sealed = *at;
+                let sealed = self.state.parcel_mut(parcel).ok_or(lost)?;
+                // work goes on elsewhere with its box: it waits for its waybill where it was closed
+                sealed.station.clone_from(station);
+                sealed.sealed = *at;
                 let bound = self.state.view().parcel(parcel.as_str()).is_some_and(|parcel| parcel.waybill.is_some());
                 match bound {
                     true => self.wait_for_bag(parcel),
-                    false => self.state.station_mut(station).unbound.push(parcel.clone()),
+                    false => self.wait_for_waybill(station, parcel),
                 }
             }
             Event::ParcelReopened { parcel, .. } => {
@@ -329,7 +351,7 @@ impl Fold<'_> {
                 self.forget_unbound(parcel);
             }
             Event::WaybillBound { parcel, waybill, .. } => self.bind(parcel, waybill)?,
-            Event::WaybillLoaded { waybill, parcels, loading } => {
+            Event::WaybillLoaded { waybill, parcels, loading, .. } => {
                 self.load(waybill, parcels, true)?;
                 self.hand_over(waybill, loading.as_ref())?;
             }
@@ -338,7 +360,7 @@ impl Fold<'_> {
                 self.hand_over(waybill, None)?;
             }
             Event::ManifestForeign { manifest, foreign } => self.foreign(manifest, foreign)?,
-            Event::WaybillVoided { waybill, reason } => self.void(waybill, reason)?,
+            Event::WaybillVoided { waybill, reason, .. } => self.void(waybill, reason)?,
             _ => {}
         }
         Ok(())
@@ -449,108 +471,11 @@ impl Fold<'_> {
             let (sealed, station, order) =
                 (bound.state != ParcelState::Open, bound.station.clone(), bound.order.clone());
             if sealed && self.state.view().order(order.as_str()).is_some_and(|order| !order.cancelled) {
-                self.state.station_mut(&station).unbound.push(parcel.clone());
+                self.wait_for_waybill(&station, &parcel);
             }
             self.forget_unbagged(&parcel);
         }
         Ok(())
-    }
-
-    fn station(&mut self) -> Done {
-        match self.event {
-            Event::WorkOpened { station, work } => {
-                self.set_work(work, Some(station))?;
-                let station = self.state.station_mut(station);
-                station.work = Some(work.clone());
-                station.counts.clear();
-                station.location = None;
-            }
-            Event::WorkTakenOver { station, from, work } => {
-                self.leave(from, work);
-                self.set_work(work, Some(station))?;
-                let station = self.state.station_mut(station);
-                station.work = Some(work.clone());
-                station.counts.clear();
-                station.location = None;
-            }
-            Event::WorkParked { station, work } => {
-                self.set_work(work, None)?;
-                self.leave(station, work);
-            }
-            Event::WorkClosed { station, work } => {
-                self.set_work(work, None)?;
-                match work {
-                    Work::List(list) => {
-                        let lost = self.lost("pick list", list);
-                        self.state.list_mut(list).ok_or(lost)?.state = ListState::Done;
-                    }
-                    Work::Manifest(manifest) => {
-                        let lost = self.lost("manifest", manifest);
-                        self.state.manifest_mut(manifest).ok_or(lost)?.state = ManifestState::Closed;
-                    }
-                    _ => {}
-                }
-                self.leave(station, work);
-            }
-            Event::Remembered { station, memory } => self.remember(station, memory),
-            _ => return self.people(),
-        }
-        Ok(())
-    }
-
-    /// Says at which station work is open.
-    fn set_work(&mut self, work: &Work, at: Option<&StationId>) -> Done {
-        match work {
-            Work::List(list) => {
-                let lost = self.lost("pick list", list);
-                self.state.list_mut(list).ok_or(lost)?.state =
-                    at.map_or(ListState::Parked, |at| ListState::Open(at.clone()));
-            }
-            Work::Manifest(manifest) => {
-                let lost = self.lost("manifest", manifest);
-                self.state.manifest_mut(manifest).ok_or(lost)?.state =
-                    at.map_or(ManifestState::Parked, |at| ManifestState::Open(at.clone()));
-            }
-            Work::Order(order) | Work::PutBack(order) => self.order_mut(order)?.open_at = at.cloned(),
-            Work::Waybill(waybill) => {
-                let lost = self.lost("waybill", waybill);
-                let orders = self.state.view().waybill(waybill.as_str()).ok_or(lost)?.orders.clone();
-                for order in &orders {
-                    self.order_mut(order)?.open_at = at.cloned();
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn leave(&mut self, station: &StationId, work: &Work) {
-        let station = self.state.station_mut(station);
-        if station.work.as_ref() == Some(work) {
-            station.work = None;
-            station.counts.clear();
-            station.location = None;
-            station.awaits = None;
-        }
-    }
-
-    fn remember(&mut self, station: &StationId, memory: &Memory) {
-        let station = self.state.station_mut(station);
-        match memory {
-            Memory::Awaits(awaits) => station.awaits = awaits.as_deref().cloned(),
-            Memory::Quantity(quantity) => station.quantity = *quantity,
-            Memory::Location(location) => station.location.clone_from(location),
-            Memory::CountGone => drop(station.counts.pop()),
-            Memory::Latch(latch) => station.latch.clone_from(latch),
-            Memory::Refusal(refusal) => station.refusal = refusal.as_deref().cloned(),
-            Memory::ToldCancelled(order) => station.told_cancelled = Some(order.clone()),
-            Memory::TakeOver(wish) => station.take_over.clone_from(wish),
-            Memory::Printer(printer) => station.printer.clone_from(printer),
-            Memory::Seen(at) => {
-                if let Some(session) = &mut station.session {
-                    session.last = *at;
-                }
-            }
-        }
     }
 
     fn printing(&mut self) -> Done {
@@ -568,45 +493,6 @@ impl Fold<'_> {
         match self.event {
             Event::PrintStep { step, .. } => job.take(step),
             Event::PrintResolved { how, .. } => job.settle(*how),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn people(&mut self) -> Done {
-        match self.event {
-            Event::SignedIn { station, operator, handed_over_by, left, at } => {
-                if let Some(left) = left {
-                    self.state.station_mut(left).session = None;
-                }
-                if let Some(before) = handed_over_by.as_ref().and_then(|before| self.state.operator_mut(before)) {
-                    before.station = None;
-                }
-                let lost = self.lost("operator", operator);
-                let person = self.state.operator_mut(operator).ok_or(lost)?;
-                person.station = Some(station.clone());
-                person.wrong_pins = WrongPins::default();
-                let here = self.state.station_mut(station);
-                here.session = Some(Session { operator: operator.clone(), since: *at, last: *at });
-                here.counts.clear();
-                here.awaits = None;
-            }
-            Event::SignedOut { station, operator, .. } => {
-                self.state.station_mut(station).session = None;
-                self.state.station_mut(station).counts.clear();
-                if let Some(person) = self.state.operator_mut(operator) {
-                    person.station = None;
-                }
-            }
-            Event::PinAccepted { operator, .. } => {
-                let lost = self.lost("operator", operator);
-                self.state.operator_mut(operator).ok_or(lost)?.wrong_pins = WrongPins::default();
-            }
-            Event::PinRefused { operator, at, .. } => {
-                let lost = self.lost("operator", operator);
-                let wrong = &mut self.state.operator_mut(operator).ok_or(lost)?.wrong_pins;
-                *wrong = WrongPins { count: wrong.count.saturating_add(1), last: Some(*at) };
-            }
             _ => {}
         }
         Ok(())

@@ -13,6 +13,7 @@ use crate::domain::event::{Event, Memory};
 use crate::domain::gate;
 use crate::domain::ids::{BagId, ParcelId};
 use crate::domain::order::Order;
+use crate::domain::rules::Step;
 use crate::domain::station::{Await, Awaited, Mode};
 use crate::domain::verdict::{BagLineNote, BagMemberNote, BagNote, Code, Facts, Why};
 use crate::domain::work::{Parcel, ParcelState};
@@ -136,6 +137,9 @@ impl Desk<'_> {
         let draft = Draft::new(Code::Bagged).order(order.id()).got(Facts { waybill: parcel.waybill.clone(), ..got });
         if let Some(code) = self.objection_to(&order) {
             return draft.with_code(code);
+        }
+        if let Some((order, recalled)) = self.recalled_on(std::slice::from_ref(order.id()), Step::Label) {
+            return draft.with_code(Code::Recalled).recalled(&order, &recalled);
         }
         let candidate = bag::candidate(&order, parcel, self.now);
         if candidate.ready().is_err() {

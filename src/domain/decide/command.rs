@@ -9,7 +9,7 @@ use crate::domain::gate;
 use crate::domain::order::Order;
 use crate::domain::progress::Sign;
 use crate::domain::rules::{Rule, Step};
-use crate::domain::station::{Awaited, Mode, Work};
+use crate::domain::station::{Awaited, Count, Mode, Work};
 use crate::domain::verdict::{Code, Why};
 use crate::domain::work::{Parcel, ParcelState};
 
@@ -61,24 +61,12 @@ impl Desk<'_> {
         };
         let mut after = (**order).clone();
         after.notes_confirmed = true;
-        let parcel = self.open_box(order).filter(|parcel| parcel.seal_auto);
-        let seals = parcel
-            .map(|parcel| gate::seal_if_packed(self.view, &after, &parcel, Some(self.now.at)))
-            .unwrap_or_default();
+        let seals = gate::seal_if_packed(self.view, &after, self.open_box(order).as_slice(), Some(self.now.at));
         let confirmed = Event::NotesConfirmed { order: order.id().clone() };
         Draft::new(Code::NoteConfirmed).order(order.id()).event(confirmed).events(seals)
     }
 
-    /// The box that an order's goods go into.
-    pub(super) fn open_box(&self, order: &Order) -> Option<Parcel> {
-        let parcels = order.parcels.iter().filter_map(|id| self.view.parcel(id.as_str()));
-        parcels
-            .into_iter()
-            .find(|parcel| parcel.state == ParcelState::Open && !parcel.contents.is_empty())
-            .map(|parcel| (*parcel).clone())
-    }
-
-    /// Reverses this session's last count; a sealed box is opened for it.
+    /// Reverses this session's last count; a sealed box is opened for it. Where it was one too many, what stays is sealed.
     fn undo(&self) -> Draft {
         let Some(count) = self.station.counts.last() else {
             return Draft::new(Code::WrongStep).why(Why::NothingToUndo);
@@ -86,17 +74,18 @@ impl Desk<'_> {
         let Some(order) = self.view.order(count.order.as_str()) else {
             return Draft::new(Code::WrongStep).why(Why::NothingToUndo);
         };
-        if !order.can_take_back(count) {
+        let parcel = count.parcel.as_ref().and_then(|id| self.view.parcel(id.as_str()));
+        if !self.can_take_back(&order, parcel.as_deref(), count) {
             // the goods went another way since: put back, or undone from elsewhere
             return Draft::new(Code::WrongStep).why(Why::NothingToUndo).remember(&self.rules.id, Memory::CountGone);
         }
         let mut draft = Draft::new(Code::Undone);
-        if let Some(parcel) = count.parcel.as_ref().and_then(|id| self.view.parcel(id.as_str())) {
+        if let Some(parcel) = &parcel {
             match parcel.state {
                 ParcelState::Loaded => return Draft::new(Code::WrongStep).why(Why::AlreadyLoaded).order(order.id()),
                 ParcelState::Sealed => {
-                    let (parcel, order) = (parcel.id.clone(), order.id().clone());
-                    draft = draft.event(Event::ParcelReopened { parcel, order, station: self.rules.id.clone() });
+                    let (parcel, order, station) = (parcel.id.clone(), order.id().clone(), self.rules.id.clone());
+                    draft = draft.event(Event::ParcelReopened { parcel, order, station });
                 }
                 ParcelState::Open => {}
             }
@@ -112,10 +101,25 @@ impl Desk<'_> {
             identity: count.identity.clone(),
             waiver: None,
         };
+        let left = parcel.map(|parcel| {
+            let mut left = self.brought_here(Parcel { state: ParcelState::Open, ..(*parcel).clone() });
+            left.count(count.line, &count.parts, Sign::Minus);
+            left
+        });
         draft
             .got(self.item_facts(&item))
             .pick_list(count.list.as_ref().map(|(list, _)| list))
             .event(Event::CountUndone { station: self.rules.id.clone(), count: count.clone() })
+            .events(gate::settled(self.view, &after, left.as_slice(), Some(self.now.at)))
+    }
+
+    /// Whether the goods of a count are still where it put them: on its line, its list and in its box.
+    fn can_take_back(&self, order: &Order, parcel: Option<&Parcel>, count: &Count) -> bool {
+        let on_list = count.list.as_ref().is_none_or(|(list, index)| {
+            let list = self.view.list(list.as_str());
+            list.and_then(|list| list.lines.get(*index).cloned()).is_some_and(|line| line.holds(&count.parts))
+        });
+        order.can_take_back(count) && on_list && parcel.is_none_or(|parcel| parcel.holds(count.line, &count.parts))
     }
 
     fn done(&self) -> Draft {

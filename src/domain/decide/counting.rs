@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Desk;
 use super::draft::Draft;
-use super::item::{Takes, waiting_units};
+use super::takes::{Takes, waiting_units};
 use crate::domain::bag::Bagging;
 use crate::domain::event::Event;
 use crate::domain::gate;
@@ -138,7 +138,7 @@ impl Desk<'_> {
         let Some(line) = claim.order_line() else { return Draft::new(Code::NotOnList) };
         let mut events = Vec::new();
         let packs = self.rules.mode != Mode::Pick;
-        let parcel = packs.then(|| self.open_parcel(&claim.order, &mut events));
+        let mut parcel = packs.then(|| self.open_parcel(&claim.order, &mut events));
         let count = Count {
             order: claim.order.id().clone(),
             line: claim.line,
@@ -153,9 +153,12 @@ impl Desk<'_> {
         after.count(&count, Sign::Plus);
         let after = Arc::new(after);
         let code = self.reached(claim, &after, &count);
+        if let Some(parcel) = &mut parcel {
+            parcel.count(count.line, &count.parts, Sign::Plus);
+        }
         events.push(Event::Counted { station: self.rules.id.clone(), count });
-        if let Some(parcel) = parcel.filter(|parcel| parcel.seal_auto) {
-            events.extend(gate::seal_if_packed(self.view, &after, &parcel, Some(self.now.at)));
+        if packs {
+            events.extend(gate::seal_if_packed(self.view, &after, parcel.as_slice(), Some(self.now.at)));
         }
         let changed = after.line(claim.line).unwrap_or(line);
         let waived = item.waiver.as_ref().map(|waiver| Event::Overridden {
@@ -189,15 +192,41 @@ impl Desk<'_> {
         }
     }
 
+    /// The box that is being filled for an order here, one with goods before an emptied one. A box travels with its work:
+    /// one that was begun elsewhere is filled on, unless somebody still works on the order there.
+    fn box_here(&self, order: &Order) -> Option<Parcel> {
+        let is_open = |parcel: &Arc<Parcel>| parcel.state == ParcelState::Open;
+        let is_elsewhere = |parcel: &Parcel| {
+            parcel.station != self.rules.id && gate::is_worked_on(self.view, order.id(), &parcel.station)
+        };
+        let parcels = order.parcels.iter().filter_map(|id| self.view.parcel(id.as_str())).filter(is_open);
+        let fillable = parcels.filter(|parcel| !is_elsewhere(parcel));
+        let first = fillable.min_by_key(|parcel| (parcel.contents.is_empty(), parcel.station != self.rules.id))?;
+        Some(self.brought_here((*first).clone()))
+    }
+
+    /// A box as it stands at this station, where it is one that boxes are packed at.
+    pub(super) fn brought_here(&self, parcel: Parcel) -> Parcel {
+        match self.rules.mode {
+            Mode::Pack | Mode::Bench => Parcel { station: self.rules.id.clone(), ..parcel },
+            Mode::Pick | Mode::Load | Mode::Info => parcel,
+        }
+    }
+
+    /// The box that an order's goods go into.
+    pub(super) fn open_box(&self, order: &Order) -> Option<Parcel> {
+        self.box_here(order).filter(|parcel| !parcel.contents.is_empty())
+    }
+
     /// The box that is being filled for an order; a new one where there is none.
-    pub(super) fn open_parcel(&self, order: &Order, events: &mut Vec<Event>) -> Parcel {
-        let open = order
-            .parcels
-            .iter()
-            .filter_map(|id| self.view.parcel(id.as_str()))
-            .find(|parcel| parcel.state == ParcelState::Open);
-        if let Some(parcel) = open {
-            return (*parcel).clone();
+    fn open_parcel(&self, order: &Order, events: &mut Vec<Event>) -> Parcel {
+        if let Some(parcel) = self.box_here(order) {
+            let known = self.view.parcel(parcel.id.as_str());
+            if known.is_some_and(|known| known.station != parcel.station) {
+                let (parcel, order, station) = (parcel.id.clone(), order.id().clone(), parcel.station.clone());
+                events.push(Event::ParcelMoved { parcel, order, station });
+            }
+            return parcel;
         }
         let number = self.view.next_number(Numbered::Parcel);
         let parcel = Parcel {

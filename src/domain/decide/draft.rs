@@ -1,5 +1,6 @@
 //! A verdict in the making, with its facts.
 
+use crate::barcode::codes::without_secret;
 use crate::domain::event::{Event, Memory};
 use crate::domain::ids::{OrderId, PickListId, ScanId, StationId};
 use crate::domain::order::{Order, OrderLine};
@@ -80,7 +81,7 @@ impl Draft {
     }
 
     pub(super) fn got_text(mut self, text: &str) -> Self {
-        let shown = text.chars().take(TEXT_MAX).collect();
+        let shown = without_secret(text).chars().take(TEXT_MAX).collect();
         self.got.text = Some(shown);
         self
     }
@@ -113,6 +114,11 @@ impl Draft {
     pub(super) fn bag(mut self, bag: BagNote) -> Self {
         self.bag = Some(Box::new(bag));
         self
+    }
+
+    /// The facts that go with it so far.
+    pub(super) fn recorded(&self) -> &[Event] {
+        &self.events
     }
 
     pub(super) fn into_events(self) -> Vec<Event> {

@@ -2,7 +2,7 @@
 
 use super::Desk;
 use super::draft::Draft;
-use super::item::Takes;
+use super::takes::Takes;
 use crate::domain::event::Event;
 use crate::domain::ids::{OrderId, Sku};
 use crate::domain::order::{Order, OrderLine};
@@ -77,11 +77,8 @@ impl Desk<'_> {
     /// What rules that only warn or observe would have said of an accepted scan: facts, and warnings to show.
     pub(super) fn intercepted(&self, draft: &Draft) -> (Vec<Event>, Vec<Warning>) {
         let (orders, steps) = match draft.code() {
-            Code::WaybillLoaded | Code::WaybillBound => {
-                let waybill = draft.facts().waybill.as_ref().and_then(|number| self.view.waybill(number.as_str()));
-                let step: &[Step] = if draft.code() == Code::WaybillLoaded { &[Step::Load] } else { &[Step::Label] };
-                (waybill.map(|waybill| waybill.orders.clone()).unwrap_or_default(), step)
-            }
+            Code::WaybillLoaded => (self.orders_under(draft), &[Step::Load] as &[Step]),
+            Code::WaybillBound => (self.orders_under(draft), &[Step::Label] as &[Step]),
             Code::Accepted
             | Code::LineComplete
             | Code::OrderComplete
@@ -108,6 +105,23 @@ impl Desk<'_> {
         let warnings =
             warns.map(|found| Warning { rule: found.rule, code: found.rule.code(), order: found.order }).collect();
         (events, warnings)
+    }
+
+    /// The orders of the waybills that a draft loads or binds: one, or all of a bag. A number that was entered just now
+    /// covers the order that the draft is about.
+    fn orders_under(&self, draft: &Draft) -> Vec<OrderId> {
+        let numbers = draft.recorded().iter().filter_map(|event| match event {
+            Event::WaybillLoaded { waybill, .. } | Event::WaybillBound { waybill, .. } => Some(waybill),
+            _ => None,
+        });
+        let mut orders: Vec<OrderId> = Vec::new();
+        let covered = numbers.filter_map(|number| self.view.waybill(number.as_str()));
+        for order in covered.flat_map(|waybill| waybill.orders.clone()).chain(draft.about_order().cloned()) {
+            if !orders.contains(&order) {
+                orders.push(order);
+            }
+        }
+        orders
     }
 
     fn quiet_rules(&self, order: &Order, steps: &[Step], draft: &Draft, found: &mut Vec<Interception>) {

@@ -1,19 +1,17 @@
 //! An item: which line takes it, or why none does.
 
 use super::Desk;
-use std::sync::Arc;
-
 use super::counting::Claim;
 use super::draft::Draft;
 use super::meaning::Meaning;
-use crate::barcode::codes::ShortReason;
+use super::put_back::put_back_fits;
+use super::takes::{Takes, waiting_units};
 use crate::domain::event::{Event, Memory};
-use crate::domain::order::{Identity, Order, OrderLine, Part, Short, Unit};
+use crate::domain::order::{Identity, Order, OrderLine, Unit};
 use crate::domain::product::Tracking;
 use crate::domain::rules::Rule;
-use crate::domain::station::{Await, Awaited, Count, Item, Mode, PartCount, Refusal, Trait, Work};
+use crate::domain::station::{Await, Awaited, Item, Mode, PartCount, Refusal, Trait, Work};
 use crate::domain::verdict::{Code, Facts, Why};
-use crate::domain::work::{Parcel, ParcelState};
 
 /// Why a line does not take an item.
 struct Objection {
@@ -21,50 +19,10 @@ struct Objection {
     expected: Facts,
 }
 
-/// The parts of a line that an item is for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Takes {
-    pub parts: Vec<usize>,
-    /// Whether the item is the whole kit, and so so many units of each part a set.
-    whole: bool,
-}
-
-impl Takes {
-    /// What an item is for on a line.
-    pub(super) fn of(line: &OrderLine, item: &Item) -> Takes {
-        let is_kit = !line.spec.components.is_empty();
-        if is_kit && line.spec.sku == item.sku {
-            return Takes { parts: (0..line.parts.len()).collect(), whole: true };
-        }
-        let substitute = !is_kit && line.spec.substitutes.contains(&item.sku);
-        let fits = |part: &Part| part.sku == item.sku || substitute;
-        Takes { parts: line.parts.iter().position(fits).into_iter().collect(), whole: false }
-    }
-
-    /// Whether the item is the whole kit.
-    pub(super) fn is_whole(&self) -> bool {
-        self.whole
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.parts.is_empty()
-    }
-
-    /// How many base units of a part an item stands for.
-    pub(super) fn units(&self, line: &OrderLine, part: usize, item: &Item) -> u32 {
-        if self.whole { item.quantity.saturating_mul(line.parts[part].per_set) } else { item.quantity }
-    }
-}
-
 impl Desk<'_> {
     /// An item scan: one product, or several that bear the code.
     pub(super) fn items(&self, meaning: &Meaning) -> Draft {
-        let times = self.station.quantity.unwrap_or(1);
-        let items: Vec<Item> = meaning
-            .items
-            .iter()
-            .map(|item| Item { quantity: item.quantity.saturating_mul(times), ..item.clone() })
-            .collect();
+        let items: Vec<Item> = meaning.items.iter().map(|item| self.times(item)).collect();
         let draft = match (&self.station.work, items.as_slice()) {
             (_, []) => Draft::new(Code::UnknownCode),
             (None, [item]) if self.rules.item_first => self.open_for(item),
@@ -75,7 +33,13 @@ impl Desk<'_> {
         self.forget_quantity(draft)
     }
 
-    fn forget_quantity(&self, draft: Draft) -> Draft {
+    /// An item as often as the quantity command said.
+    pub(super) fn times(&self, item: &Item) -> Item {
+        let times = self.station.quantity.unwrap_or(1);
+        Item { quantity: item.quantity.saturating_mul(times), ..item.clone() }
+    }
+
+    pub(super) fn forget_quantity(&self, draft: Draft) -> Draft {
         match self.station.quantity {
             Some(_) => draft.remember(&self.rules.id, Memory::Quantity(None)),
             None => draft,
@@ -198,9 +162,8 @@ impl Desk<'_> {
                 expected: Facts { location: Some(there.to_owned()), ..expected },
             });
         }
-        let unit = self.wrong_unit(line, item).filter(|objection| !item.waives(objection.code));
-        if unit.is_some() {
-            return unit;
+        if let Some(objection) = self.wrong_unit(line, item) {
+            return Some(objection);
         }
         let fits = |part: &usize| claim.remaining(*part, self.rules.mode) >= takes.units(line, *part, item);
         // at a bench a unit that was not the one picked is taken from the shelf as well
@@ -228,34 +191,36 @@ impl Desk<'_> {
         !(this_line && packable && self.rules.mode != Mode::Pick)
     }
 
-    /// A unit that the line does not want: another revision, lot or serial than pinned or picked, or too old.
+    /// A unit that the line does not want: another revision, lot or serial than pinned or picked, or too old. What somebody
+    /// let pass hides nothing that comes after it.
     fn wrong_unit(&self, line: &OrderLine, item: &Item) -> Option<Objection> {
         let (wanted, got) = (&line.spec, &item.identity);
         let expected = Facts { sku: Some(item.sku.clone()), ..Facts::default() };
         let differs =
             |wanted: &Option<String>, got: &Option<String>| wanted.is_some() && got.is_some() && wanted != got;
-        if differs(&wanted.revision, &got.revision) {
+        if differs(&wanted.revision, &got.revision) && !item.waives(Code::WrongRevision) {
             return Some(Objection {
                 code: Code::WrongRevision,
                 expected: Facts { revision: wanted.revision.clone(), ..expected },
             });
         }
-        if differs(&wanted.lot, &got.lot) {
+        if differs(&wanted.lot, &got.lot) && !item.waives(Code::WrongLot) {
             return Some(Objection { code: Code::WrongLot, expected: Facts { lot: wanted.lot.clone(), ..expected } });
         }
         if let Some(serial) = got.serial.as_ref().filter(|_| !wanted.serials.is_empty())
             && !wanted.serials.contains(serial)
+            && !item.waives(Code::WrongSerial)
         {
             return Some(Objection {
                 code: Code::WrongSerial,
                 expected: Facts { serial: Some(wanted.serials.join(", ")), ..expected },
             });
         }
-        if let Some(objection) = self.not_what_was_picked(line, item) {
+        if let Some(objection) = self.not_what_was_picked(line, item).filter(|other| !item.waives(other.code)) {
             return Some(objection);
         }
         let earliest = wanted.min_expiry.unwrap_or(self.now.today).max(self.now.today);
-        let expired = got.expiry.is_some_and(|expiry| expiry < earliest);
+        let expired = got.expiry.is_some_and(|expiry| expiry < earliest) && !item.waives(Code::Expired);
         expired.then_some(Objection { code: Code::Expired, expected: Facts { expiry: Some(earliest), ..expected } })
     }
 
@@ -277,10 +242,11 @@ impl Desk<'_> {
         };
         let expected = Facts { sku: Some(item.sku.clone()), ..Facts::default() };
         let lots = names(|identity| identity.lot.clone());
-        if item.identity.lot.is_some()
-            && !lots.is_empty()
-            && !waiting().any(|unit| unit.identity.lot == item.identity.lot)
-        {
+        // units that were picked without a lot may be of this one
+        let left = |unit: &Unit| unit.picked - unit.packed;
+        let other_lots = waiting().filter(|unit| unit.identity.lot.is_some() && unit.identity.lot != item.identity.lot);
+        let of_this_lot = part.picked.saturating_sub(part.packed).saturating_sub(other_lots.map(left).sum());
+        if item.identity.lot.is_some() && !lots.is_empty() && of_this_lot < item.quantity {
             return Some(Objection { code: Code::WrongLot, expected: Facts { lot: Some(lots), ..expected } });
         }
         let serials = names(|identity| identity.serial.clone());
@@ -357,173 +323,12 @@ impl Desk<'_> {
         draft.remember(&self.rules.id, Memory::Refusal(Some(Box::new(refusal))))
     }
 
-    /// Goods beyond what is demanded now go back to the shelf; a box that holds them is opened for it.
-    pub(super) fn put_back(
-        &self,
-        line: Option<&OrderLine>,
-        order: &Order,
-        takes: &Takes,
-        item: &Item,
-        list: Option<(crate::domain::ids::PickListId, usize)>,
-    ) -> Draft {
-        let Some(line) = line else { return Draft::new(Code::NotOnList) };
-        let identity = match self.unit_to_put_back(line, item) {
-            Ok(identity) => identity,
-            Err(draft) => return draft.line(order, line).got(self.item_facts(item)),
-        };
-        let mut events = Vec::new();
-        let unpacked = |part: usize| {
-            let on_the_bench = line.parts[part].picked.saturating_sub(line.parts[part].packed);
-            takes.units(line, part, item).saturating_sub(on_the_bench).min(line.parts[part].packed)
-        };
-        let unpacks = takes.parts.iter().any(|part| unpacked(*part) > 0);
-        let holds = |parcel: &Arc<Parcel>| {
-            takes.parts.iter().all(|part| {
-                let held =
-                    parcel.contents.iter().find(|content| content.line == line.spec.line && content.part == *part);
-                held.map_or(0, |content| content.quantity) >= unpacked(*part)
-            })
-        };
-        let mut boxes: Vec<Arc<Parcel>> =
-            order.parcels.iter().filter_map(|id| self.view.parcel(id.as_str())).filter(holds).collect();
-        boxes.sort_by_key(|parcel| parcel.state == ParcelState::Loaded);
-        let parcel = boxes.into_iter().next().filter(|_| unpacks);
-        match parcel.as_ref().map(|parcel| parcel.state) {
-            None if unpacks => {
-                // one box does not hold so many: they come back one by one
-                return Draft::new(Code::WrongStep).why(Why::OneByOne).line(order, line).got(self.item_facts(item));
-            }
-            Some(ParcelState::Loaded) => return Draft::new(Code::WrongStep).why(Why::AlreadyLoaded).line(order, line),
-            Some(ParcelState::Sealed) => events.extend(parcel.as_ref().map(|parcel| Event::ParcelReopened {
-                parcel: parcel.id.clone(),
-                order: order.id().clone(),
-                station: self.rules.id.clone(),
-            })),
-            Some(ParcelState::Open) | None => {}
-        }
-        let parts = takes
-            .parts
-            .iter()
-            .map(|part| PartCount { part: *part, picked: takes.units(line, *part, item), packed: unpacked(*part) })
-            .collect();
-        let count = Count {
-            order: order.id().clone(),
-            line: line.spec.line,
-            list,
-            sku: item.sku.clone(),
-            quantity: item.quantity,
-            identity,
-            parts,
-            parcel: parcel.as_ref().map(|parcel| parcel.id.clone()),
-        };
-        let mut after = order.clone();
-        after.count(&count, crate::domain::progress::Sign::Minus);
-        events.push(Event::PutBack { count });
-        // what was still on the bench comes out of no box, and its order's box may have waited for just that
-        let waiting = || self.open_box(order).map(Arc::new);
-        if let Some(parcel) = parcel.or_else(waiting).filter(|parcel| !after.cancelled && parcel.seal_auto) {
-            events.extend(crate::domain::gate::seal_if_packed(self.view, &after, &parcel, Some(self.now.at)));
-        }
-        let changed = after.line(line.spec.line).unwrap_or(line);
-        Draft::new(Code::PutBack).line(&after, changed).got(self.item_facts(item)).events(events)
-    }
-
-    /// Which captured unit goes back: the one that was scanned, or the only one there is.
-    fn unit_to_put_back(&self, line: &OrderLine, item: &Item) -> Result<Identity, Box<Draft>> {
-        let units: Vec<&Unit> = line.units.iter().filter(|unit| unit.sku == item.sku).collect();
-        let fitting: Vec<&&Unit> =
-            units.iter().filter(|unit| same_unit(&unit.identity, item) && unit.picked >= item.quantity).collect();
-        let names = |trait_of: fn(&Identity) -> Option<&String>| {
-            let names: Vec<&str> =
-                units.iter().filter_map(|unit| trait_of(&unit.identity)).map(String::as_str).collect();
-            Some(names.join(", ")).filter(|names| !names.is_empty())
-        };
-        let expected = || Facts {
-            sku: Some(item.sku.clone()),
-            lot: names(|identity| identity.lot.as_ref()),
-            serial: names(|identity| identity.serial.as_ref()),
-            ..Facts::default()
-        };
-        let captured: u32 = line.units.iter().map(|unit| unit.picked).sum();
-        let plain = line.parts.first().map_or(0, |part| part.picked.saturating_sub(captured));
-        let some_plain = line.spec.components.is_empty() && !item.identity.is_captured() && plain >= item.quantity;
-        match fitting.as_slice() {
-            _ if units.is_empty() || some_plain => Ok(Identity::default()),
-            [unit] => Ok(unit.identity.clone()),
-            [] => {
-                let code = if item.identity.serial.is_some() { Code::WrongSerial } else { Code::WrongLot };
-                Err(Box::new(Draft::new(code).expected(expected())))
-            }
-            [unit, ..] => {
-                let wanted = if unit.identity.serial.is_some() && item.identity.serial.is_none() {
-                    Trait::Serial
-                } else {
-                    Trait::Lot
-                };
-                let draft = Draft::new(wanted.code()).expected(expected());
-                Err(Box::new(self.awaiting(draft, Awaited::Trait(item.clone(), wanted))))
-            }
-        }
-    }
-
     /// An item of a sequence that is whole now, for whatever is open.
     pub(super) fn settle(&self, item: &Item) -> Draft {
         match &self.station.work {
             Some(Work::PutBack(_)) => self.put_back_item(item),
             _ => self.item(item),
         }
-    }
-
-    /// Goods of an order that is open for putting back.
-    pub(super) fn put_back_item(&self, item: &Item) -> Draft {
-        let claims = self.claims();
-        let fitting = claims.iter().find_map(|claim| {
-            let line = claim.order_line()?;
-            let takes = Takes::of(line, item);
-            let fits = put_back_fits(claim, &takes, item) || self.is_recalled_back(line, &takes, item);
-            fits.then_some((claim, takes))
-        });
-        match fitting {
-            Some((claim, takes)) => self.put_back(claim.order_line(), &claim.order, &takes, item, claim.list.clone()),
-            None => Draft::new(Code::WrongStep).why(Why::NothingToPutBack).got(self.item_facts(item)),
-        }
-    }
-
-    /// An item or line that was not found in full.
-    pub(super) fn short(&self, items: &[Item], reason: ShortReason) -> Option<Draft> {
-        let claims = self.claims();
-        let open = |claim: &&Claim| claim.is_open(self.rules.mode) && self.objection_to(&claim.order).is_none();
-        let claim = claims.iter().filter(open).find(|claim| {
-            claim.order_line().is_some_and(|line| items.iter().any(|item| !Takes::of(line, item).is_empty()))
-        })?;
-        Some(self.record_short(claim, reason))
-    }
-
-    /// A line by its number, as people write it.
-    pub(super) fn short_line(&self, text: &str, reason: ShortReason) -> Option<Draft> {
-        let number: u32 = text.trim().parse().ok()?;
-        let claims = self.claims();
-        let open = |claim: &Claim| claim.is_open(self.rules.mode) && self.objection_to(&claim.order).is_none();
-        let open: Vec<&Claim> = claims.iter().filter(|claim| claim.line == number && open(claim)).collect();
-        match open.as_slice() {
-            [claim] => Some(self.record_short(claim, reason)),
-            _ => None,
-        }
-    }
-
-    /// What this list, or the order by itself, still looked for is short; other lists go on with their share.
-    fn record_short(&self, claim: &Claim, reason: ShortReason) -> Draft {
-        let Some(line) = claim.order_line() else { return Draft::new(Code::NotOnList) };
-        let mode = if self.rules.mode == Mode::Pack { Mode::Bench } else { self.rules.mode };
-        let sets =
-            (0..line.parts.len()).map(|part| claim.remaining(part, mode).div_ceil(line.parts[part].per_set)).max();
-        let before = line.short.map_or(0, |short| short.quantity);
-        let short = Short { quantity: before.saturating_add(sets.unwrap_or(0)), reason };
-        let event =
-            Event::ShortRecorded { order: claim.order.id().clone(), line: claim.line, short, list: claim.list.clone() };
-        let got = Facts { sku: Some(line.spec.sku.clone()), quantity: sets, ..Facts::default() };
-        let list = claim.list.as_ref().map(|(list, _)| list);
-        Draft::new(Code::ShortRecorded).line(&claim.order, line).got(got).event(event).pick_list(list)
     }
 
     /// With nothing open, an item may open the single-line order that waits for it.
@@ -549,34 +354,10 @@ impl Desk<'_> {
     }
 }
 
-/// Units of the scanned identity that were picked and wait to be packed.
-pub(super) fn waiting_units(line: &OrderLine, item: &Item) -> u32 {
-    if !item.identity.is_captured() {
-        return line
-            .parts
-            .iter()
-            .find(|part| part.sku == item.sku)
-            .or(line.parts.first())
-            .map_or(0, |part| part.picked.saturating_sub(part.packed));
-    }
-    let same = line.units.iter().filter(|unit| unit.sku == item.sku && unit.identity == item.identity);
-    same.map(|unit| unit.picked.saturating_sub(unit.packed)).sum()
-}
-
-fn same_unit(identity: &Identity, item: &Item) -> bool {
-    let fits = |scanned: &Option<String>, known: &Option<String>| scanned.is_none() || scanned == known;
-    fits(&item.identity.serial, &identity.serial) && fits(&item.identity.lot, &identity.lot)
-}
-
 /// Whether a line would have room if its order were not cancelled or held.
 fn could_take(order: &Order, line: &OrderLine, takes: &Takes, part: usize, item: &Item) -> bool {
     let demanded = if order.cancelled { line.spec.quantity.saturating_sub(line.shipped_short) } else { line.wanted() };
     let progress = &line.parts[part];
     (demanded.saturating_mul(progress.per_set)).saturating_sub(progress.picked.max(progress.packed))
         >= takes.units(line, part, item)
-}
-
-fn put_back_fits(claim: &Claim, takes: &Takes, item: &Item) -> bool {
-    let Some(line) = claim.order_line() else { return false };
-    !takes.is_empty() && takes.parts.iter().all(|part| line.to_put_back(*part) >= takes.units(line, *part, item))
 }

@@ -6,7 +6,7 @@ use super::draft::Draft;
 use super::meaning::Meaning;
 use crate::domain::event::Event;
 use crate::domain::gate;
-use crate::domain::ids::WaybillNo;
+use crate::domain::ids::{OrderId, WaybillNo};
 use crate::domain::manifest::ManifestState;
 use crate::domain::rules::Step;
 use crate::domain::verdict::{Code, Facts, Missing, MissingWhy, Why};
@@ -16,7 +16,7 @@ enum Cargo {
     Waybill(WaybillNo),
     Several(Vec<String>),
     /// An order or a parcel without a valid waybill.
-    Unbound(crate::domain::ids::OrderId),
+    Unbound(OrderId),
     Other,
 }
 
@@ -38,18 +38,26 @@ impl Desk<'_> {
         match cargo {
             Cargo::Waybill(number) => self.load_waybill(&number),
             Cargo::Several(numbers) => Draft::new(Code::AmbiguousCode).candidates(numbers),
-            Cargo::Unbound(order) => {
-                let (manifest, unbound) = (self.manifest_here(), self.view.order(order.as_str()));
-                if let Some((manifest, unbound)) = manifest.zip(unbound)
-                    && !manifest.takes_order(&unbound)
-                {
-                    return self.foreign_order(&manifest, &unbound);
-                }
-                let missing = Missing { order: order.clone(), line: None, quantity: None, why: MissingWhy::NotBound };
-                Draft::new(Code::WaybillIncomplete).order(&order).missing(vec![missing])
-            }
+            Cargo::Unbound(order) => self.load_unbound(&order),
             Cargo::Other => Draft::new(Code::WrongStep).why(Why::NotHere),
         }
+    }
+
+    /// An order without a waybill that holds: it stays here, for what stands first against it.
+    fn load_unbound(&self, id: &OrderId) -> Draft {
+        let draft = Draft::new(Code::WaybillIncomplete).order(id);
+        let Some(order) = self.view.order(id.as_str()) else { return Draft::new(Code::UnknownCode) };
+        if let Some(code) = self.objection_at(&order, &[Step::Load]) {
+            return draft.with_code(code);
+        }
+        if let Some((order, recalled)) = self.recalled_on(std::slice::from_ref(id), Step::Load) {
+            return draft.with_code(Code::Recalled).recalled(&order, &recalled);
+        }
+        if let Some(manifest) = self.manifest_here().filter(|manifest| !manifest.takes_order(&order)) {
+            return self.foreign_order(&manifest, &order);
+        }
+        let missing = Missing { order: id.clone(), line: None, quantity: None, why: MissingWhy::NotBound };
+        draft.missing(vec![missing])
     }
 
     fn cargo(&self, meaning: &Meaning) -> Cargo {
@@ -102,7 +110,8 @@ impl Desk<'_> {
             return draft.with_code(Code::WaybillIncomplete).missing(missing);
         }
         let loading = manifest.map(|manifest| self.loading(&manifest));
-        draft.event(Event::WaybillLoaded { waybill: number.clone(), parcels: waybill.parcels.clone(), loading })
+        let (parcels, order) = (waybill.parcels.clone(), waybill.only_order().cloned());
+        draft.event(Event::WaybillLoaded { waybill: number.clone(), parcels, order, loading })
     }
 
     /// Takes a waybill off the truck again.
@@ -127,7 +136,8 @@ impl Desk<'_> {
                 if known.is_some_and(|manifest| manifest.state == ManifestState::Closed) {
                     return Draft::new(Code::WrongStep).why(Why::ManifestClosed).got(got);
                 }
-                let event = Event::WaybillUnloaded { waybill: number, parcels: waybill.parcels.clone(), manifest };
+                let (parcels, order) = (waybill.parcels.clone(), waybill.only_order().cloned());
+                let event = Event::WaybillUnloaded { waybill: number, parcels, order, manifest };
                 Draft::new(Code::Unloaded).got(got).event(event)
             }
             None => Draft::new(Code::WrongStep).why(Why::NotLoaded).got(got),

@@ -17,9 +17,12 @@ mod meaning;
 mod open;
 mod overrule;
 mod pin;
+mod put_back;
 mod reprint;
 mod sequence;
 mod session;
+mod short;
+mod takes;
 mod teach;
 
 use std::collections::HashMap;
@@ -151,8 +154,19 @@ impl<'a> Desk<'a> {
         let station = view.station(&scan.station);
         let mut desk =
             Desk { view, site, rules, scan, now, station, operator: None, confirmed_slot: None, aside: Vec::new() };
+        desk.drop_stale_latch();
         desk.meet_operator();
         desk
+    }
+
+    /// An alarm from before the station was set to raise none would stand where nobody sees it.
+    fn drop_stale_latch(&mut self) {
+        if self.station.latch.is_some() && (self.rules.shadow || !self.rules.latch) {
+            self.aside.push(Event::Remembered { station: self.rules.id.clone(), memory: Memory::Latch(None) });
+            let mut station = (*self.station).clone();
+            station.latch = None;
+            self.station = station.into();
+        }
     }
 
     /// The same desk with other work open.
@@ -297,7 +311,7 @@ impl<'a> Desk<'a> {
             return self.bind(waybill);
         }
         if let (Some(Work::PutBack(_)), [item]) = (&self.station.work, meaning.items.as_slice()) {
-            return self.put_back_item(item);
+            return self.forget_quantity(self.put_back_item(&self.times(item)));
         }
         if !meaning.items.is_empty() && (self.station.work.is_some() || meaning.opens.is_empty()) {
             return self.items(meaning);
@@ -323,7 +337,11 @@ impl<'a> Desk<'a> {
     /// Adds what every scan leaves behind, and raises the alarm.
     fn close(self, draft: Draft) -> (Verdict, Vec<Event>) {
         let (spoken, warnings) = self.intercepted(&draft);
-        let (mut verdict, events) = draft.finish(self.scan.id.clone());
+        let binds_by_itself = draft.code() != Code::WaybillBound;
+        let (mut verdict, mut events) = draft.finish(self.scan.id.clone());
+        if binds_by_itself {
+            self.keep_unlabelled(&mut events);
+        }
         let mut events = bag::before(self.view, events);
         verdict.warnings = warnings;
         let station = &self.rules.id;
@@ -332,11 +350,18 @@ impl<'a> Desk<'a> {
         if self.station.session.is_some() && verdict.code != Code::SignedOut {
             facts.push(remember(Memory::Seen(self.now.at)));
         }
-        let keeps_refusal = matches!(verdict.code, Code::Acknowledged | Code::Info);
+        // what is heard twice, or while an alarm stands, is no other scan
+        let keeps_refusal = matches!(
+            verdict.code,
+            Code::Acknowledged | Code::Info | Code::AlarmLatched | Code::Bounced | Code::Ignored
+        );
         let sets_refusal =
             events.iter().any(|event| matches!(event, Event::Remembered { memory: Memory::Refusal(Some(_)), .. }));
         if self.station.refusal.is_some() && !keeps_refusal && !sets_refusal {
             facts.push(remember(Memory::Refusal(None)));
+        }
+        if self.station.quantity.is_some() && events.iter().chain(&facts).any(ends_a_quantity) {
+            facts.push(remember(Memory::Quantity(None)));
         }
         verdict.shadow = self.rules.shadow;
         if self.rules.shadow && verdict.code.is_refusal() {
@@ -357,6 +382,11 @@ impl<'a> Desk<'a> {
         }
         (verdict, facts)
     }
+}
+
+/// Whether a fact ends what a quantity command was meant for: another person works here, or the work was left.
+fn ends_a_quantity(event: &Event) -> bool {
+    matches!(event, Event::SignedIn { .. } | Event::SignedOut { .. } | Event::WorkClosed { .. })
 }
 
 /// Shorter halves may be chance: `1212` is a code of its own more often than `12` twice.

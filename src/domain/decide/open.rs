@@ -8,6 +8,7 @@ use super::draft::Draft;
 use super::meaning::describe;
 use crate::domain::clock::Moment;
 use crate::domain::event::{Event, Memory, work_list};
+use crate::domain::gate;
 use crate::domain::ids::StationId;
 use crate::domain::order::Order;
 use crate::domain::station::{Mode, TakeOver, Work};
@@ -89,7 +90,9 @@ impl Desk<'_> {
             return Some(station);
         }
         self.orders_of(work).iter().find_map(|order| {
-            let by_itself = elsewhere(order.open_at.clone());
+            // a waybill that lost an order while it was open still says that the order is open there
+            let is_so = |station: &StationId| gate::is_worked_on(self.view, order.id(), station);
+            let by_itself = elsewhere(order.open_at.clone()).filter(is_so);
             let of_lists = || {
                 order
                     .lists

@@ -85,7 +85,12 @@ pub fn answer_pin(
     }
     if is_right {
         return match question.opens {
-            PinFor::SignIn => (PinAnswer::SignedIn(person.id.clone()), vec![sign_in(view, station, &person, at)]),
+            PinFor::SignIn => {
+                let mut events = vec![sign_in(view, station, &person, at)];
+                // what the one before wanted to count is not the new one's
+                events.extend(view.station(station).quantity.map(|_| remember(Memory::Quantity(None))));
+                (PinAnswer::SignedIn(person.id.clone()), events)
+            }
             PinFor::Override => {
                 let what = Awaited::OverrideReason(person.id.clone());
                 let accepted = Event::PinAccepted { station: station.clone(), operator: person.id.clone() };

@@ -7,7 +7,7 @@ use super::sequence::LAPSE_MS;
 use crate::barcode::codes::{CodeCheck, CodeKind, OwnCode};
 use crate::barcode::{Content, Reading};
 use crate::domain::clock::Moment;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Memory};
 use crate::domain::ids::StationId;
 use crate::domain::station::{Await, Awaited, PinFor, SignIn};
 use crate::domain::verdict::{Code, Why};
@@ -29,8 +29,12 @@ impl Desk<'_> {
         if idle_ms > 0 && self.now.at.is_past(&session.last, idle_ms) {
             let operator = session.operator.clone();
             self.aside.push(Event::SignedOut { station: self.rules.id.clone(), operator, idle: true });
+            if self.station.quantity.is_some() {
+                self.aside.push(Event::Remembered { station: self.rules.id.clone(), memory: Memory::Quantity(None) });
+            }
             let mut station = (*self.station).clone();
             station.session = None;
+            station.quantity = None;
             station.counts.clear();
             self.station = station.into();
             return;

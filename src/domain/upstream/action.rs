@@ -7,9 +7,9 @@ use crate::domain::courier;
 use crate::domain::event::Event;
 use crate::domain::gate;
 use crate::domain::ids::{OrderId, WaybillNo};
-use crate::domain::order::{Consignee, Hold, HoldReason, Order, ShortDecision, Stage};
+use crate::domain::order::{Consignee, Hold, HoldReason, Order, Short, ShortDecision, Stage};
 use crate::domain::view::View;
-use crate::domain::work::{ParcelState, VoidReason};
+use crate::domain::work::VoidReason;
 
 /// Judges a word about an order.
 #[must_use]
@@ -75,12 +75,41 @@ fn cancel_lines(view: &dyn View, order: &Order, lines: &[(u32, u32)]) -> Result<
         events.push(Event::LineCancelled { order: id.clone(), line: *number, quantity: *quantity });
     }
     events.extend(gifts_of_nothing(&mut after));
-    if after.lines.iter().all(|line| line.demanded() == 0) && !order.cancelled {
-        events.push(Event::OrderCancelled { order: order.id().clone() });
-    } else {
-        events.extend(sealed_by_itself(view, &after));
-    }
+    events.extend(of_less_wanted(view, order, &mut after));
     Ok(Outcome::updated(events))
+}
+
+/// What follows when less is wanted than before: less is missing, boxes that waited only for that are sealed, and an order
+/// of which nothing is wanted any more is cancelled.
+pub(super) fn of_less_wanted(view: &dyn View, before: &Order, after: &mut Order) -> Vec<Event> {
+    if before.cancelled {
+        return Vec::new();
+    }
+    if after.lines.iter().all(|line| line.demanded() == 0) {
+        return vec![Event::OrderCancelled { order: after.id().clone() }];
+    }
+    let mut events = less_is_short(before, after);
+    events.extend(gate::settled(view, after, &[], None));
+    events
+}
+
+/// No more is short than is still missing: of goods to pick, or, where a picked unit was not found at the bench, to pack.
+fn less_is_short(before: &Order, after: &mut Order) -> Vec<Event> {
+    let id = after.id().clone();
+    let mut events = Vec::new();
+    for line in &mut after.lines {
+        let Some(short) = line.short else { continue };
+        let known = before.line(line.spec.line);
+        let to_pick = known.is_some_and(|known| short.quantity <= known.demanded().saturating_sub(known.picked()));
+        let done = if to_pick { line.picked() } else { line.packed() };
+        let missing = line.demanded().saturating_sub(done);
+        if missing < short.quantity {
+            let short = Short { quantity: missing, ..short };
+            line.short = Some(short).filter(|short| short.quantity > 0);
+            events.push(Event::ShortRecorded { order: id.clone(), line: line.spec.line, short, list: None });
+        }
+    }
+    events
 }
 
 /// A gift goes with its line: where nothing of that is wanted any more, nothing of the gift is. A gift to a gift follows.
@@ -95,22 +124,10 @@ pub(super) fn gifts_of_nothing(after: &mut Order) -> Vec<Event> {
     while let Some((number, quantity)) = orphan(after) {
         if let Some(gift) = after.line_mut(number) {
             gift.cancelled += quantity;
-            gift.short = None;
         }
         events.push(Event::LineCancelled { order: id.clone(), line: number, quantity });
     }
     events
-}
-
-/// A box that waited only for what is no longer wanted is sealed.
-fn sealed_by_itself(view: &dyn View, after: &Order) -> Vec<Event> {
-    let open = after
-        .parcels
-        .iter()
-        .filter_map(|id| view.parcel(id.as_str()))
-        .find(|parcel| parcel.state == ParcelState::Open && parcel.seal_auto);
-    let sealed = open.map(|parcel| gate::seal_if_packed(view, after, &parcel, None)).unwrap_or_default();
-    if sealed.is_empty() { gate::stages(view, after) } else { sealed }
 }
 
 fn address(view: &dyn View, terms: &Terms, order: &Order, consignee: Consignee) -> Result<Outcome, Refusal> {
@@ -151,7 +168,7 @@ fn decide_short(view: &dyn View, order: &Order, line: u32, decision: ShortDecisi
     short.decide_short(&decision);
     let mut events = vec![Event::ShortDecided { order: order.id().clone(), line, decision }];
     events.extend(gifts_of_nothing(&mut after));
-    events.extend(sealed_by_itself(view, &after));
+    events.extend(of_less_wanted(view, order, &mut after));
     Ok(Outcome::Updated(events))
 }
 
@@ -162,8 +179,8 @@ pub fn void_waybill(view: &dyn View, number: &WaybillNo) -> Outcome {
         None => Outcome::Refused(Refusal::UnknownWaybill(number.clone())),
         Some(waybill) if waybill.void.is_some() => Outcome::Unchanged,
         Some(waybill) if waybill.loaded => Outcome::Refused(Refusal::Loaded(number.clone())),
-        Some(_) => {
-            let voided = Event::WaybillVoided { waybill: number.clone(), reason: VoidReason::Requested };
+        Some(waybill) => {
+            let voided = waybill.voided(VoidReason::Requested);
             Outcome::Updated(vec![voided]).with_bags(view)
         }
     }

@@ -24,11 +24,11 @@ pub(super) fn readdress(view: &dyn View, terms: &Terms, order: &Order, new: Cons
             events.push(Event::OrderHeld { order: order.id().clone(), hold });
         }
     }
-    for number in &voided {
-        events.push(Event::WaybillVoided { waybill: number.clone(), reason: VoidReason::Readdressed });
-    }
+    let waybills = voided.iter().filter_map(|number| view.waybill(number.as_str()));
+    events.extend(waybills.map(|waybill| waybill.voided(VoidReason::Readdressed)));
     events.extend(wanted(view, &voided));
-    events.push(Event::OrderReaddressed { order: order.id().clone(), consignee: Box::new(new) });
+    let (order, elsewhere) = (order.id().clone(), !new.is_at(&order.spec.consignee));
+    events.push(Event::OrderReaddressed { order, consignee: Box::new(new), elsewhere });
     Ok(events)
 }
 

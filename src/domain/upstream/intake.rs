@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::action::gifts_of_nothing;
+use super::action::{gifts_of_nothing, of_less_wanted};
 use super::address::readdress;
 use super::{ListContent, ListSpec, OperatorSpec, Outcome, ProductSpec, Refusal, Terms, Thing, WaybillSpec};
 use crate::domain::apply::is_local_stage;
@@ -16,7 +16,7 @@ use crate::domain::order::{
 use crate::domain::product::{Product, barcode_key};
 use crate::domain::view::{Numbered, View};
 use crate::domain::work::{
-    LabelFile, ListState, Operator, ParcelState, PickLine, PickList, VoidReason, Waybill, WrongPins,
+    LabelFile, ListState, Operator, Parcel, ParcelState, PickLine, PickList, VoidReason, Waybill, WrongPins,
 };
 
 /// Judges a thing that upstream describes. Every object may carry a version; one that is not newer changes nothing.
@@ -43,6 +43,7 @@ fn product(view: &dyn View, spec: ProductSpec) -> Outcome {
     let number = known.as_ref().map_or_else(|| view.next_number(Numbered::Product), |known| known.number);
     let ProductSpec { sku, version, name, barcodes, part_numbers, tracking, revision_pattern } = spec;
     let taught = known.as_ref().map(|known| known.taught.clone()).unwrap_or_default();
+    let version = version.or(known.as_ref().and_then(|known| known.version));
     let mut product =
         Product { sku, name, number, version, barcodes, part_numbers, tracking, revision_pattern, taught };
     product.keep_taught();
@@ -90,6 +91,7 @@ fn order(view: &dyn View, terms: &Terms, mut spec: OrderSpec) -> Result<Outcome,
     if known.as_ref().is_some_and(|known| is_old(known.spec.version, spec.version)) {
         return Ok(Outcome::Unchanged);
     }
+    spec.version = spec.version.or(known.as_ref().and_then(|known| known.spec.version));
     spec.paid_at = spec.paid_at.or_else(|| known.as_ref().map_or(Some(terms.at), |known| known.spec.paid_at));
     let id = spec.id.clone();
     let now = known.as_ref().map_or(Stage::Paid, |known| known.stage);
@@ -119,10 +121,27 @@ fn order(view: &dyn View, terms: &Terms, mut spec: OrderSpec) -> Result<Outcome,
     if known.as_ref().is_some_and(|known| **known == after) {
         return Ok(Outcome::Unchanged);
     }
+    let readdressed = !events.is_empty();
     events.push(Event::OrderPut { spec: Box::new(spec), number });
+    events.extend(lines_of_cancelled(&mut after));
     events.extend(gifts_of_nothing(&mut after));
+    if let Some(known) = known.as_deref().filter(|_| !readdressed) {
+        events.extend(of_less_wanted(view, known, &mut after));
+    }
     events.extend(master_data(view, &id, &after));
     Ok(if known.is_some() { Outcome::Updated(events) } else { Outcome::Created(events) })
+}
+
+/// A cancelled order wants nothing, whatever is said of its lines later: its goods still go back.
+fn lines_of_cancelled(after: &mut Order) -> Vec<Event> {
+    let (id, cancelled) = (after.id().clone(), after.cancelled);
+    let lines = after.lines.iter_mut().filter(|line| cancelled && line.demanded() > 0);
+    let cancel = |line: &mut OrderLine| {
+        let quantity = line.demanded();
+        line.cancelled += quantity;
+        Event::LineCancelled { order: id.clone(), line: line.spec.line, quantity }
+    };
+    lines.map(cancel).collect()
 }
 
 fn check_lines(spec: &OrderSpec) -> Result<(), Refusal> {
@@ -220,7 +239,7 @@ fn list(view: &dyn View, spec: ListSpec) -> Result<Outcome, Refusal> {
     let list = PickList {
         id: spec.id.clone(),
         number,
-        version: spec.version,
+        version: spec.version.or(known.as_ref().and_then(|known| known.version)),
         tote: spec.tote.clone(),
         state: ListState::Waiting,
         lines,
@@ -359,6 +378,7 @@ pub(in crate::domain) fn waybill_put(view: &dyn View, spec: WaybillSpec) -> Resu
         label: label.as_ref().map(LabelFile::label),
     };
     if let Some(known) = &known {
+        waybill.version = waybill.version.or(known.version);
         (waybill.loaded, waybill.parcels) = (known.loaded, known.parcels.clone());
         waybill.void.clone_from(&known.void);
         waybill.given_back = known.given_back;
@@ -389,10 +409,7 @@ pub(in crate::domain) fn waybill_put(view: &dyn View, spec: WaybillSpec) -> Resu
         if old.loaded {
             return Err(Refusal::Loaded(old.number.clone()));
         }
-        events.push(Event::WaybillVoided {
-            waybill: old.number.clone(),
-            reason: VoidReason::ReplacedBy(waybill.number.clone()),
-        });
+        events.push(old.voided(VoidReason::ReplacedBy(waybill.number.clone())));
     }
     let assigned = bind_waiting(view, &waybill);
     events.push(Event::WaybillPut { waybill: Box::new(waybill) });
@@ -451,13 +468,13 @@ fn bind_waiting(view: &dyn View, waybill: &Waybill) -> Vec<Event> {
         let replaced = |number: &WaybillNo| waybill.replaces.as_ref() == Some(number);
         let has_other =
             gate::assigned_waybill(view, &order).is_some_and(|number| number != waybill.number && !replaced(&number));
-        let packed = order.lines.iter().all(OrderLine::is_satisfied);
-        for parcel in order.parcels.iter().filter_map(|id| view.parcel(id.as_str())) {
+        let free = |parcel: &Parcel| {
             let free = parcel.waybill.is_none() || parcel.waybill.as_ref().is_some_and(replaced);
-            if parcel.bind_assigned && parcel.state == ParcelState::Sealed && free && !has_other {
-                events.extend(gate::bind(view, &order, &parcel, &waybill.number, packed));
-            }
-        }
+            parcel.bind_assigned && parcel.state == ParcelState::Sealed && free && !parcel.contents.is_empty()
+        };
+        let parcels = order.parcels.iter().filter_map(|id| view.parcel(id.as_str())).filter(|parcel| free(parcel));
+        let parcels: Vec<Parcel> = parcels.filter(|_| !has_other).map(|parcel| (*parcel).clone()).collect();
+        events.extend(gate::bind(view, &order, &parcels, &waybill.number));
     }
     events
 }
@@ -478,13 +495,17 @@ fn operator(view: &dyn View, spec: OperatorSpec) -> Outcome {
     let Some(known) = known else {
         return Outcome::Created(vec![Event::OperatorPut { operator: Box::new(operator) }]);
     };
+    if is_old(known.version, operator.version) {
+        return Outcome::Unchanged;
+    }
+    operator.version = operator.version.or(known.version);
     operator.badge.clone_from(&known.badge);
     operator.station.clone_from(&known.station);
     if operator.pin.is_none() || operator.pin == known.pin {
         operator.pin.clone_from(&known.pin);
         operator.wrong_pins = known.wrong_pins;
     }
-    if is_old(known.version, operator.version) || *known == operator {
+    if *known == operator {
         return Outcome::Unchanged;
     }
     Outcome::Updated(vec![Event::OperatorPut { operator: Box::new(operator) }])

@@ -24,6 +24,7 @@ pub(super) fn manifest(view: &dyn View, spec: ManifestSpec) -> Result<Outcome, R
         foreign: Vec::new(),
     };
     if let Some(known) = &known {
+        manifest.version = manifest.version.or(known.version);
         manifest.state.clone_from(&known.state);
         manifest.foreign.clone_from(&known.foreign);
         if **known == manifest {

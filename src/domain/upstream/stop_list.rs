@@ -14,9 +14,13 @@ pub(super) fn stop_list(view: &dyn View, spec: StopListSpec) -> Result<Outcome, 
     if lots.len() > LOTS_MAX {
         return Err(Refusal::TooManyLots(lots.len()));
     }
+    let known = view.stop_list(id.as_str());
+    if known.as_ref().is_some_and(|known| is_old(known.version, version)) {
+        return Ok(Outcome::Unchanged);
+    }
+    let version = version.or(known.as_ref().and_then(|known| known.version));
     let stop = StopList { id, version, sku, lots, reason, active };
-    let known = view.stop_list(stop.id.as_str());
-    if known.as_ref().is_some_and(|known| is_old(known.version, version) || **known == stop) {
+    if known.as_ref().is_some_and(|known| **known == stop) {
         return Ok(Outcome::Unchanged);
     }
     let event = vec![Event::StopListPut { stop: Box::new(stop) }];

@@ -24,6 +24,10 @@ export function isUnlocked() {
   return context !== null && context.state === "running";
 }
 
+export function volumeNow() {
+  return volume;
+}
+
 export function setVolume(value) {
   volume = value;
   localStorage.setItem("volume", String(value));

@@ -2,6 +2,7 @@
 
 import * as sound from "./sound.js";
 import { listen as listenForWords } from "./resolve.js";
+import { keep as keepTimes, say as sayTimes } from "./times.js";
 import { listen } from "./wedge.js";
 
 const view = document.querySelector("#view");
@@ -10,6 +11,7 @@ const station = view.dataset.station;
 let shownKey = view.querySelector("#band")?.dataset.key;
 let shownHtml = null;
 let alarm = null;
+let raised = "";
 let heard = performance.now();
 let connected = true;
 
@@ -29,7 +31,16 @@ function setConnected(now) {
   if (!now) sound.play("lost");
 }
 
+/** What became forbidden on the truck sounds when it does, whatever was scanned last. */
+function announceRaised() {
+  const now = view.querySelector("[data-alarm]")?.dataset.alarm ?? "";
+  const isNew = now.split(" ").some((number) => number && !raised.split(" ").includes(number));
+  raised = now;
+  if (isNew) sound.play("stop");
+}
+
 function announce() {
+  announceRaised();
   const band = view.querySelector("#band");
   if (!band) return;
   clearInterval(alarm);
@@ -55,6 +66,8 @@ function show(html) {
   const kept = ["[data-typed]", "[data-pin] input"].find((name) => document.activeElement === view.querySelector(name));
   const typed = kept && document.activeElement.value;
   view.innerHTML = html;
+  sayTimes(view);
+  showChoices();
   const again = kept ? view.querySelector(kept) : null;
   if (again) {
     again.value = typed;
@@ -83,10 +96,35 @@ async function send(data) {
   }
 }
 
+/** What was chosen here for the sounds. */
+function showChoices() {
+  const slider = view.querySelector("[data-volume]");
+  const voice = view.querySelector("[data-voice]");
+  if (slider && document.activeElement !== slider) slider.value = sound.volumeNow();
+  if (voice) voice.checked = localStorage.getItem("voice") === "on";
+}
+
+/** A button that is pressed again within this time was pressed twice by one movement, in milliseconds. The second press
+ *  would undo another count, confirm a note that nobody read, or send a truck off. */
+const TWICE = 600;
+let pressed = { code: "", at: -TWICE };
+
+function press(code, clicks) {
+  const now = performance.now();
+  const again = clicks > 1 || (code === pressed.code && now - pressed.at < TWICE);
+  pressed = { code, at: now };
+  if (!again) send(code);
+}
+
 /** Sends a PIN; the answer is shown by the page's stream, like that of a scan. */
 async function enterPin(field) {
   const pin = field.value;
   field.value = "";
+  // a scanner typed into the field: what is no PIN is a scan
+  if (!/^[0-9]{4,12}$/.test(pin)) {
+    if (pin) send(pin);
+    return;
+  }
   const headers = { "content-type": "application/json" };
   const address = `/api/v1/stations/${encodeURIComponent(station)}/pin`;
   await fetch(address, { method: "POST", headers, body: JSON.stringify({ pin }) }).catch(() => setConnected(false));
@@ -111,14 +149,25 @@ function connect() {
 document.addEventListener("click", (event) => {
   sound.unlock();
   const button = event.target.closest("[data-scan]");
-  if (button) send(button.dataset.scan);
+  if (button) press(button.dataset.scan, event.detail);
   if (event.target.closest("[data-sound]")) sound.play("accepted");
 });
 document.addEventListener("keydown", () => sound.unlock(), { once: true });
 document.addEventListener("keydown", (event) => {
   // Enter acknowledges wherever the focus is
   const band = view.querySelector("#band");
-  if (event.key === "Enter" && band?.dataset.latched === "true" && !event.defaultPrevented && !event.target.closest("button")) send("WB:C:ACK");
+  if (event.key === "Enter" && band?.dataset.latched === "true" && !event.repeat && !event.defaultPrevented && !event.target.closest("button")) press("WB:C:ACK", 1);
+});
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-volume]")) {
+    sound.setVolume(Number(event.target.value));
+    sound.play("accepted");
+    event.target.blur();
+  }
+  if (event.target.matches("[data-voice]")) {
+    localStorage.setItem("voice", event.target.checked ? "on" : "off");
+    event.target.blur();
+  }
 });
 document.addEventListener("submit", (event) => {
   if (event.target.matches("[data-pin]")) {
@@ -137,6 +186,8 @@ listen(send);
 // the page's stream shows what became of it
 listenForWords(() => {});
 connect();
+showChoices();
+keepTimes(view);
 announce();
 setInterval(async () => {
   // event streams don't show their keep-alive comments to scripts: after silence the service is asked

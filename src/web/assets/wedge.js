@@ -9,12 +9,17 @@ function separator(event) {
   return (event.ctrlKey && event.key === "]") || event.key === "F8";
 }
 
+/** Whether what is typed there is meant for it: a slider or a tick takes no text. */
+function takesText(target) {
+  if (target instanceof HTMLInputElement) return !["range", "checkbox", "button", "submit"].includes(target.type);
+  return target instanceof HTMLTextAreaElement;
+}
+
 export function listen(onScan) {
   let typed = "";
   let last = 0;
   document.addEventListener("keydown", (event) => {
-    const field = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
-    if (field || event.altKey || event.metaKey) return;
+    if (takesText(event.target) || event.altKey || event.metaKey) return;
     const now = performance.now();
     if (now - last > PAUSE) typed = "";
     last = now;

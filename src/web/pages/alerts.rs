@@ -24,7 +24,7 @@ pub(super) fn section(alerts: &[AlertView], language: Language) -> Markup {
                 h2 { (say(Phrase::OpenAlerts)) " " (alerts.len()) }
                 ul { @for alert in alerts.iter().take(SHOWN_MAX) {
                     li {
-                        strong.bad { (alert.text) } " · " time datetime=(alert.since) { (alert.since) }
+                        strong.bad { (alert.text) } " · " (super::layout::when(&alert.since))
                         @if let Some(order) = &alert.order { " · " a href={ "/order/" (order) } { (order) } }
                         form method="post" action={ "/alerts/" (alert.id) "/take" } {
                             label { (say(Phrase::YourName)) " " input name="by" autocomplete="name" required; }

@@ -3,11 +3,12 @@
 
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
+use serde::Deserialize;
 
 use super::Page;
-use super::layout::layout;
+use super::layout::{filter, layout};
 use crate::domain::ids::OrderId;
 use crate::domain::order::{Attention, Consignee, Order};
 use crate::domain::rules::Rule;
@@ -16,6 +17,7 @@ use crate::message::{Language, Phrase, attention_text, hold_reason, phrase, rule
 use crate::web::api::{EXCEPTIONS_MAX, Exception, acted_json, badge_of, gathered};
 use crate::web::backend::{Acted, Backend, Caller};
 use crate::web::body::Body;
+use crate::web::form::{back_to, form};
 use crate::web::guard::Peer;
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
@@ -35,7 +37,7 @@ fn whole(found: &[Exception], refused: Option<&str>, language: Language) -> Mark
             h1 { (say(Phrase::Exceptions)) }
             @if let Some(why) = refused { p.alarm role="alert" { (why) } }
             @if found.is_empty() { p.empty { (say(Phrase::NoExceptions)) } }
-            @else { (table(found, true, language)) }
+            @else { (filter(language)) (table(found, true, language)) }
             @if found.len() >= EXCEPTIONS_MAX { p.bad { (say(Phrase::OnlyTheFirst)) " " (EXCEPTIONS_MAX) } }
             p { a href="/returns" { (say(Phrase::NumbersToReturn)) } " · " a href="/recalls" { (say(Phrase::Recalls)) } }
         }
@@ -125,6 +127,12 @@ pub(super) fn address(order: &Order, language: Language) -> Markup {
     }
 }
 
+/// What the form sends.
+#[derive(Deserialize)]
+struct Confirmed {
+    badge: String,
+}
+
 pub(super) async fn confirm<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
@@ -133,17 +141,15 @@ pub(super) async fn confirm<B: Backend>(
     body: Body,
 ) -> Result<Response, Problem> {
     let order = OrderId::new(&id).map_err(|_| Problem::missing("order", &id))?;
-    // of a badge's characters only the colon is percent-encoded in a form
-    let typed = std::str::from_utf8(&body.0).ok().and_then(|text| text.strip_prefix("badge=")).unwrap_or_default();
-    let badge = badge_of(&typed.replace("%3A", ":"), &backend.key());
+    let badge = badge_of(&form::<Confirmed>(&body)?.badge, &backend.key());
     let refused = match badge {
         None => phrase(Phrase::NoBadge, language).to_owned(),
         Some(badge) => {
             let caller = Caller { peer: peer.to_string(), call: "confirm-address page" };
             let acted = backend.act(caller, order, OrderAction::ConfirmAddress { badge }, None).await?;
-            let Acted::Now(outcome) = acted else { return Ok(Redirect::to("/exceptions").into_response()) };
+            let Acted::Now(outcome) = acted else { return Ok(back_to("/exceptions")) };
             match outcome.refusal() {
-                None => return Ok(Redirect::to("/exceptions").into_response()),
+                None => return Ok(back_to("/exceptions")),
                 Some(_) => {
                     let (_, body) = acted_json(&id, &outcome);
                     body["reason"].as_str().unwrap_or_default().to_owned()

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::Page;
 use super::exceptions::first;
-use super::layout::layout;
+use super::layout::{filter, layout, when};
 use super::printing::prints_waiting;
 use super::view::{StationView, station_view};
 use super::{alerts, numbers};
@@ -44,18 +44,22 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
             @if let LedgerHealth::Stopped(why) | LedgerHealth::Recovery(why) = backend.health() {
                 p.alarm role="alert" { strong { (say(Phrase::LedgerStopped)) } " " (why) }
             }
-            (troubled(&targets, language))
-            (first(&exceptions, language))
-            (super::printing::overview(&printers, &prints, language))
-            (asked(&backend.sources(), language))
-            (alerts::section(&backend.alerts(), language))
-            (numbers::troubled(&pending, pending_count, &channels, language))
-            h2 { (say(Phrase::Stations)) }
-            ul.stations { @for (rules, view) in &views { (station_card(rules, view, &backend.devices(), language)) } }
-            (offers(&unread, language))
-            h2 { (say(Phrase::Orders)) }
-            @if orders.is_empty() { p.empty { (say(Phrase::NoOrders)) } }
-            @else { (order_table(orders.iter().map(AsRef::as_ref), language)) }
+            div #live {
+                (troubled(&targets, language))
+                (first(&exceptions, language))
+                (super::printing::overview(&printers, &prints, language))
+                (asked(&backend.sources(), language))
+                (alerts::section(&backend.alerts(), language))
+                (numbers::troubled(&pending, pending_count, &channels, language))
+                h2 { (say(Phrase::Stations)) }
+                ul.stations { @for (rules, view) in &views { (station_card(rules, view, &backend.devices(), language)) } }
+                (offers(&unread, language))
+                section.newest {
+                    h2 { (say(Phrase::Orders)) }
+                    @if orders.is_empty() { p.empty { (say(Phrase::NoOrders)) } }
+                    @else { (filter(language)) (order_table(orders.iter().map(AsRef::as_ref), language)) }
+                }
+            }
         }
     };
     Ok(Page(layout(say(Phrase::Overview), language, "home", Some("home.js"), &content)).into_response())
@@ -72,7 +76,7 @@ fn troubled(targets: &[TargetView], language: Language) -> Markup {
                 ul { @for target in troubled {
                     li {
                         strong { a href={ "/targets/" (target.name) } { (target.name) } }
-                        @if target.behind { span.bad { " ✕ " (target.depth) " " (say(Phrase::Waiting)) @if let Some(oldest) = &target.oldest { " · " (say(Phrase::Since)) " " (oldest) } } }
+                        @if target.behind { span.bad { " ✕ " (target.depth) " " (say(Phrase::Waiting)) @if let Some(oldest) = &target.oldest { " · " (say(Phrase::Since)) " " (when(oldest)) } } }
                         @if target.dead > 0 { span.bad { " ✕ " (target.dead) " " (say(Phrase::DeadLetters)) } }
                         @if let Some(error) = &target.last_error { " · " (error) }
                     }
@@ -99,7 +103,7 @@ fn asked(sources: &[SourceView], language: Language) -> Markup {
                 ul { @for source in sources {
                     li {
                         strong { (source.name) }
-                        @if let Some(at) = &source.last_success { " · " (say(Phrase::ReadLast)) " " (at) }
+                        @if let Some(at) = &source.last_success { " · " (say(Phrase::ReadLast)) " " (when(at)) }
                         @else { " · " (say(Phrase::NeverRead)) }
                         @if source.state == "full" { span.bad { " ✕ " (say(Phrase::SourceFull)) } }
                         @if let Some(error) = &source.last_error { span.bad { " ✕ " (error) } }
@@ -203,6 +207,22 @@ pub(super) struct SearchQuery {
     q: String,
 }
 
+/// What kind of thing was found, in words.
+fn kind_of(kind: &str, language: Language) -> &'static str {
+    let name = match kind {
+        "order" => Phrase::Order,
+        "waybill" => Phrase::Waybill,
+        "parcel" => Phrase::Parcel,
+        "pick_list" => Phrase::PickList,
+        "manifest" => Phrase::Manifest,
+        "label" => Phrase::AggregatedLabel,
+        "serial" => Phrase::Serial,
+        "phone" => Phrase::Phone,
+        _ => Phrase::Sku,
+    };
+    phrase(name, language)
+}
+
 pub(super) async fn search<B: Backend>(
     State(backend): State<B>,
     Query(query): Query<SearchQuery>,
@@ -219,7 +239,7 @@ pub(super) async fn search<B: Backend>(
                     @let order = text(&hit["order"]);
                     @let id = text(&hit["id"]);
                     li {
-                        span.kind { (text(&hit["kind"])) } " "
+                        span.kind { (kind_of(hit["kind"].as_str().unwrap_or_default(), language)) } " "
                         @if hit["kind"] == "label" { a href={ "/labels/" (id) } { (id) } } @else { (id) }
                         @if !order.is_empty() { " → " a href={ "/order/" (order) } { (order) } }
                     }

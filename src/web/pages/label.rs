@@ -3,11 +3,12 @@
 
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
+use serde::Deserialize;
 
 use super::Page;
-use super::layout::layout;
+use super::layout::{layout, when};
 use super::view::BagView;
 use crate::domain::bag::LabelVersion;
 use crate::domain::ids::BagId;
@@ -17,6 +18,7 @@ use crate::message::{Language, Phrase, job_state, phrase, reprint_reasons, void_
 use crate::web::api::{LabelView, label_view};
 use crate::web::backend::{Backend, Caller, LabelAction, LabelAnswer};
 use crate::web::body::Body;
+use crate::web::form::{back_to, form};
 use crate::web::guard::Peer;
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
@@ -105,7 +107,7 @@ fn version_line<B: Backend>(backend: &B, version: &LabelVersion, language: Langu
     let say = |name| phrase(name, language);
     html! {
         strong { "v" (version.version) } " "
-        time { (backend.written(version.at.wall)) } " · "
+        (when(&backend.written(version.at.wall))) " · "
         @for member in &version.members { (member.number) " " (member.order) " · " }
         @match &version.void {
             None => { "✓ " (say(Phrase::LabelHolds)) },
@@ -124,12 +126,18 @@ fn print_lines<B: Backend>(backend: &B, prints: &[std::sync::Arc<PrintJob>], lan
         @for job in prints {
             p {
                 "▭ " (job.printer) " · " (job_state(&job.state, language)) " · " "#" (job.copy) " · "
-                time { (backend.written(job.at.wall)) }
+                (when(&backend.written(job.at.wall)))
                 @if let Some(reason) = &job.reason { " · " (say(Phrase::ReasonOf)) ": " (reason) }
                 @if let Some(by) = &job.by { " · " (by) }
             }
         }
     }
+}
+
+/// What the form sends: which of the reasons for a copy, none for the first print.
+#[derive(Deserialize)]
+struct Reason {
+    reason: Option<String>,
 }
 
 pub(super) async fn print<B: Backend>(
@@ -140,8 +148,7 @@ pub(super) async fn print<B: Backend>(
     body: Body,
 ) -> Result<Response, Problem> {
     let label = BagId::new(&id).map_err(|_| Problem::missing("label", &id))?;
-    let chosen = std::str::from_utf8(&body.0).ok().and_then(|text| text.strip_prefix("reason="));
-    let chosen = chosen.and_then(|number| number.parse::<usize>().ok());
+    let chosen = form::<Reason>(&body)?.reason.and_then(|number| number.parse::<usize>().ok());
     let reason = chosen.and_then(|number| reprint_reasons(language).get(number).map(|reason| (*reason).to_owned()));
     let wanted = LabelPrint { label, reason, station: None, by: None };
     said(&backend, &peer, id, LabelAction::Print(wanted), language).await
@@ -168,9 +175,7 @@ async fn said<B: Backend>(
     let caller = Caller { peer: peer.to_string(), call: "label page" };
     let answer = backend.label(caller, action, None).await?;
     match answer {
-        LabelAnswer::Given(200, _) | LabelAnswer::KeyConflict => {
-            Ok(Redirect::to(&format!("/labels/{id}")).into_response())
-        }
+        LabelAnswer::Given(200, _) | LabelAnswer::KeyConflict => Ok(back_to(&format!("/labels/{id}"))),
         LabelAnswer::Given(status, body) => {
             let body: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
             let page = shown(backend, id, body["detail"].as_str(), language).await?;

@@ -4,7 +4,18 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::message::{Language, Phrase, phrase};
 
-/// A page around its content; `script` is a module of the assets.
+/// A time: the script says it as people do, the exact one stays beneath it.
+pub(super) fn when(at: &str) -> Markup {
+    html! { time datetime=(at) { (at) } }
+}
+
+/// The field that filters the tables of a page.
+pub(super) fn filter(language: Language) -> Markup {
+    let hint = phrase(Phrase::Filter, language);
+    html! { input.filter type="search" data-filter placeholder=(hint) aria-label=(hint) autocomplete="off"; }
+}
+
+/// A page around its content; `script` is a module of the assets, if it has one of its own.
 pub(super) fn layout(title: &str, language: Language, class: &str, script: Option<&str>, content: &Markup) -> Markup {
     let other = Language::ALL.into_iter().find(|other| *other != language).unwrap_or_default();
     html! {
@@ -17,9 +28,7 @@ pub(super) fn layout(title: &str, language: Language, class: &str, script: Optio
                 title { (title) " · waybind" }
                 link rel="icon" href="/assets/icon.svg";
                 link rel="stylesheet" href="/assets/style.css";
-                @if let Some(script) = script {
-                    script type="module" src={ "/assets/" (script) } {}
-                }
+                script type="module" src={ "/assets/" (script.unwrap_or("page.js")) } {}
             }
             body class=(class) {
                 (content)

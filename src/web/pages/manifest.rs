@@ -2,8 +2,25 @@
 
 use maud::{Markup, html};
 
+use super::layout::when;
 use super::view::ManifestView;
 use crate::message::{Language, Phrase, code_title, phrase};
+
+/// Waybills that the alarm names; where there are more, all stand in a table below.
+const NAMED_MAX: usize = 5;
+
+/// What became forbidden after it was loaded: it is said at once, before anybody scans, and again with each new one.
+pub(super) fn must_come_off(manifest: &ManifestView, language: Language) -> Markup {
+    let named: Vec<&str> = manifest.stopped.iter().map(|stopped| stopped.waybill.as_str()).collect();
+    html! {
+        @if !named.is_empty() {
+            section.alarm role="alert" data-alarm=(named.join(" ")) {
+                strong { "✕ " (phrase(Phrase::TakeItOff, language)) }
+                @for stopped in manifest.stopped.iter().take(NAMED_MAX) { p { (stopped.waybill) " · " (stopped.order) " · " (code_title(stopped.why, language)) } }
+            }
+        }
+    }
+}
 
 pub(super) fn manifest(manifest: &ManifestView, language: Language) -> Markup {
     let say = |name| phrase(name, language);
@@ -11,14 +28,14 @@ pub(super) fn manifest(manifest: &ManifestView, language: Language) -> Markup {
     html! {
         section.work {
             h2 { (say(Phrase::Manifest)) " " (manifest.id) " · " (manifest.carrier)
-                @if let Some(departure) = &manifest.departure { " · " (say(Phrase::Departure)) " " (departure) } }
+                @if let Some(departure) = &manifest.departure { " · " (say(Phrase::Departure)) " " (when(departure)) } }
             p.progress {
                 (say(Phrase::Loaded)) " "
                 meter min="0" max=(manifest.expected.max(1)) value=(manifest.loaded) aria-label=(format!("{} / {}", manifest.loaded, manifest.expected)) {}
                 span.number { (manifest.loaded) " / " (manifest.expected) }
             }
-            @if !manifest.stopped.is_empty() {
-                table.lines role="alert" {
+            @if manifest.stopped.len() > NAMED_MAX {
+                table.lines {
                     thead { tr { th colspan="3" { (say(Phrase::MustComeOff)) } } }
                     tbody {
                         @for stopped in &manifest.stopped {

@@ -1,18 +1,24 @@
 //! An order's page: where it stands, and its whole story.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
 use super::Page;
 use super::exceptions::address;
-use super::layout::layout;
+use super::layout::{layout, when};
 use super::numbers::{self, Typed};
 use crate::domain::gate;
 use crate::domain::ids::OrderId;
-use crate::domain::order::Attention;
+use crate::domain::order::{Attention, Order};
 use crate::domain::rules::recall;
-use crate::message::{Language, Phrase, attention_text, hold_reason, missing_why, order_stage, phrase};
+use crate::domain::view::View;
+use crate::domain::work::{Parcel, ParcelState};
+use crate::message::{
+    Language, Phrase, attention_text, code_name_title, fact_title, hold_reason, missing_why, order_stage, phrase,
+};
 use crate::web::backend::{Backend, FeedItem};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
@@ -37,10 +43,10 @@ pub(super) async fn shown<B: Backend>(
     let found = backend
         .look(move |view| {
             view.order(wanted.as_str())
-                .map(|order| (gate::missing(view, &order), recall::on_order(view, &order), order))
+                .map(|order| (gate::missing(view, &order), recall::on_order(view, &order), boxes(view, &order), order))
         })
         .await?;
-    let (missing, recalled, order) = found.ok_or_else(|| Problem::missing("order", id))?;
+    let (missing, recalled, boxes, order) = found.ok_or_else(|| Problem::missing("order", id))?;
     let say = |name| phrase(name, language);
     let content = html! {
         main.overview {
@@ -73,23 +79,50 @@ pub(super) async fn shown<B: Backend>(
                 thead { tr { th { (say(Phrase::Line)) } th { (say(Phrase::Sku)) } th { (say(Phrase::Picked)) } th { (say(Phrase::Packed)) } th { (say(Phrase::Demanded)) } } }
                 tbody { @for line in &order.lines { tr { td { (line.spec.line) } td { (line.spec.sku) } td { (line.picked()) } td { (line.packed()) } td { (line.demanded()) } } } }
             }
+            @if !boxes.is_empty() {
+                h2 { (say(Phrase::Parcel)) }
+                ul {
+                    @for parcel in &boxes {
+                        li {
+                            (parcel.id) " · " (parcel_state(parcel, language)) " · "
+                            @match &parcel.waybill { Some(number) => (number), None => span.bad { (say(Phrase::NoWaybillYet)) } }
+                            @if let Some(bag) = &parcel.bag { " · " a href={ "/labels/" (bag) } { (bag) } }
+                        }
+                    }
+                }
+            }
             h2 { (say(Phrase::Story)) }
             @if !story.missing.is_empty() { p.bad { (say(Phrase::StoryArchived)) " " (story.missing.join(", ")) } }
             @if story.earlier > 0 { p { (say(Phrase::StoryEarlier)) " " (story.earlier) } }
-            ol.story { @for event in &story.events { (entry(event)) } }
+            ol.story { @for event in &story.events { (entry(event, language)) } }
         }
     };
     Ok(layout(id, language, "home", None, &content))
 }
 
-fn entry(event: &FeedItem) -> Markup {
+/// An order's boxes that hold something.
+fn boxes(view: &dyn View, order: &Order) -> Vec<Arc<Parcel>> {
+    let parcels = order.parcels.iter().filter_map(|id| view.parcel(id.as_str()));
+    parcels.filter(|parcel| !parcel.contents.is_empty()).collect()
+}
+
+fn parcel_state(parcel: &Parcel, language: Language) -> &'static str {
+    let name = match parcel.state {
+        ParcelState::Open => Phrase::BeingFilled,
+        ParcelState::Sealed => Phrase::Sealed,
+        ParcelState::Loaded => Phrase::Loaded,
+    };
+    phrase(name, language)
+}
+
+fn entry(event: &FeedItem, language: Language) -> Markup {
     let refused = event.kind == "scan_refused";
     let field = |name: &str| event.data.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     html! {
         li class=[refused.then_some("bad")] {
-            time datetime=(event.time) { (event.time) } " "
-            strong { (if refused { field("code") } else { event.kind.clone() }) } " "
-            @if let Some(said) = event.data.get("rule").and_then(serde_json::Value::as_str) { (said) " " (field("mode")) " " (field("code")) " " }
+            (when(&event.time)) " "
+            strong title=(event.kind) { (if refused { code_name_title(&field("code"), language).to_owned() } else { fact_title(&event.kind, language).to_owned() }) } " "
+            @if let Some(said) = event.data.get("rule").and_then(serde_json::Value::as_str) { (said) " " (field("mode")) " " (code_name_title(&field("code"), language)) " " }
             @if let Some(by) = event.data.get("by").and_then(serde_json::Value::as_str) { (by) " " }
             span { (field("station")) " " (field("operator")) " " (field("device")) " " (field("call")) }
         }

@@ -1,7 +1,7 @@
 //! Stop-lists and where goods of them are; void numbers that go back to their carriers.
 
 use axum::extract::{Extension, Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
 use super::Page;
@@ -11,6 +11,7 @@ use crate::domain::rules::recall::StopList;
 use crate::message::{Language, Phrase, phrase};
 use crate::web::api::{RETURNS_MAX, TRACED_MAX, Traced, trace};
 use crate::web::backend::{Backend, Caller};
+use crate::web::form::back_to;
 use crate::web::guard::Peer;
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
@@ -131,5 +132,5 @@ pub(super) async fn given_back<B: Backend>(
     let waybill = WaybillNo::new(&number).map_err(|_| Problem::missing("waybill", &number))?;
     let caller = Caller { peer: peer.to_string(), call: "waybill returned page" };
     backend.give_back(caller, waybill).await?;
-    Ok(Redirect::to("/returns").into_response())
+    Ok(back_to("/returns"))
 }

@@ -11,8 +11,8 @@ use maud::{Markup, html};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::Page;
-use super::layout::layout;
-use super::manifest::manifest;
+use super::layout::{layout, when};
+use super::manifest::{manifest, must_come_off};
 use super::printing::{printer_of, prints_waiting};
 use super::view::{LineView, PIN_AWAITED, PendingView, REPRINT_AWAITED, StationView, station_view};
 use crate::domain::ids::{OrderId, StationId};
@@ -20,7 +20,7 @@ use crate::domain::printing::PrintJob;
 use crate::domain::station::{Mode, StationRules};
 use crate::domain::verdict::{Code, Facts, Severity, Verdict};
 use crate::message::{Language, Phrase, phrase, printer_condition, reprint_reasons, verdict_text, warning_text};
-use crate::web::backend::{Backend, DeviceView, LedgerHealth, PrinterView, Shown};
+use crate::web::backend::{Backend, DeviceView, LedgerHealth, PrinterView, Shown, TargetView};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 
@@ -82,7 +82,14 @@ async fn fragment<B: Backend>(backend: &B, rules: &StationRules, language: Langu
     let devices: Vec<DeviceView> = backend.devices().into_iter().filter(|device| device.station == rules.id).collect();
     let printer = printer_of(&view, rules, backend.printers().await?);
     let prints = prints_waiting(backend, Some(&rules.id)).await?;
-    let around = Around { devices: &devices, printer: printer.as_ref(), prints: &prints, health: &backend.health() };
+    let around = Around {
+        devices: &devices,
+        printer: printer.as_ref(),
+        prints: &prints,
+        health: &backend.health(),
+        targets: &backend.targets().await?,
+        clock_was_moved: backend.clock_was_moved(),
+    };
     Ok(render(&rules.id, &view, shown.as_ref(), &around, language))
 }
 
@@ -92,6 +99,8 @@ struct Around<'a> {
     printer: Option<&'a PrinterView>,
     prints: &'a [PrintJob],
     health: &'a LedgerHealth,
+    targets: &'a [TargetView],
+    clock_was_moved: bool,
 }
 
 fn render(
@@ -104,11 +113,12 @@ fn render(
     let say = |name| phrase(name, language);
     let verdict = view.latched.as_ref().or(shown.map(|shown| &shown.verdict));
     html! {
+        @if let Some(open) = &view.manifest { (must_come_off(open, language)) }
         (band(verdict, view, around.health, language))
         @if let Some(shown) = shown { (meaning(shown, language)) }
         @if view.awaiting == Some(PIN_AWAITED) {
             form.pin data-pin {
-                label { (say(Phrase::TypePin)) " " input type="password" inputmode="numeric" autocomplete="off" maxlength="12" autofocus; }
+                label { (say(Phrase::TypePin)) " " input type="password" inputmode="numeric" autocomplete="off" autofocus; }
                 button { (say(Phrase::Done)) }
             }
         }
@@ -290,7 +300,7 @@ fn meaning(shown: &Shown, language: Language) -> Markup {
                 }
                 @if let Some(symbology) = shown.reading.as_ref().and_then(|reading| reading.symbology) { span.symbology { (symbology) } }
             }
-            code { (visible) } " · " @if let Some(device) = &shown.device { (device) " · " } time datetime=(shown.at) { (shown.at) }
+            code { (visible) } " · " @if let Some(device) = &shown.device { (device) " · " } (when(&shown.at.to_string()))
             p.bytes { code { @for byte in shown.text.bytes().take(200) { (format!("{byte:02X} ")) } } }
         }
     }
@@ -363,9 +373,24 @@ fn by_hand(order: &OrderId, pending: &PendingView, language: Language) -> Markup
     }
 }
 
+/// Whether the systems above know everything: the oldest event that one of them waits for, else that they are in step.
+fn upstream(targets: &[TargetView], language: Language) -> Markup {
+    let troubled = targets.iter().filter(|target| target.behind || target.circuit == "open");
+    let oldest = troubled.max_by_key(|target| target.age_seconds);
+    html! {
+        @match oldest {
+            Some(target) => span.bad {
+                "✕ " (phrase(Phrase::UpstreamBehind, language)) " " (target.depth) " · " (target.name)
+                @if let Some(oldest) = &target.oldest { " · " (when(oldest)) }
+            },
+            None => span { "⇅ " (phrase(Phrase::UpstreamGood, language)) },
+        }
+    }
+}
+
 /// Who and what is there: grey when fine.
 fn rim(id: &StationId, view: &StationView, around: &Around<'_>, language: Language) -> Markup {
-    let Around { devices, printer, health, .. } = *around;
+    let Around { devices, printer, health, targets, .. } = *around;
     let say = |name| phrase(name, language);
     let mode = match view.rules.mode {
         Mode::Pick => Phrase::ModePick,
@@ -382,6 +407,7 @@ fn rim(id: &StationId, view: &StationView, around: &Around<'_>, language: Langua
                 span.device.bad[!device.connected] title=[device.last_error.as_deref()] {
                     (if device.connected { "▣ " } else { "✕ " }) (device.name) " · "
                     (say(if device.connected { Phrase::ScannerAlive } else { Phrase::ScannerGone }))
+                    @if let Some(at) = &device.last_read { " · " (say(Phrase::LastRead)) " " (when(at)) }
                 }
             }
             @if let Some(printer) = printer {
@@ -391,7 +417,11 @@ fn rim(id: &StationId, view: &StationView, around: &Around<'_>, language: Langua
                 }
             }
             span class=[(*health != LedgerHealth::Good).then_some("bad")] { "▤ " (say(if *health == LedgerHealth::Good { Phrase::LedgerGood } else { Phrase::LedgerStopped })) }
+            @if !targets.is_empty() { (upstream(targets, language)) }
+            @if around.clock_was_moved { span.bad { "✕ " (say(Phrase::ClockStepped)) } }
             button.quiet data-sound { "♪ " (say(Phrase::SoundOn)) }
+            label.quiet { (say(Phrase::Volume)) " " input type="range" min="0" max="1" step="0.1" data-volume; }
+            label.quiet { input type="checkbox" data-voice; " " (say(Phrase::Voice)) }
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) async fn page<B: Backend>(
             @for view in &letters {
                 section.letter {
                     h2 { (view.letter.kind) @if let Some(order) = &view.letter.order { " · " a href={ "/order/" (order) } { (order) } } }
-                    p.bad { (view.letter.answer) " · " (view.letter.at) @if let Some(by) = &view.letter.corrected_by { " · " (say(Phrase::CorrectedBy)) " " (by) } }
+                    p.bad { (view.letter.answer) " · " (super::layout::when(&view.letter.at)) @if let Some(by) = &view.letter.corrected_by { " · " (say(Phrase::CorrectedBy)) " " (by) } }
                     form method="post" action={ "/targets/" (name) "/letters/" (view.letter.id) } {
                         label { (say(Phrase::WhatIsSent)) textarea name="data" rows="12" spellcheck="false" { (serde_json::to_string_pretty(&view.sent).unwrap_or_default()) } }
                         label { (say(Phrase::YourName)) " " input name="by" autocomplete="name" required; }

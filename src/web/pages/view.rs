@@ -226,7 +226,7 @@ pub(in crate::web) fn station_view(view: &dyn View, rules: &StationRules, interc
         lines: open,
         done: done.len(),
         notes,
-        latched: station.latch.as_deref().cloned(),
+        latched: station.latch.as_deref().filter(|_| rules.latch && !rules.shadow).cloned(),
         awaiting: station.awaits.as_ref().map(|awaits| awaited_name(&awaits.what)),
         unbound: unbound
             .map(|parcel| UnboundView {
