@@ -79,6 +79,10 @@ enum Command {
     Hands { order: usize },
     ByHand { station: usize },
     VoidAll { order: usize },
+    VoidLabel { label: u32 },
+    PrintLabel { label: u32, again: bool },
+    Choose { station: usize, other: bool },
+    OwnLabel { order: usize, zpl: bool },
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -117,8 +121,8 @@ fn command() -> impl Strategy<Value = Command> {
         3 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::LoadAt { dock, order }),
         2 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::Ship { dock, order }),
         2 => (0..5_usize).prop_map(|back| Command::Retry { back }),
-        3 => (0..4_usize, 0..STEPS).prop_map(|(pick, step)| Command::Spool { pick, step }),
-        1 => (0..4_usize, 0..3_usize).prop_map(|(pick, how)| Command::Resolve { pick, how }),
+        6 => (0..12_usize, 0..STEPS).prop_map(|(pick, step)| Command::Spool { pick, step }),
+        2 => (0..12_usize, 0..3_usize).prop_map(|(pick, how)| Command::Resolve { pick, how }),
         1 => (0..STATIONS.len()).prop_map(|station| Command::Reprint { station }),
         2 => (0..ORDERS).prop_map(|order| Command::Unbag { order }),
         5 => (prop_oneof![Just(0_usize), Just(2)], any::<bool>()).prop_map(|(order, seal)| Command::BagUp { order, seal }),
@@ -131,6 +135,10 @@ fn command() -> impl Strategy<Value = Command> {
         1 => order.clone().prop_map(|order| Command::Hands { order }),
         2 => station.clone().prop_map(|station| Command::ByHand { station }),
         1 => order.clone().prop_map(|order| Command::VoidAll { order }),
+        1 => (1..4_u32).prop_map(|label| Command::VoidLabel { label }),
+        2 => (1..4_u32, any::<bool>()).prop_map(|(label, again)| Command::PrintLabel { label, again }),
+        1 => (0..STATIONS.len(), any::<bool>()).prop_map(|(station, other)| Command::Choose { station, other }),
+        1 => (0..ORDERS, any::<bool>()).prop_map(|(order, zpl)| Command::OwnLabel { order, zpl }),
     ]
 }
 
@@ -158,7 +166,8 @@ impl World {
         let mut warehouse = Warehouse::default();
         let setup = [
             "station pick pick",
-            "printer P1 takes=waybill-100x150,manifest-a4",
+            "printer P1 takes=waybill-100x150,manifest-a4,aggregated-100x180",
+            "printer P2 speaks=tspl",
             "station pack pack assigned print-waybill",
             "station bench bench print-waybill printer=P1 bag max=2",
             "station dock load",
@@ -417,6 +426,16 @@ impl World {
             Command::LoadAt { dock, order } => drop(self.scan(DOCKS[*dock], &order_id(order))),
             Command::Ship { dock, order } => self.pack(&order_id(order), Some(DOCKS[*dock])),
             Command::Retry { back } => self.retry(*back),
+            Command::VoidLabel { label } => drop(self.warehouse.void_label(&format!("L{label}"))),
+            Command::PrintLabel { label, again } => self.warehouse.print_label(&format!("L{label}"), *again),
+            Command::Choose { station, other } => {
+                self.scan(STATIONS[*station], if *other { "P2" } else { "P1" });
+            }
+            Command::OwnLabel { order, zpl } => {
+                self.waybills += 1;
+                let format = if *zpl { "zpl" } else { "pdf" };
+                self.say(&format!("waybill V{} label={format} : SO-{order}", self.waybills));
+            }
             Command::Spool { pick, step } => self.spool(*pick, *step),
             Command::Resolve { pick, how } => self.resolve(*pick, *how),
             Command::Reprint { station } => {
@@ -592,6 +611,7 @@ fn the_warehouse_counts_what_the_model_counts() {
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[42; 32]));
     let mut commands = 0_usize;
     let (counter, sent) = (std::cell::Cell::new(0_usize), std::cell::Cell::new(0_usize));
+    let kinds = std::cell::RefCell::new(std::collections::BTreeSet::new());
     runner
         .run(&prop::collection::vec(command(), 5..60), |sequence| {
             let mut world = World::new();
@@ -601,10 +621,20 @@ fn the_warehouse_counts_what_the_model_counts() {
             }
             world.compare();
             sent.set(sent.get() + world.model.sent.len());
+            for job in world.warehouse.state.print_jobs.values() {
+                let reprint = if job.reason.is_some() { " again" } else { "" };
+                kinds.borrow_mut().insert(format!("{} {}{reprint}", job.what.kind(), job.state.name()));
+            }
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
     commands += counter.get();
     assert!(commands > 200 * 5, "only {commands} commands were played");
     assert!(sent.get() > 20, "only {} print jobs were moved", sent.get());
+    let kinds = kinds.into_inner();
+    for kind in
+        ["label queued", "label sent", "label failed", "label queued again", "waybill printed", "waybill unknown"]
+    {
+        assert!(kinds.contains(kind), "no {kind} among {kinds:?}");
+    }
 }

@@ -7,6 +7,7 @@
 pub mod bitmap;
 pub mod code128;
 pub mod code39;
+pub mod dots_pdf;
 pub mod font;
 mod json;
 pub mod outside;
@@ -22,11 +23,12 @@ pub mod tspl;
 pub mod zpl;
 
 pub use self::bitmap::Bitmap;
+pub use self::dots_pdf::dots_pdf;
 pub use self::font::{FontError, FontFile, Fonts};
 pub use self::json::json;
 pub use self::pdf::{PdfError, Subsets, pdf};
 pub use self::png::png;
-pub use self::proof::{Proved, Unproved, prove};
+pub use self::proof::{Proved, Sheets, Unproved, prove};
 pub use self::read::{Limits, ReadError, Symbol, read};
 pub use self::tspl::{TsplSettings, tspl};
 pub use self::zpl::{Compression, ZplSettings, zpl};

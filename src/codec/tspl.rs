@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::proof::Proved;
+use super::proof::Sheets;
 
 /// How a printer wants its jobs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,8 +29,9 @@ impl Default for TsplSettings {
 
 /// The job for a printer.
 #[must_use]
-pub fn tspl(label: &Proved, settings: TsplSettings) -> Vec<u8> {
-    let layout = label.layout();
+pub fn tspl<'p>(label: impl Into<Sheets<'p>>, settings: TsplSettings) -> Vec<u8> {
+    let label = label.into();
+    let [width_mm, exact_mm] = label.size_mm();
     let mut job = Vec::new();
     for page in label.pages() {
         let page = match settings.feed_permille {
@@ -39,12 +40,12 @@ pub fn tspl(label: &Proved, settings: TsplSettings) -> Vec<u8> {
         };
         // a feed that is too short counts its millimetres too long
         let height_mm = match settings.feed_permille {
-            1_000 => layout.height_mm,
-            permille => (layout.height_mm * f64::from(permille) / 1_000.0 * 10.0).round() / 10.0,
+            1_000 => exact_mm,
+            permille => (exact_mm * f64::from(permille) / 1_000.0 * 10.0).round() / 10.0,
         };
         let head = format!(
             "SIZE {} mm,{} mm\r\nGAP {} mm,0 mm\r\nDIRECTION {}\r\nREFERENCE 0,0\r\nCLS\r\nBITMAP 0,0,{},{},{},",
-            layout.width_mm,
+            width_mm,
             height_mm,
             settings.gap_mm,
             settings.direction.min(1),

@@ -11,7 +11,7 @@ use super::ids::OrderId;
 use super::manifest::{ManifestState, tally};
 use super::memory::Memory;
 use super::order::Stage;
-use super::printing::{JobState, Step};
+use super::printing::{self, HISTORY_MAX, JobState, Mark, Step};
 use super::station::Work;
 use super::view::View;
 use super::work::{ListState, ParcelState};
@@ -91,6 +91,9 @@ pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violati
         let waited = before.print_job(job.as_str()).is_some_and(|job| job.state == JobState::Queued);
         if !waited {
             broken.push(format!("print job {job} went out though it did not wait to"));
+        }
+        if let Some(trouble) = before.print_job(job.as_str()).and_then(|job| printing::objection(before, &job)) {
+            broken.push(format!("print job {job} went out: {trouble:?}"));
         }
     }
     if let Some(id) = event.order()
@@ -275,6 +278,11 @@ fn print_jobs(state: &Memory, broken: &mut Vec<Violation>) {
     for job in state.print_jobs.values() {
         if job.copy == 0 {
             broken.push(format!("print job {} is no copy", job.id));
+        }
+        // one that was postponed is where it was before it began
+        let agrees = |mark: &Mark| mark.state == job.state || job.state == JobState::Queued;
+        if job.history.len() > HISTORY_MAX || !job.history.last().is_none_or(agrees) {
+            broken.push(format!("print job {} is {} and its history says otherwise", job.id, job.state.name()));
         }
     }
     for station in state.stations.values() {

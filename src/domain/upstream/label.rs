@@ -65,7 +65,7 @@ fn printed(view: &dyn View, site: &Site, wanted: LabelPrint, now: Now) -> Result
     request.reason = reason;
     request.by = by;
     let template = request.template.clone();
-    printing::request(view, site, request, now.at, 0).ok_or(Refusal::NoPrinter(template))
+    printing::request(view, site, request, now.at, 0).into_iter().next().ok_or(Refusal::NoPrinter(template))
 }
 
 /// Judges the wish for a label of parcels that are packed and bound; `rules` are those of the station where it is

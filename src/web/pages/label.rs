@@ -8,12 +8,12 @@ use maud::{Markup, html};
 
 use super::Page;
 use super::layout::layout;
+use super::printing::stories;
 use super::view::BagView;
 use crate::domain::bag::LabelVersion;
 use crate::domain::ids::BagId;
-use crate::domain::printing::PrintJob;
 use crate::domain::upstream::LabelPrint;
-use crate::message::{Language, Phrase, job_state, phrase, reprint_reasons, void_why};
+use crate::message::{Language, Phrase, phrase, reprint_reasons, void_why};
 use crate::web::api::{LabelView, label_view};
 use crate::web::backend::{Backend, Caller, LabelAction, LabelAnswer};
 use crate::web::body::Body;
@@ -79,7 +79,7 @@ fn whole<B: Backend>(backend: &B, found: &LabelView, refused: Option<&str>, lang
             h2 { (say(Phrase::LabelVersions)) }
             ol.story {
                 @for (version, prints) in bag.versions.iter().zip(&found.prints).rev() {
-                    li class=[version.void.as_ref().map(|_| "bad")] { (version_line(backend, version, language)) (print_lines(backend, prints, language)) }
+                    li class=[version.void.as_ref().map(|_| "bad")] { (version_line(backend, version, language)) (stories(backend, prints, language)) }
                 }
             }
         }
@@ -113,21 +113,6 @@ fn version_line<B: Backend>(backend: &B, version: &LabelVersion, language: Langu
                 "✕ " (say(Phrase::VoidWord)) ": " (void_why(void.why, language))
                 @if let Some(order) = &void.order { " " (order) }
             },
-        }
-    }
-}
-
-fn print_lines<B: Backend>(backend: &B, prints: &[std::sync::Arc<PrintJob>], language: Language) -> Markup {
-    let say = |name| phrase(name, language);
-    html! {
-        @if prints.is_empty() { p { (say(Phrase::NotPrintedYet)) } }
-        @for job in prints {
-            p {
-                "▭ " (job.printer) " · " (job_state(&job.state, language)) " · " "#" (job.copy) " · "
-                time { (backend.written(job.at.wall)) }
-                @if let Some(reason) = &job.reason { " · " (say(Phrase::ReasonOf)) ": " (reason) }
-                @if let Some(by) = &job.by { " · " (by) }
-            }
         }
     }
 }

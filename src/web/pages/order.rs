@@ -8,11 +8,13 @@ use super::Page;
 use super::exceptions::address;
 use super::layout::layout;
 use super::numbers;
+use super::printing::stories;
 use crate::domain::gate;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Attention;
 use crate::domain::rules::recall;
 use crate::message::{Phrase, attention_text, hold_reason, missing_why, order_stage, phrase};
+use crate::web::api::{bags_in, prints_of};
 use crate::web::backend::{Backend, FeedItem};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
@@ -24,13 +26,15 @@ pub(super) async fn page<B: Backend>(
 ) -> Result<Response, Problem> {
     let wanted = OrderId::new(&id).map_err(|_| Problem::missing("order", &id))?;
     let story = backend.history(wanted.clone()).await?;
+    let bags = bags_in(&story);
     let found = backend
         .look(move |view| {
-            view.order(wanted.as_str())
-                .map(|order| (gate::missing(view, &order), recall::on_order(view, &order), order))
+            view.order(wanted.as_str()).map(|order| {
+                (gate::missing(view, &order), recall::on_order(view, &order), prints_of(view, &wanted, &bags), order)
+            })
         })
         .await?;
-    let (missing, recalled, order) = found.ok_or_else(|| Problem::missing("order", &id))?;
+    let (missing, recalled, prints, order) = found.ok_or_else(|| Problem::missing("order", &id))?;
     let say = |name| phrase(name, language);
     let content = html! {
         main.overview {
@@ -63,6 +67,7 @@ pub(super) async fn page<B: Backend>(
                 thead { tr { th { (say(Phrase::Line)) } th { (say(Phrase::Sku)) } th { (say(Phrase::Picked)) } th { (say(Phrase::Packed)) } th { (say(Phrase::Demanded)) } } }
                 tbody { @for line in &order.lines { tr { td { (line.spec.line) } td { (line.spec.sku) } td { (line.picked()) } td { (line.packed()) } td { (line.demanded()) } } } }
             }
+            @if !prints.is_empty() { h2 { (say(Phrase::Printing)) } (stories(&backend, &prints, language)) }
             h2 { (say(Phrase::Story)) }
             ol.story { @for event in &story { (entry(event)) } }
         }

@@ -1,0 +1,1 @@
+//! A carrier's own label on printers of other languages.
