@@ -75,7 +75,7 @@ impl Heap {
             state: JobState::Queued,
             history: Vec::new(),
         };
-        apply(&Event::PrintRequested { job: Box::new(job) }, &mut self.state.lock().unwrap()).unwrap();
+        apply(&Event::PrintRequested { job: Box::new(job) }, &mut *self.state.lock().unwrap()).unwrap();
         self.moved.send_modify(|count| *count += 1);
     }
 
@@ -120,7 +120,7 @@ impl Spool for Heap {
         let mut taken = false;
         for step in steps {
             let Some(event) = advance(&*state, job, step, moment()) else { break };
-            apply(&event, &mut state).unwrap();
+            apply(&event, &mut *state).unwrap();
             taken = true;
         }
         Ok(taken)
@@ -240,6 +240,21 @@ fn what_closes_in_the_middle_asks_and_is_not_sent_again() {
 }
 
 #[test]
+fn what_lies_in_this_machine_still_has_not_gone_out() {
+    // most of it fits between the two, and nobody reads it
+    let heap = Heap::new(600_000);
+    let peer = Peer::start(Arc::new(|stream, _| {
+        std::thread::sleep(Duration::from_secs(4));
+        drop(stream.shutdown(std::net::Shutdown::Both));
+    }));
+    let (runtime, _) = work(&heap, vec![printer("P1", "zpl-clone-203", peer.address)]);
+    heap.ask(1, "P1");
+    let state = heap.settled(1);
+    assert!(matches!(state, JobState::Unknown(_)), "{state:?}");
+    runtime.shutdown_background();
+}
+
+#[test]
 fn a_printer_that_takes_no_bytes_or_one_a_second_is_given_up() {
     // more than the buffers between the two hold
     const LENGTH: usize = 24 * 1024 * 1024;
@@ -315,7 +330,9 @@ fn whatever_a_printer_answers_its_job_comes_out_once() {
         ("a byte at a time, too slowly", WHOLE, Some(Duration::from_millis(50))),
     ];
     for profile in ["zpl-203", "tspl-203"] {
-        for (name, answer, pause) in answers {
+        // one byte is a whole answer in TSPL, and believed: what comes later is too late
+        for (name, answer, pause) in answers.iter().copied().filter(|answer| profile == "zpl-203" || answer.2.is_none())
+        {
             let heap = Heap::new(60_000);
             let peer = Peer::start(answering(answer, pause));
             let (runtime, _) = work(&heap, vec![printer("P1", profile, peer.address)]);
@@ -415,7 +432,7 @@ fn a_silent_printer_is_seen_to_be_back() {
         copy: None,
         at: Some(moment()),
     };
-    apply(&given_up, &mut heap.state.lock().unwrap()).unwrap();
+    apply(&given_up, &mut *heap.state.lock().unwrap()).unwrap();
     let _listener = TcpListener::bind(away).unwrap();
     until(false);
     runtime.shutdown_background();

@@ -166,7 +166,7 @@ impl World {
         let mut warehouse = Warehouse::default();
         let setup = [
             "station pick pick",
-            "printer P1 takes=waybill-100x150,manifest-a4,aggregated-100x180",
+            "printer P1 takes=waybill-100x150,manifest-a4,aggregated-100x150",
             "printer P2 speaks=tspl",
             "station pack pack assigned print-waybill",
             "station bench bench print-waybill printer=P1 bag max=2",

@@ -223,7 +223,7 @@ mod tests {
         let told = warnings(&format!("{station}{NARROW}"));
         assert_eq!(told.len(), 1, "{told:#?}");
         for part in [
-            "line 1: station \"bench\" fills bags, and no printer takes aggregated-100x180 (100 × 180 mm)",
+            "line 1: station \"bench\" fills bags, and no printer takes aggregated-100x150 (100 × 150 mm)",
             "P1: its paper is 76 × 130 mm",
             "add a [[printer]] with a profile such as",
             "take the template aggregated-76x130",

@@ -48,7 +48,9 @@ impl Reader {
     /// # Errors
     /// The table can't be read.
     pub fn prints_open(&self, station: Option<&str>, limit: usize) -> Result<Vec<PrintJob>, LedgerError> {
-        let sql = "SELECT doc FROM print_jobs WHERE state IN ('unknown', 'failed', 'sending', 'queued') AND (?1 IS NULL OR json_extract(CAST(doc AS TEXT), '$.station') = ?1) ORDER BY state IN ('sending', 'queued'), number DESC LIMIT ?2";
+        let sql = "SELECT doc FROM print_jobs WHERE state IN ('unknown', 'failed', 'sending', 'queued') \
+                   AND (?1 IS NULL OR json_extract(CAST(doc AS TEXT), '$.station') = ?1) \
+                   ORDER BY state IN ('sending', 'queued'), number DESC LIMIT ?2";
         self.with(|conn| jobs(conn, sql, (station, limit as i64)))
     }
 

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::status::{self, Answer};
+use super::unsent::unsent;
 use crate::config::StatusDialect;
 
 /// How long a printer is waited for, at each of its steps. Every wait has an end, so that no printer holds its worker.
@@ -50,6 +51,9 @@ impl Default for Patience {
 
 /// How often it is asked while it is busy.
 const CONFIRM_EVERY: Duration = Duration::from_millis(100);
+
+/// How often is looked whether everything arrived.
+const ARRIVED_EVERY: Duration = Duration::from_millis(50);
 
 /// How long a node is left alone that says it is ready and is not.
 const NOT_YET: Duration = Duration::from_millis(10);
@@ -233,8 +237,27 @@ impl Link {
             while stream.read(&mut buffer).await? > 0 {}
             Ok(())
         };
-        timeout(self.patience.close, drained).await.unwrap_or(Ok(()))
+        match timeout(self.patience.close, drained).await {
+            Ok(done) => done,
+            Err(_) => arrived(stream, self.patience).await,
+        }
     }
+}
+
+/// Waits until the other side has what was written; as long as it takes any of it, it may take the whole time of a job.
+async fn arrived(stream: &TcpStream, patience: Patience) -> io::Result<()> {
+    let (Ok(own), Ok(other)) = (stream.local_addr(), stream.peer_addr()) else { return Ok(()) };
+    let (until, mut stalled, mut before) = (Instant::now() + patience.job, Instant::now(), u64::MAX);
+    while let Some(left) = unsent(own, other).filter(|left| *left > 0) {
+        if left < before {
+            (before, stalled) = (left, Instant::now());
+        }
+        if stalled.elapsed() >= patience.stall || Instant::now() > until {
+            return Err(late("the last bytes were not taken", stalled.elapsed()));
+        }
+        tokio::time::sleep(ARRIVED_EVERY).await;
+    }
+    Ok(())
 }
 
 /// Does something with a node as soon as it is ready for it, on a thread that may wait.

@@ -10,6 +10,7 @@ mod ipp;
 mod link;
 mod pause;
 mod status;
+mod unsent;
 mod worker;
 
 use std::collections::BTreeMap;

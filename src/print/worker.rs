@@ -370,7 +370,13 @@ impl<S: Spool> Worker<S> {
     async fn stream(&mut self, job: &PrintJob, bytes: &Bytes) -> Result<(), Hitch> {
         let unreachable = |why| Hitch::NotReady(Condition::Unreachable, why);
         let mut link = self.open().await.map_err(unreachable)?;
+        let was_asked = self.dialect() != StatusDialect::None;
         let answer = self.ask(&mut link).await.map_err(unreachable)?;
+        if was_asked && answer.is_none() {
+            // its answer may still come, after we are done, and resets this connection: with the job, if it were on it
+            drop(link);
+            link = self.open().await.map_err(unreachable)?;
+        }
         if let Some(answer) = answer.filter(|answer| answer.condition.blocks()) {
             return Err(Hitch::NotReady(answer.condition, String::new()));
         }
