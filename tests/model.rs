@@ -18,7 +18,7 @@ use waybind::domain::event::Event;
 use waybind::domain::ids::{OperatorId, PrinterId};
 use waybind::domain::memory::Memory;
 use waybind::domain::order::HoldReason;
-use waybind::domain::printing::{PrintTrouble, Resolution, Step as PrintStep};
+use waybind::domain::printing::{JobState, PrintTrouble, Resolution, Step as PrintStep};
 use waybind::domain::rules::recall::{on_order, stop_of};
 use waybind::domain::rules::{Rule, RuleMode, RuleSetting, Rules, Step};
 use waybind::domain::scan::Scan;
@@ -121,7 +121,7 @@ fn command() -> impl Strategy<Value = Command> {
         3 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::LoadAt { dock, order }),
         2 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::Ship { dock, order }),
         2 => (0..5_usize).prop_map(|back| Command::Retry { back }),
-        6 => (0..12_usize, 0..STEPS).prop_map(|(pick, step)| Command::Spool { pick, step }),
+        8 => (0..12_usize, prop_oneof![3 => Just(STEPS), 1 => 0..STEPS]).prop_map(|(pick, step)| Command::Spool { pick, step }),
         2 => (0..12_usize, 0..3_usize).prop_map(|(pick, how)| Command::Resolve { pick, how }),
         1 => (0..STATIONS.len()).prop_map(|station| Command::Reprint { station }),
         2 => (0..ORDERS).prop_map(|order| Command::Unbag { order }),
@@ -538,6 +538,13 @@ impl World {
             PrintStep::Failed(trouble.clone()),
             PrintStep::Unknown(trouble),
         ];
+        let step = match self.warehouse.state.print_job(job).unwrap().state {
+            _ if step < STEPS => step,
+            // as it goes where nothing goes wrong
+            JobState::Queued => 0,
+            JobState::Sending => 1,
+            _ => 2,
+        };
         let counted = self.model.sent.entry(job.clone()).or_insert((0, 1));
         if self.warehouse.spool(job, steps[step].clone()) {
             match step {

@@ -183,8 +183,9 @@ fn text_that_would_be_missing_is_told() {
     let helvetica = dots("pdf", &in_font("<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"), PAPER).unwrap().remove(0);
     let black = (0..helvetica.height()).flat_map(|y| (0..helvetica.width()).map(move |x| (x, y)));
     assert!(black.filter(|(x, y)| helvetica.is_black(*x, *y)).count() > 100, "the letters of every viewer are drawn");
-    let song = "<</Type/Font/Subtype/Type0/BaseFont/STSong-Light/Encoding/UniGB-UCS2-H/DescendantFonts[<</Type/Font/Subtype/CIDFontType0/BaseFont/STSong-Light/FontDescriptor<</Type/FontDescriptor/FontName/STSong-Light>>>>]>>";
-    let missing = dots("pdf", &in_font(song), PAPER);
+    let letters = "<</Type/Font/Subtype/CIDFontType0/FontDescriptor<</Type/FontDescriptor/FontName/STSong-Light>>>>";
+    let song = "<</Type/Font/Subtype/Type0/BaseFont/STSong-Light/Encoding/UniGB-UCS2-H/DescendantFonts[";
+    let missing = dots("pdf", &in_font(&format!("{song}{letters}]>>")), PAPER);
     assert_eq!(missing, Err(LabelReadError::NoLetters("STSong-Light".into())));
 }
 

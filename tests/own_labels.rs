@@ -90,9 +90,8 @@ fn a_pdf_and_a_png_come_out_of_any_printer_at_their_own_size() {
         let office = printer("A4", "office-a4", &format!("folder = \"{}\"", tray.display()));
         let printers = [printer("Z", "zpl-203", &at(&zebra)), printer("T", "tspl-203", &at(&tsc)), office].concat();
         let served = Served::start(folder.path(), &format!("{}{printers}", bench("Z")));
-        let mut client = served.client();
         let bytes = label(folder.path(), format, dpi);
-        pack(&mut client, format, &bytes);
+        pack(&mut served.client(), format, &bytes);
 
         eventually("the label of the Zebra", || (zebra.count() == 1).then_some(()));
         let job = zebra.labels().remove(0);
@@ -100,12 +99,13 @@ fn a_pdf_and_a_png_come_out_of_any_printer_at_their_own_size() {
         assert_eq!((page.width, page.height), (800, 1_200), "{format} at {dpi}");
         assert!(page.codes().contains(&"WB:O:1042:7K3M".to_owned()), "{format} at {dpi}: {:?}", page.codes());
         assert!(codes("zpl", &job).unwrap().contains(&NUMBER.to_owned()), "{format} at {dpi}");
-        reprint(&mut client, "T");
+        // the service closes a connection that was silent for long
+        reprint(&mut served.client(), "T");
         eventually("the label of the TSC", || (tsc.count() == 1).then_some(()));
         let job = tsc.labels().remove(0);
         assert!(job.starts_with(b"SIZE 100 mm,150 mm\r\n"));
         assert!(codes("tspl", &job).unwrap().contains(&NUMBER.to_owned()), "{format} at {dpi}");
-        reprint(&mut client, "A4");
+        reprint(&mut served.client(), "A4");
         let file = eventually("the file of the office", || {
             let entries = std::fs::read_dir(&tray).ok()?.flatten().map(|entry| entry.path());
             entries.filter(|path| path.extension().is_some_and(|extension| extension == "pdf")).next()
@@ -113,7 +113,6 @@ fn a_pdf_and_a_png_come_out_of_any_printer_at_their_own_size() {
         let sheet = std::fs::read(file).unwrap();
         assert!(codes("pdf", &sheet).unwrap().contains(&NUMBER.to_owned()), "{format} at {dpi}");
         assert_eq!(sheet == bytes, format == "pdf", "a PDF is printed unchanged where it is wanted");
-        drop(client);
         let data = served.data.clone();
         assert!(served.terminate().success());
         assert_clean(&data);
@@ -136,8 +135,9 @@ fn a_page_larger_than_the_paper_is_refused_with_both_sizes() {
         let work = tempfile::tempdir_in(folder.path()).unwrap();
         let place = format!("{}{paper}", at(&sim));
         let served = Served::start(work.path(), &format!("{}{}", bench("P1"), printer("P1", "zpl-203", &place)));
+        let page = on_page(work.path(), size);
         let mut client = served.client();
-        pack(&mut client, "pdf", &on_page(work.path(), size));
+        pack(&mut client, "pdf", &page);
         match told {
             Some(told) => {
                 let why = job_in(&mut client, "failed")["why"].as_str().unwrap().to_owned();
@@ -162,8 +162,8 @@ fn a_job_in_another_language_is_listed_when_it_comes_and_printed_where_it_can_be
     );
     let printers = [printer("T", "tspl-203", &at(&tsc)), printer("Z", "zpl-203", &at(&zebra))].concat();
     let served = Served::start(folder.path(), &format!("{}{printers}", bench("T")));
-    let mut client = served.client();
     let bytes = label(folder.path(), "zpl", "203");
+    let mut client = served.client();
     let taken = pack(&mut client, "zpl", &bytes);
     let why = taken["label_waits"].as_str().unwrap();
     assert!(why.contains("the label is ZPL, the printer takes TSPL"), "{taken}");
@@ -180,6 +180,7 @@ fn a_job_in_another_language_is_listed_when_it_comes_and_printed_where_it_can_be
     let again = client.must(resolve, &json!({"how": "again", "operator": "wang"}));
     assert_eq!((&again["job"]["printer"], &again["job"]["copy"]), (&json!("Z"), &json!(2)), "{again}");
     eventually("the label", || (zebra.count() == 1).then_some(()));
+    let mut client = served.client();
     assert_eq!(zebra.labels()[0], bytes.trim_ascii_end(), "it is printed unchanged");
     assert_eq!(tsc.count(), 0);
 
@@ -207,10 +208,11 @@ fn what_does_not_hold_any_more_when_the_paper_comes_is_not_printed() {
     let (folder, sim) = (tempfile::tempdir().unwrap(), SimPrinter::start("127.0.0.1:0", Speech::Zpl).unwrap());
     sim.set_fault(Fault { paper_out: true, ..Fault::default() });
     let served = Served::start(folder.path(), &format!("{}{}", bench("P1"), printer("P1", "zpl-203", &at(&sim))));
+    let own = label(folder.path(), "zpl", "203");
     let mut client = served.client();
     let tested = client.must("/api/v1/printers/P1/test", &json!({}))["job"].clone();
     assert_eq!(client.must("/api/v1/printers/P1/test", &json!({}))["job"], tested, "pressed twice, it comes out once");
-    pack(&mut client, "zpl", &label(folder.path(), "zpl", "203"));
+    pack(&mut client, "zpl", &own);
     eventually("the printer to be out of paper", || {
         (client.get("/api/v1/printers")["printers"][0]["condition"] == "paper_out").then_some(())
     });

@@ -199,8 +199,22 @@ impl Config {
                 }
                 _ => {}
             }
+            if let Some((second, why)) = routed.and_then(|name| self.second_objects(&profiles, name, file)) {
+                tell(
+                    format!("station \"{id}\" {}: {second}, which takes over, does not take {}", need.does, size(file)),
+                    why,
+                );
+            }
         }
         told
+    }
+
+    /// The printer that takes over for another, and why it does not take a template.
+    fn second_objects(&self, profiles: &Profiles, name: &str, file: &TemplateFile) -> Option<(String, String)> {
+        let known = printers(self, profiles);
+        let first = known.iter().find(|(printer, _)| printer.name == name)?.0;
+        let (second, profile) = known.iter().find(|(printer, _)| first.fallback.as_ref() == Some(&printer.name))?;
+        Some((second.name.clone(), second.objection(profile, file)?))
     }
 }
 
@@ -250,6 +264,15 @@ mod tests {
         );
         assert!(told[1].contains("waybill-100x150 (100 × 150 mm) comes out of P2, not of its own P1"), "{}", told[1]);
         assert!(told[1].contains("its paper is 76 × 130 mm"));
+    }
+
+    #[test]
+    fn a_printer_that_takes_over_takes_the_same() {
+        let first = "[[printer]]\nname = \"P0\"\nprofile = \"zpl-203\"\naddress = \"h:9100\"\nfallback = \"P1\"\n";
+        let text = format!("[[station]]\nid = \"bench\"\nprint_waybill = true\nprinter = \"P0\"\n{first}{NARROW}");
+        let told = warnings(&text);
+        assert_eq!(told.len(), 1, "{told:#?}");
+        assert!(told[0].contains("P1, which takes over, does not take waybill-100x150"), "{}", told[0]);
     }
 
     #[test]

@@ -87,15 +87,7 @@ pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violati
             broken.push(format!("manifest {manifest} was closed with {} on it: {:?}", stopped.waybill, stopped.code));
         }
     }
-    if let Event::PrintStep { job, step: Step::Sending(_), .. } = event {
-        let waited = before.print_job(job.as_str()).is_some_and(|job| job.state == JobState::Queued);
-        if !waited {
-            broken.push(format!("print job {job} went out though it did not wait to"));
-        }
-        if let Some(trouble) = before.print_job(job.as_str()).and_then(|job| printing::objection(before, &job)) {
-            broken.push(format!("print job {job} went out: {trouble:?}"));
-        }
-    }
+    print_step(event, before, &mut broken);
     if let Some(id) = event.order()
         && let (Some(before), Some(after)) = (before.order(id.as_str()), after.order(id.as_str()))
         && after.stage < before.stage
@@ -103,6 +95,22 @@ pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violati
         broken.push(format!("stage of {id} went back from {:?} to {:?}", before.stage, after.stage));
     }
     broken
+}
+
+/// A job goes out once for each time that it waits, and only while what it prints holds.
+fn print_step(event: &Event, before: &Memory, broken: &mut Vec<Violation>) {
+    if let Event::PrintStep { job, step: Step::Sending(_), at, .. } = event {
+        let waited = before.print_job(job.as_str()).is_some_and(|job| job.state == JobState::Queued);
+        if !waited {
+            broken.push(format!("print job {job} went out though it did not wait to"));
+        }
+        // facts from before this was looked at don't say when they were
+        if at.is_some()
+            && let Some(trouble) = before.print_job(job.as_str()).and_then(|job| printing::objection(before, &job))
+        {
+            broken.push(format!("print job {job} went out: {trouble:?}"));
+        }
+    }
 }
 
 /// Parcels are where their bags say, and a label that holds names what may travel together.

@@ -100,7 +100,8 @@ impl Core {
         let asked = self.parts.writer.submit(move |transaction| {
             let view = transaction.view();
             // pressed twice, or while the printer is off: it comes out once
-            let known = view.prints_of(&wanted.what).into_iter().rev().filter_map(|id| view.print_job(id.as_str()));
+            let known = view.prints_of(&wanted.what).into_iter().rev().take(LAST_TESTS);
+            let known = known.filter_map(|id| view.print_job(id.as_str()));
             let mut waiting = known.filter(|job| matches!(job.state, JobState::Queued | JobState::Sending));
             if let Some(job) = waiting.next() {
                 return Some(job.number);
@@ -138,6 +139,9 @@ impl Core {
         Ok(settled)
     }
 }
+
+/// The last self-tests of a printer among which one that waits is looked for.
+const LAST_TESTS: usize = 10;
 
 type Sample = fn(&PrinterView) -> u64;
 

@@ -7,6 +7,7 @@ use tokio::time::MissedTickBehavior;
 use super::Core;
 use crate::domain::event::Event;
 use crate::domain::ids::{PrinterId, StationId};
+use crate::domain::printing::PrintJob;
 use crate::ledger::Cause;
 
 /// How often the printers are looked at; they are waited for by the minute.
@@ -33,7 +34,7 @@ pub(super) async fn look_after_printers(core: Core, patience: Duration) {
             let was_told = told.contains(id) || core.alerts_about(STOPPED, id.as_str());
             let blocked = state.blocked_since.filter(|since| since.elapsed() >= patience);
             let event = match (blocked, was_told) {
-                (Some(_), false) => core.stopped_with(id).await.map(|(waiting, station)| {
+                (Some(_), false) => core.stopped_with(id, patience).await.map(|(waiting, station)| {
                     let (printer, condition) = (id.clone(), state.condition);
                     Event::PrinterStopped { printer, condition, waiting, station }
                 }),
@@ -53,13 +54,20 @@ pub(super) async fn look_after_printers(core: Core, patience: Duration) {
 }
 
 impl Core {
-    /// How many jobs wait at a printer, and at which station the first of them is waited for; none where none waits.
-    async fn stopped_with(&self, printer: &PrinterId) -> Option<(u64, Option<StationId>)> {
+    /// How many jobs wait at a printer, and at which station the first of them is waited for; none where none waits for so
+    /// long.
+    async fn stopped_with(&self, printer: &PrinterId, patience: Duration) -> Option<(u64, Option<StationId>)> {
         let name = printer.to_string();
         let read = self.read(move |reader| Ok((reader.prints_waiting(&name, 1)?, reader.print_queues()?))).await;
         let (first, queues) = read.ok()?;
         let count = queues.into_iter().find(|(name, _)| name == printer.as_str()).map_or(0, |(_, count)| count);
-        first.into_iter().next().map(|job| (count, job.station))
+        let now = self.parts.clock.now().at;
+        // one from before the machine started has waited
+        let waits = |job: &PrintJob| {
+            let waited = now.boot_ms.saturating_sub(job.at.boot_ms);
+            job.at.boot != now.boot || Duration::from_millis(waited) >= patience
+        };
+        first.into_iter().next().filter(waits).map(|job| (count, job.station))
     }
 
     /// Records it; whether it is durable.

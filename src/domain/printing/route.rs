@@ -241,9 +241,12 @@ fn put_now<'e>(event: &'e Event, what: &Printable) -> Option<&'e Waybill> {
 /// A waybill whose own label no station can print is listed as soon as it comes, not only when its box is packed; one whose
 /// label can be printed after all is listed no longer.
 fn notice(view: &dyn View, site: &Site, waybill: &Waybill, at: Moment, ahead: u32) -> Vec<Event> {
+    let mut stations: Vec<_> = site.stations.values().filter(|rules| rules.print_waybill).collect();
+    if stations.is_empty() {
+        return Vec::new();
+    }
     let what = Printable::Waybill { waybill: waybill.number.clone(), parcel: None };
     let known = early_notice(view, &what);
-    let mut stations: Vec<_> = site.stations.values().filter(|rules| rules.print_waybill).collect();
     stations.sort_by(|one, other| one.id.cmp(&other.id));
     let language = language_of(waybill).filter(|_| waybill.void.is_none());
     let places = |rules: &&StationRules| place(view, site, Some(&rules.id), &rules.waybill_template, language.clone());
