@@ -151,3 +151,71 @@ impl PrintJob {
         self.history.push(Mark { state, at, printer, how, by: by.cloned() });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::apply;
+    use crate::domain::memory::Memory;
+
+    fn fold(facts: &[&str]) -> Memory {
+        let mut state = Memory::default();
+        for fact in facts {
+            let event: Event = serde_json::from_str(fact).expect("a fact");
+            apply(&event, &mut state).expect("it fits");
+        }
+        state
+    }
+
+    const ASKED: &str = r#"{"type":"print_requested","job":{"id":"J1","number":1,"what":{"manifest":{"manifest":"M1"}},
+        "template":"manifest-a4","printer":"P1","station":null,"order":null,"copy":1,"reason":null,"by":null,
+        "at":{"wall":"2026-11-21T01:00:00Z","boot_ms":5,"boot":1},"state":"queued"}}"#;
+
+    #[test]
+    fn ledgers_from_before_there_was_a_history_fold_as_they_did() {
+        let facts = [
+            ASKED,
+            r#"{"type":"print_step","job":"J1","step":{"sending":"P2"}}"#,
+            r#"{"type":"print_step","job":"J1","step":{"unknown":"interrupted"}}"#,
+            r#"{"type":"print_resolved","job":"J1","how":"again","by":"wang"}"#,
+        ];
+        let state = fold(&facts);
+        let job = state.print_job("J1").expect("it is there");
+        assert_eq!((&job.state, job.copy, job.printer.as_str()), (&JobState::Queued, 2, "P2"));
+        let document = serde_json::to_value(&*job).expect("JSON");
+        assert_eq!(document.get("history"), None, "the table of such a ledger has none");
+    }
+
+    #[test]
+    fn a_history_has_an_end_and_what_did_not_go_out_is_not_in_it() {
+        let mut state = fold(&[ASKED]);
+        let id = PrintJobId::new("J1").expect("an id");
+        let at = Moment { wall: "2026-11-21T01:00:00Z".parse().expect("a time"), boot_ms: 9, boot: 1 };
+        let printer = PrinterId::new("P1").expect("an id");
+        let go = |state: &mut Memory, step: Step| {
+            let event = advance(&*state, &id, step, at).expect("it may");
+            apply(&event, state).expect("it fits");
+        };
+        for _ in 0..100 {
+            go(&mut state, Step::Sending(printer.clone()));
+            go(&mut state, Step::Postponed);
+        }
+        assert!(state.print_job("J1").expect("it is there").history.is_empty());
+        for _ in 0..100 {
+            go(&mut state, Step::Sending(printer.clone()));
+            go(&mut state, Step::Unknown(PrintTrouble::Interrupted));
+            let event = Event::PrintResolved {
+                job: id.clone(),
+                order: None,
+                how: Resolution::Again,
+                by: None,
+                printer: None,
+                copy: None,
+                at: Some(at),
+            };
+            apply(&event, &mut state).expect("it fits");
+        }
+        let job = state.print_job("J1").expect("it is there");
+        assert_eq!((job.history.len(), job.copy), (HISTORY_MAX, 101));
+    }
+}
