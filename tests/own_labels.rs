@@ -107,8 +107,8 @@ fn a_pdf_and_a_png_come_out_of_any_printer_at_their_own_size() {
         assert!(codes("tspl", &job).unwrap().contains(&NUMBER.to_owned()), "{format} at {dpi}");
         reprint(&mut served.client(), "A4");
         let file = eventually("the file of the office", || {
-            let entries = std::fs::read_dir(&tray).ok()?.flatten().map(|entry| entry.path());
-            entries.filter(|path| path.extension().is_some_and(|extension| extension == "pdf")).next()
+            let mut entries = std::fs::read_dir(&tray).ok()?.flatten().map(|entry| entry.path());
+            entries.find(|path| path.extension().is_some_and(|extension| extension == "pdf"))
         });
         let sheet = std::fs::read(file).unwrap();
         assert!(codes("pdf", &sheet).unwrap().contains(&NUMBER.to_owned()), "{format} at {dpi}");
