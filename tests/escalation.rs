@@ -5,7 +5,8 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::served::{Client, Served, endless, eventually};
+use support::served::{Client, Served, assert_clean, endless, eventually};
+use waybind::sim::printer::{Fault, Manner, SimPrinter, Speech};
 use waybind::sim::receiver::{Receiver, Reply};
 
 fn config(group: &Receiver, sms: &Receiver) -> String {
@@ -90,5 +91,78 @@ fn an_exception_climbs_until_somebody_takes_it() {
     client.must("/api/v1/orders/SO-2/release", &json!({}));
     eventually("an end", || open(&mut client).is_empty().then_some(()));
     assert!(!said(&group).iter().chain(&said(&sms)).any(|text| text.contains("order_put")));
+    assert!(served.terminate().success());
+}
+
+/// A bench with a printer, people who are told after a second, and an order of one piece to pack.
+fn print_shop(folder: &std::path::Path, group: &Receiver, printer: &SimPrinter, profile: &str) -> Served {
+    let ladder = config(group, group).replace("events = [\"order_held\"]", "events = [\"print*\"]");
+    let bench = "[[station]]\nid = \"bench\"\nmode = \"bench\"\nlatch = false\nprint_waybill = true\nprinter = \"P1\"";
+    let place = format!("profile = \"{profile}\"\naddress = \"{}\"", printer.address);
+    let config = format!("printer_wait_seconds = 1\n{ladder}{bench}\n[[printer]]\nname = \"P1\"\n{place}\n");
+    let served = Served::start(folder, &config);
+    let mut client = served.client();
+    client.must("/api/v1/products", &json!({"sku": "ITEM"}));
+    let line = json!([{"line": 1, "sku": "ITEM", "quantity": 1}]);
+    client.must(
+        "/api/v1/orders",
+        &json!({"id": "SO-1", "carrier": "ZTO", "consignee": {"name": "Li", "address": "1 Road"}, "lines": line}),
+    );
+    client.must("/api/v1/waybills", &json!({"number": "W1", "carrier": "ZTO", "orders": ["SO-1"]}));
+    assert_eq!(client.scan("open", "bench", "SO-1"), "opened");
+    assert_eq!(client.scan("item", "bench", "ITEM"), "order_complete");
+    served
+}
+
+#[test]
+fn a_printer_without_paper_is_told_of_until_it_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    let (group, printer) =
+        (Receiver::start("127.0.0.1:0", true).unwrap(), SimPrinter::start("127.0.0.1:0", Speech::Zpl).unwrap());
+    printer.set_fault(Fault { paper_out: true, ..Fault::default() });
+    let mut served = print_shop(folder.path(), &group, &printer, "zpl-203");
+    let mut client = served.client();
+    let alert = eventually("the alert", || open(&mut client).into_iter().next());
+    assert_eq!((&alert["type"], &alert["station"]), (&json!("printer_stopped"), &json!("bench")), "{alert}");
+    assert_eq!(alert["text"], "Printer P1: out of paper, 1 job(s) wait");
+    eventually("the robot", || said(&group).iter().any(|text| text.contains("out of paper")).then_some(()));
+    let config = std::fs::read_to_string(folder.path().join("waybind.toml")).unwrap();
+    served.kill();
+    // who was told before the restart is not told as if it were new, and is told the end
+    let served = Served::start(folder.path(), &config);
+    let mut client = served.client();
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let kept = open(&mut client);
+    assert_eq!((kept.len(), &kept[0]["id"]), (1, &alert["id"]), "{kept:?}");
+    printer.set_fault(Fault::default());
+    eventually("the label", || (printer.count() == 1).then_some(()));
+    eventually("an end", || open(&mut client).is_empty().then_some(()));
+    let feed = client.get("/api/v1/events?after=0&limit=500")["events"].as_array().unwrap().clone();
+    let count = |kind: &str| feed.iter().filter(|event| event["type"] == kind).count();
+    assert_eq!((count("printer_stopped"), count("printer_resumed")), (1, 1));
+    drop(client);
+    assert!(served.terminate().success());
+    assert_clean(&folder.path().join("data"));
+}
+
+#[test]
+fn a_job_that_asks_is_told_of_until_somebody_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (group, printer) =
+        (Receiver::start("127.0.0.1:0", true).unwrap(), SimPrinter::start("127.0.0.1:0", Speech::Silent).unwrap());
+    printer.behave(Manner::HangUp(2_000));
+    let served = print_shop(folder.path(), &group, &printer, "zpl-clone-203");
+    let mut client = served.client();
+    let alert = eventually("the alert", || open(&mut client).into_iter().next());
+    assert_eq!(
+        (&alert["type"], &alert["order"], &alert["station"]),
+        (&json!("print_unknown"), &json!("SO-1"), &json!("bench"))
+    );
+    assert!(alert["text"].as_str().unwrap().starts_with("Was it printed? W1 · SO-1 · P1 · "), "{alert}");
+    eventually("the robot", || said(&group).iter().any(|text| text.contains("Was it printed? W1")).then_some(()));
+    let page = client.text("GET", "/station/bench", "accept-language: en\r\n", "").1;
+    assert!(page.contains("was it printed?"), "{page}");
+    client.must("/api/v1/print-jobs/1/resolve", &json!({"how": "printed", "operator": "wang"}));
+    eventually("an end", || open(&mut client).is_empty().then_some(()));
     assert!(served.terminate().success());
 }

@@ -19,7 +19,7 @@ use waybind::domain::event::Event;
 use waybind::domain::ids::{OperatorId, PrinterId};
 use waybind::domain::memory::Memory;
 use waybind::domain::order::HoldReason;
-use waybind::domain::printing::{PrintTrouble, Resolution, Step as PrintStep};
+use waybind::domain::printing::{JobState, PrintTrouble, Resolution, Step as PrintStep};
 use waybind::domain::rules::recall::{on_order, stop_of};
 use waybind::domain::rules::{Rule, RuleMode, RuleSetting, Rules, Step};
 use waybind::domain::scan::Scan;
@@ -95,6 +95,10 @@ enum Command {
     Idle,
     NoNumber { order: usize },
     PrintOut { pick: usize, end: usize },
+    VoidLabel { label: u32 },
+    PrintLabel { label: u32, again: bool },
+    Choose { station: usize, other: bool },
+    OwnLabel { order: usize, zpl: bool },
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -133,8 +137,8 @@ fn command() -> impl Strategy<Value = Command> {
         3 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::LoadAt { dock, order }),
         2 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::Ship { dock, order }),
         2 => (0..5_usize).prop_map(|back| Command::Retry { back }),
-        3 => (0..4_usize, 0..STEPS).prop_map(|(pick, step)| Command::Spool { pick, step }),
-        1 => (0..4_usize, 0..3_usize).prop_map(|(pick, how)| Command::Resolve { pick, how }),
+        8 => (0..12_usize, prop_oneof![3 => Just(STEPS), 1 => 0..STEPS]).prop_map(|(pick, step)| Command::Spool { pick, step }),
+        2 => (0..12_usize, 0..3_usize).prop_map(|(pick, how)| Command::Resolve { pick, how }),
         1 => (0..STATIONS.len()).prop_map(|station| Command::Reprint { station }),
         2 => (0..ORDERS).prop_map(|order| Command::Unbag { order }),
         5 => (prop_oneof![Just(0_usize), Just(2)], any::<bool>()).prop_map(|(order, seal)| Command::BagUp { order, seal }),
@@ -163,6 +167,10 @@ fn command() -> impl Strategy<Value = Command> {
         1 => Just(Command::Idle),
         1 => order.clone().prop_map(|order| Command::NoNumber { order }),
         2 => (0..4_usize, 0..3_usize).prop_map(|(pick, end)| Command::PrintOut { pick, end }),
+        1 => (1..4_u32).prop_map(|label| Command::VoidLabel { label }),
+        2 => (1..4_u32, any::<bool>()).prop_map(|(label, again)| Command::PrintLabel { label, again }),
+        1 => (0..STATIONS.len(), any::<bool>()).prop_map(|(station, other)| Command::Choose { station, other }),
+        1 => (0..ORDERS, any::<bool>()).prop_map(|(order, zpl)| Command::OwnLabel { order, zpl }),
     ]
 }
 
@@ -190,7 +198,8 @@ impl World {
         let mut warehouse = Warehouse::default();
         let setup = [
             "station pick pick",
-            "printer P1 takes=waybill-100x150,manifest-a4",
+            "printer P1 takes=waybill-100x150,manifest-a4,aggregated-100x150",
+            "printer P2 speaks=tspl",
             "station pack pack assigned print-waybill",
             "station bench bench print-waybill printer=P1 bag max=2",
             "station bench2 bench sign-out=600",
@@ -460,6 +469,16 @@ impl World {
             Command::LoadAt { dock, order } => drop(self.scan(DOCKS[*dock], &order_id(order))),
             Command::Ship { dock, order } => self.pack(&order_id(order), Some(DOCKS[*dock])),
             Command::Retry { back } => self.retry(*back),
+            Command::VoidLabel { label } => drop(self.warehouse.void_label(&format!("L{label}"))),
+            Command::PrintLabel { label, again } => self.warehouse.print_label(&format!("L{label}"), *again),
+            Command::Choose { station, other } => {
+                self.scan(STATIONS[*station], if *other { "P2" } else { "P1" });
+            }
+            Command::OwnLabel { order, zpl } => {
+                self.waybills += 1;
+                let format = if *zpl { "zpl" } else { "pdf" };
+                self.say(&format!("waybill V{} label={format} : SO-{order}", self.waybills));
+            }
             Command::Spool { pick, step } => self.spool(*pick, *step),
             Command::PrintOut { pick, end } => {
                 for step in [[0, 1, 2], [0, 3, 0], [0, 5, 5]][*end] {
@@ -676,6 +695,13 @@ impl World {
             PrintStep::Failed(trouble.clone()),
             PrintStep::Unknown(trouble),
         ];
+        let step = match self.warehouse.state.print_job(job).unwrap().state {
+            _ if step < STEPS => step,
+            // as it goes where nothing goes wrong
+            JobState::Queued => 0,
+            JobState::Sending => 1,
+            _ => 2,
+        };
         let counted = self.model.sent.entry(job.clone()).or_insert((0, 1));
         if self.warehouse.spool(job, steps[step].clone()) {
             match step {
@@ -753,6 +779,7 @@ fn the_warehouse_counts_what_the_model_counts() {
     let mut commands = 0_usize;
     let (counter, sent) = (std::cell::Cell::new(0_usize), std::cell::Cell::new(0_usize));
     let drawn = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    let kinds = std::cell::RefCell::new(std::collections::BTreeSet::new());
     runner
         .run(&prop::collection::vec(command(), 5..60), |sequence| {
             let mut world = World::new();
@@ -763,6 +790,10 @@ fn the_warehouse_counts_what_the_model_counts() {
             world.compare();
             sent.set(sent.get() + world.model.sent.len());
             drawn.borrow_mut().extend(world.warehouse.facts.iter().map(Event::name));
+            for job in world.warehouse.state.print_jobs.values() {
+                let reprint = if job.reason.is_some() { " again" } else { "" };
+                kinds.borrow_mut().insert(format!("{} {}{reprint}", job.what.kind(), job.state.name()));
+            }
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
@@ -771,4 +802,10 @@ fn the_warehouse_counts_what_the_model_counts() {
     assert!(sent.get() > 20, "only {} print jobs were moved", sent.get());
     let never: Vec<&str> = DRAWN.iter().copied().filter(|name| !drawn.borrow().contains(name)).collect();
     assert!(never.is_empty(), "never drawn: {never:?}");
+    let kinds = kinds.into_inner();
+    for kind in
+        ["label queued", "label sent", "label failed", "label queued again", "waybill printed", "waybill unknown"]
+    {
+        assert!(kinds.contains(kind), "no {kind} among {kinds:?}");
+    }
 }

@@ -10,7 +10,9 @@ use std::process::Command;
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 use support::served::{Client, Served, assert_clean, verify};
-use waybind::codec::outside::{LABEL_BYTES_MAX, LabelReadError, codes};
+use waybind::codec::dots_pdf;
+use waybind::codec::outside::{Drawn, LABEL_BYTES_MAX, LabelReadError, Paper, codes, dots};
+use waybind::label::Resolution;
 
 const NUMBER: &str = "75312345678901";
 
@@ -119,6 +121,86 @@ fn pages_larger_than_any_label_are_not_drawn() {
     assert_eq!(codes("pdf", &pdf("0 0 283 425", "0 0 9 9 re f")), Ok(Vec::new()));
     assert!(matches!(codes("pdf", &pdf("0 0 90000 90000", "0 0 9 9 re f")), Err(LabelReadError::TooLarge(_))));
     assert!(codes("pdf", &pdf("0 0 -5 0", "0 0 9 9 re f")).is_ok_and(|codes| codes.is_empty()));
+}
+
+const PAPER: Paper = Paper { size_mm: [100.0, 150.0], resolution: Resolution::DPI_203 };
+
+#[test]
+fn pages_are_drawn_at_their_own_size() {
+    // 60 × 30 points, of which the left half is black
+    let page = dots("pdf", &pdf("0 0 60 30", "0 0 30 30 re f"), PAPER).unwrap().remove(0);
+    assert_eq!((page.width(), page.height()), (169, 85), "21.2 by 10.6 mm, 8 dots each");
+    assert!(page.is_black(0, 0) && page.is_black(83, 83) && !page.is_black(86, 0));
+    let fine = Paper { resolution: Resolution::DPI_600, ..PAPER };
+    assert_eq!(dots("pdf", &pdf("0 0 60 30", ""), fine).unwrap()[0].width(), 500);
+    let too_large = dots("pdf", &pdf("0 0 298 30", ""), PAPER).unwrap_err().to_string();
+    assert!(too_large.contains("105 × 11 mm") && too_large.contains("100 × 150 mm"), "{too_large}");
+    assert!(dots("pdf", &pdf("0 0 90000 90000", ""), PAPER).is_err());
+    assert!(dots("zpl", b"^XA^XZ", PAPER).is_err() && dots("png", b"%PDF-1.4", PAPER).is_err());
+}
+
+/// A PNG of so many dots, black on its left half, with this density.
+fn png(width: u32, height: u32, per_metre: Option<u32>) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_color(png::ColorType::Grayscale);
+    let density = per_metre.map(|dots| png::PixelDimensions { xppu: dots, yppu: dots, unit: png::Unit::Meter });
+    encoder.set_pixel_dims(density);
+    let rows: Vec<u8> = (0..width * height).map(|at| if at % width < width / 2 { 0 } else { 255 }).collect();
+    encoder.write_header().unwrap().write_image_data(&rows).unwrap();
+    file
+}
+
+#[test]
+fn a_pictures_density_is_its_size() {
+    let drawn = |width, per_metre| {
+        let page = dots("png", &png(width, 40, per_metre), PAPER)?.remove(0);
+        Ok::<_, LabelReadError>((
+            page.width(),
+            page.height(),
+            (0..page.width()).filter(|x| page.is_black(*x, 5)).count(),
+        ))
+    };
+    assert_eq!(drawn(80, Some(8_000)), Ok((80, 40, 40)));
+    assert_eq!(drawn(80, Some(7_992)), Ok((80, 40, 40)), "203 dots an inch are meant to be 8 a millimetre");
+    assert_eq!(drawn(80, None), Ok((80, 40, 40)), "without a density, dots are dots");
+    assert_eq!(drawn(120, Some(12_000)), Ok((80, 27, 40)));
+    assert_eq!(drawn(40, Some(4_000)), Ok((80, 80, 40)));
+    assert!(matches!(drawn(900, Some(8_000)), Err(LabelReadError::LargerThanPaper { .. })));
+    assert_eq!(drawn(900, Some(12_000)).map(|found| found.0), Ok(600), "finer dots make it fit");
+}
+
+/// A PDF whose text is in this font.
+fn in_font(font: &str) -> Vec<u8> {
+    let page = pdf("0 0 200 100", "BT /T 40 Tf 10 30 Td <00480069> Tj ET");
+    let page = String::from_utf8(page).unwrap();
+    let resources = format!("/Resources<</Font<</T {font}>>/XObject");
+    page.replacen("/Resources<</XObject", &resources, 1).into_bytes()
+}
+
+#[test]
+fn text_that_would_be_missing_is_told() {
+    let helvetica = dots("pdf", &in_font("<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"), PAPER).unwrap().remove(0);
+    let black = (0..helvetica.height()).flat_map(|y| (0..helvetica.width()).map(move |x| (x, y)));
+    assert!(black.filter(|(x, y)| helvetica.is_black(*x, *y)).count() > 100, "the letters of every viewer are drawn");
+    let letters = "<</Type/Font/Subtype/CIDFontType0/FontDescriptor<</Type/FontDescriptor/FontName/STSong-Light>>>>";
+    let song = "<</Type/Font/Subtype/Type0/BaseFont/STSong-Light/Encoding/UniGB-UCS2-H/DescendantFonts[";
+    let missing = dots("pdf", &in_font(&format!("{song}{letters}]>>")), PAPER);
+    assert_eq!(missing, Err(LabelReadError::NoLetters("STSong-Light".into())));
+}
+
+#[test]
+fn what_goes_to_a_printer_shows_its_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = || dots("pdf", &label(folder.path(), "pdf"), PAPER).unwrap();
+    let (size, on) = (Some(PAPER.size_mm), PAPER.resolution);
+    assert!(Drawn::prove(pages(), size, on, NUMBER).is_ok());
+    let other = Drawn::prove(pages(), size, on, "75312345678902").unwrap_err().to_string();
+    assert!(other.contains("75312345678902 can't be read") && other.contains("203"), "{other}");
+    assert!(Drawn::prove(pages(), Some([100.0, 140.0]), on, NUMBER).is_err(), "nothing of it is cut off");
+    assert!(Drawn::prove(Vec::new(), size, on, NUMBER).is_err());
+    let proved = Drawn::prove(pages(), None, on, NUMBER).unwrap();
+    assert!(codes("pdf", &dots_pdf(&proved)).unwrap().iter().any(|text| text == NUMBER));
 }
 
 fn put(client: &mut Client, number: &str, format: &str, bytes: &[u8]) -> (u16, Value) {

@@ -348,6 +348,11 @@ fn an_office_printer_is_spoken_to_in_ipp() {
     client.must("/api/v1/printers/OFFICE/test", &json!({}));
     job_in(&mut client, "unknown");
     assert_eq!(office.printed().len(), 2, "the one that got no answer is not sent again");
+
+    office.behave(Mood::Failing);
+    client.must("/api/v1/printers/OFFICE/test", &json!({}));
+    eventually("the one of the breakdown", || (jobs(&mut client, "unknown").len() == 2).then_some(()));
+    assert_eq!(office.printed().len(), 3, "nor is one that was taken before the breakdown");
 }
 
 #[test]
@@ -505,4 +510,37 @@ fn a_label_is_asked_for_printed_and_voided_over_http() {
     drop(client);
     assert!(served.terminate().success());
     assert_clean(&folder.path().join("data"));
+}
+
+#[test]
+fn check_config_says_what_no_printer_can_print() {
+    let folder = tempfile::tempdir().unwrap();
+    let templates = folder.path().join("templates");
+    std::fs::create_dir(&templates).unwrap();
+    let number = "75312345678901".repeat(5);
+    let tiny = format!(
+        "title = {{ zh = \"小\", en = \"Small\" }}\nsize = [100, 150]\n[[qr]]\nat = [2, 2]\nsize = 12\ndata = \"{{waybill.number}}\"\ncorrection = \"H\"\nmin_module = 0.1\n[sample.waybill]\nnumber = \"{number}\"\n"
+    );
+    std::fs::write(templates.join("waybill-tiny.toml"), tiny).unwrap();
+    let file = folder.path().join("waybind.toml");
+    let place = "address = \"127.0.0.1:9100\"\npaper_mm = [76, 130]";
+    let config = [
+        format!("templates = \"{}\"\n[labels]\ntemplate = \"aggregated-100x180\"\n", templates.display()),
+        format!("{BENCH}waybill_template = \"waybill-tiny\"\nbag = \"scan\"\n").replace("P1", "P2"),
+        format!("{DOCK}{}", printer("P1", "zpl-203", place)),
+        printer("P2", "zpl-203", "address = \"127.0.0.1:9101\"\ntemplates = [\"waybill-*\"]"),
+    ]
+    .concat();
+    std::fs::write(&file, config).unwrap();
+    let output = std::process::Command::new(program()).args(["check-config", "--json"]).arg(&file).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told: Vec<String> = answer["warnings"].as_array().unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 3, "{told:#?}");
+    assert!(told[0].contains("fills bags, and no printer takes aggregated-100x180 (100 × 180 mm)"), "{}", told[0]);
+    assert!(
+        told[0].contains("P1: its paper is 76 × 130 mm") && told[0].contains("take the template aggregated-76x130")
+    );
+    assert!(told[1].contains("closes manifests, and no printer takes manifest-a4"), "{}", told[1]);
+    assert!(told[2].contains("waybill-tiny can't be printed on P2 at 203 dots an inch"), "{}", told[2]);
 }

@@ -30,7 +30,8 @@ use clap::{Parser, Subcommand};
 
 use self::terminal::{say, say_lines, warn};
 use crate::config::{CONFIG_FILE, Config, ConfigError, Scope};
-use crate::web::backend::LABEL_CODES;
+use crate::service;
+use crate::web::backend::{LABEL_CODES, LABEL_DOTS};
 
 /// Every scan is checked, every waybill is bound.
 #[derive(Parser)]
@@ -118,6 +119,18 @@ enum Command {
     LabelCodes {
         /// Its format.
         format: String,
+    },
+    /// Draw the label on standard input in dots, within bounds; the service's own.
+    #[command(name = LABEL_DOTS, hide = true)]
+    LabelDots {
+        /// Its format.
+        format: String,
+        /// Dots an inch.
+        dpi: u32,
+        /// The paper's width in millimetres.
+        width_mm: f64,
+        /// The paper's height in millimetres.
+        height_mm: f64,
     },
     /// Read the codes in pictures: one JSON object a line for each code.
     Read {
@@ -352,6 +365,9 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Decode { jsonl: true, .. } => decode::lines(),
         Command::Decode { text, .. } => decode::one(&text.unwrap_or_default()),
         Command::LabelCodes { format } => read::label_codes(&format),
+        Command::LabelDots { format, dpi, width_mm, height_mm } => {
+            read::label_dots(&format, dpi, [width_mm, height_mm])
+        }
         Command::Read { images } => read::read(&images),
         Command::Label { action } => label::label(&action),
         Command::Sheet { kind, output, language, target } => sheet::sheet(kind, &target, language, &output),
@@ -375,15 +391,16 @@ fn execute(command: Command) -> Result<(), Failure> {
 }
 
 fn check_config(file: &Path, json: bool) -> Result<(), Failure> {
+    let warnings = |config: &Config| [config.warnings(), service::unprintable(config)].concat();
     match Config::load(file, &environment()) {
         Ok(config) if json => {
             let (stations, devices, printers) = (config.station.len(), config.device.len(), config.printer.len());
-            let warnings = config.warnings();
+            let warnings = warnings(&config);
             say(&serde_json::json!({"ok": true, "stations": stations, "devices": devices, "printers": printers, "warnings": warnings})
                 .to_string())
         }
         Ok(config) => {
-            config.warnings().iter().try_for_each(|warning| say(&format!("warning: {warning}")))?;
+            warnings(&config).iter().try_for_each(|warning| say(&format!("warning: {warning}")))?;
             say(&format!(
                 "{}: right; {} station(s), {} device(s), {} printer(s)",
                 file.display(),

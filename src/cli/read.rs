@@ -4,13 +4,16 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use data_encoding::BASE64;
 use rustix::process::{Resource, Rlimit, setrlimit};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Failure, say, warn};
 use crate::barcode::AimId;
-use crate::codec::outside::{self, LABEL_BYTES_MAX};
-use crate::codec::{self, Limits, Symbol};
+use crate::codec::outside::{self, LABEL_BYTES_MAX, Paper};
+use crate::codec::{self, Bitmap, Limits, Symbol};
+use crate::label::Resolution;
 
 /// The most bytes of a file: a page scanned in colour at 600 dots an inch as PNG.
 const FILE_MAX: usize = 64 * 1024 * 1024;
@@ -22,6 +25,26 @@ const LABEL_SECONDS: u64 = 10;
 
 /// Reads the label on standard input. A label that needs more than it may have ends this process.
 pub(super) fn label_codes(format: &str) -> Result<(), Failure> {
+    let bytes = bounded_input()?;
+    answer(&outside::codes(format, &bytes).map_err(|error| error.to_string()))
+}
+
+/// Draws the label on standard input in dots, in the same bounds.
+pub(super) fn label_dots(format: &str, dpi: u32, size_mm: [f64; 2]) -> Result<(), Failure> {
+    let bytes = bounded_input()?;
+    let resolution = Resolution::from_dpi(dpi).ok_or_else(|| Failure::Usage(format!("no printer has {dpi} dpi")))?;
+    let drawn = outside::dots(format, &bytes, Paper { size_mm, resolution });
+    let told = |page: &Bitmap| (page.width(), page.height(), BASE64.encode(page.bytes()));
+    let drawn = drawn.map(|pages| pages.iter().map(told).collect::<Vec<_>>());
+    answer(&drawn.map_err(|error| error.to_string()))
+}
+
+fn answer<T: Serialize>(answer: &Result<T, String>) -> Result<(), Failure> {
+    say(&serde_json::to_string(answer).map_err(|error| Failure::Failed(error.to_string()))?)
+}
+
+/// Bounds this process, and reads its input.
+fn bounded_input() -> Result<Vec<u8>, Failure> {
     for (resource, most) in [(Resource::Cpu, LABEL_SECONDS), (Resource::As, LABEL_MEMORY), (Resource::Core, 0)] {
         let limit = Rlimit { current: Some(most), maximum: Some(most) };
         setrlimit(resource, limit).map_err(|error| Failure::Failed(error.to_string()))?;
@@ -29,8 +52,7 @@ pub(super) fn label_codes(format: &str) -> Result<(), Failure> {
     let mut bytes = Vec::new();
     let input = std::io::stdin().take(LABEL_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
     input.map_err(|error| Failure::Failed(error.to_string()))?;
-    let answer = outside::codes(format, &bytes).map_err(|error| error.to_string());
-    say(&serde_json::to_string(&answer).map_err(|error| Failure::Failed(error.to_string()))?)
+    Ok(bytes)
 }
 
 /// Reads each picture; one that can't be read is told and the others go on.

@@ -6,6 +6,7 @@
 
 pub mod code128;
 pub mod code39;
+pub mod dots_pdf;
 pub mod font;
 mod json;
 mod native;
@@ -24,12 +25,13 @@ pub mod tspl_native;
 pub mod zpl;
 pub mod zpl_native;
 
+pub use self::dots_pdf::dots_pdf;
 pub use self::font::{FontError, FontFile, Fonts};
 pub use self::json::json;
 pub use self::pdf::{PdfError, Subsets, pdf};
 pub use self::picture::{PICTURE_LIMITS, Picture};
 pub use self::png::png;
-pub use self::proof::{Proved, Unproved, prove};
+pub use self::proof::{Proved, Sheets, Unproved, prove};
 pub use self::read::{Limits, ReadError, Symbol, read};
 pub use self::tspl::{TsplSettings, tspl};
 pub use self::tspl_native::{PrinterFont, tspl_native};

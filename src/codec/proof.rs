@@ -46,6 +46,37 @@ impl Proved {
     }
 }
 
+/// Pages whose codes were read back, as a printer gets them: of a label that was made here, or of one from outside.
+#[derive(Clone, Copy, Debug)]
+pub struct Sheets<'p> {
+    pages: &'p [Bitmap],
+    size_mm: [f64; 2],
+}
+
+impl<'p> Sheets<'p> {
+    pub(super) fn new(pages: &'p [Bitmap], size_mm: [f64; 2]) -> Sheets<'p> {
+        Sheets { pages, size_mm }
+    }
+
+    /// The pages in dots.
+    #[must_use]
+    pub fn pages(&self) -> &'p [Bitmap] {
+        self.pages
+    }
+
+    /// Width and height of the paper in millimetres.
+    #[must_use]
+    pub fn size_mm(&self) -> [f64; 2] {
+        self.size_mm
+    }
+}
+
+impl<'p> From<&'p Proved> for Sheets<'p> {
+    fn from(label: &'p Proved) -> Sheets<'p> {
+        Sheets::new(&label.pages, [label.layout.width_mm, label.layout.height_mm])
+    }
+}
+
 /// Why a label must not be printed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Unproved {

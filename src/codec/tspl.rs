@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::proof::Proved;
-use crate::label::Layout;
+use super::proof::Sheets;
 
 /// How a printer wants its jobs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,14 +29,15 @@ impl Default for TsplSettings {
 
 /// The job for a printer.
 #[must_use]
-pub fn tspl(label: &Proved, settings: TsplSettings) -> Vec<u8> {
+pub fn tspl<'p>(label: impl Into<Sheets<'p>>, settings: TsplSettings) -> Vec<u8> {
+    let label = label.into();
     let mut job = Vec::new();
     for page in label.pages() {
         let page = match settings.feed_permille {
             1_000 => Cow::Borrowed(page),
             permille => Cow::Owned(page.scaled(permille)),
         };
-        head(label.layout(), settings, &mut job);
+        head(label.size_mm(), settings, &mut job);
         bitmap((0, 0), page.stride(), page.bytes(), settings, &mut job);
         foot(settings, &mut job);
     }
@@ -45,13 +45,13 @@ pub fn tspl(label: &Proved, settings: TsplSettings) -> Vec<u8> {
 }
 
 /// What comes before a page.
-pub(super) fn head(layout: &Layout, settings: TsplSettings, job: &mut Vec<u8>) {
+pub(super) fn head([width_mm, exact_mm]: [f64; 2], settings: TsplSettings, job: &mut Vec<u8>) {
     // a feed that is too short counts its millimetres too long
     let height_mm = match settings.feed_permille {
-        1_000 => layout.height_mm,
-        permille => (layout.height_mm * f64::from(permille) / 1_000.0 * 10.0).round() / 10.0,
+        1_000 => exact_mm,
+        permille => (exact_mm * f64::from(permille) / 1_000.0 * 10.0).round() / 10.0,
     };
-    let (width_mm, gap_mm, direction) = (layout.width_mm, settings.gap_mm, settings.direction.min(1));
+    let (gap_mm, direction) = (settings.gap_mm, settings.direction.min(1));
     let head = format!(
         "SIZE {width_mm} mm,{height_mm} mm\r\nGAP {gap_mm} mm,0 mm\r\nDIRECTION {direction}\r\nREFERENCE 0,0\r\nCLS\r\n"
     );

@@ -40,7 +40,7 @@ pub fn tspl_native(label: &Proved, fonts: &Fonts, letters: &[PrinterFont], setti
     let mut job = Vec::new();
     for items in &layout.pages {
         let page = split(layout, items, fonts, |item| command(item, fonts, letters).is_some());
-        head(layout, settings, &mut job);
+        head([layout.width_mm, layout.height_mm], settings, &mut job);
         for command in page.told.iter().filter_map(|item| command(item, fonts, letters)) {
             job.extend_from_slice(command.as_bytes());
         }

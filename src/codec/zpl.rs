@@ -9,7 +9,7 @@ use flate2::Compression as Level;
 use flate2::write::ZlibEncoder;
 
 use super::Bitmap;
-use super::proof::Proved;
+use super::proof::Sheets;
 
 /// Most bytes of a graphic field: its parameters go to 99,999 (ZPL II guide, `^GF`).
 pub const BAND_MAX: usize = 99_999;
@@ -56,9 +56,9 @@ impl Default for ZplSettings {
 
 /// The job for a printer: one format a page.
 #[must_use]
-pub fn zpl(label: &Proved, settings: ZplSettings) -> Vec<u8> {
+pub fn zpl<'p>(label: impl Into<Sheets<'p>>, settings: ZplSettings) -> Vec<u8> {
     let mut job = String::new();
-    for page in label.pages() {
+    for page in label.into().pages() {
         let page = match settings.feed_permille {
             1_000 => Cow::Borrowed(page),
             permille => Cow::Owned(page.scaled(permille)),

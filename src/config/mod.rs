@@ -5,11 +5,12 @@ mod file;
 mod fonts;
 mod headers;
 mod labels;
-mod pictures;
 mod ledger;
+mod pictures;
 mod printers;
 mod protocols;
 pub mod request;
+mod routes;
 mod rules;
 mod sources;
 mod stations;
@@ -33,6 +34,7 @@ pub use self::printers::{
     Commands, Packing, PrinterLanguage, PrinterProfile, PrinterSettings, Profiles, StatusDialect,
 };
 pub use self::protocols::{Library, ProtocolError, read_vectors};
+pub use self::routes::Route;
 pub use self::rules::RuleSettings;
 pub use self::sources::{Auth, PLACEHOLDERS, SourceKind, SourceSettings, template_address};
 pub use self::stations::{DeviceKind, DeviceSettings, StationSettings};
@@ -85,6 +87,8 @@ section! {
         station: Vec<StationSettings> = Vec::new(), tables;
         /// Who sends the parcels, for waybills that are printed here.
         sender: Sender = Sender::default();
+        /// Seconds that jobs wait at a printer that can't print before people are told.
+        printer_wait_seconds: u64 = PRINTER_WAIT_S;
         /// The printers.
         printer: Vec<PrinterSettings> = Vec::new(), tables;
         /// The scanners.
@@ -105,6 +109,9 @@ section! {
         token: Vec<TokenSettings> = Vec::new(), tables;
     }
 }
+
+/// Seconds that jobs wait at a printer that can't print before people are told: a roll of labels is changed in one minute.
+const PRINTER_WAIT_S: u64 = 120;
 
 /// Who sends the parcels.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]

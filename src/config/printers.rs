@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 use super::file::{Problem, Reader, Tables, section};
-use super::{Config, Templates};
+use super::{Config, TemplateFile, Templates, routes};
 use crate::codec::PrinterFont;
 use crate::domain::ids::PrinterId;
 use crate::protocol::Glob;
@@ -20,8 +20,11 @@ static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/label-templates/pri
 /// Largest profile in bytes; those of the program have some hundreds.
 const FILE_MAX: u64 = 64 * 1024;
 
-/// How much wider than a printer's paper a template may say that it is: labels of 104 mm are sold as 4 inches.
-const WIDTH_SLACK_MM: f64 = 1.0;
+/// How much larger than a printer's paper a template may say that it is: labels of 104 mm are sold as 4 inches.
+const SLACK_MM: f64 = 1.0;
+
+/// Sides of paper that printers take, in millimetres: from a small tag to A2.
+const PAPER_MM: std::ops::RangeInclusive<f64> = 10.0..=600.0;
 
 section! {
     /// A printer.
@@ -39,6 +42,8 @@ section! {
         url: Option<String> = None;
         /// A folder into which each job is written as a file.
         folder: Option<PathBuf> = None;
+        /// Width and height of the paper in it, in millimetres; without them that of each template.
+        paper_mm: Option<[f64; 2]> = None;
         /// The printer that takes over while this one can't print.
         fallback: Option<String> = None;
         /// The templates that it is for: `*` stands for any characters, `?` for one. Without a list, all that fit.
@@ -180,7 +185,7 @@ impl PrinterProfile {
     /// Whether its paper is wide enough.
     #[must_use]
     pub fn fits(&self, width_mm: f64) -> bool {
-        width_mm <= self.width_mm + WIDTH_SLACK_MM
+        width_mm <= self.width_mm + SLACK_MM
     }
 
     /// The feed's correction in thousandths.
@@ -290,17 +295,31 @@ impl Tables for Vec<PrinterSettings> {
 }
 
 impl PrinterSettings {
-    /// Whether a template may be printed there: it is listed, where anything is, and not wider than the paper.
+    /// Why a template may not be printed there: it is not listed, where anything is, or larger than the paper.
     #[must_use]
-    pub fn takes(&self, profile: &PrinterProfile, template: &str, width_mm: f64) -> bool {
-        let listed = self.templates.is_empty() || self.templates.iter().any(|glob| glob.fits(template));
-        listed && profile.fits(width_mm)
+    pub fn objection(&self, profile: &PrinterProfile, template: &TemplateFile) -> Option<String> {
+        let [width, height] = template.template.size;
+        if !self.templates.is_empty() && !self.templates.iter().any(|glob| glob.fits(&template.name)) {
+            return Some("it is not among its templates".into());
+        }
+        if !profile.fits(width) {
+            return Some(format!("it prints {} mm wide", profile.width_mm));
+        }
+        let [paper_width, paper_height] = self.paper_mm?;
+        let fits = width <= paper_width + SLACK_MM && height <= paper_height + SLACK_MM;
+        (!fits).then(|| format!("its paper is {paper_width} × {paper_height} mm"))
+    }
+
+    /// Whether a template may be printed there.
+    #[must_use]
+    pub fn takes(&self, profile: &PrinterProfile, template: &TemplateFile) -> bool {
+        self.objection(profile, template).is_none()
     }
 
     /// The names of the templates that may be printed there.
     #[must_use]
     pub fn templates(&self, profile: &PrinterProfile, templates: &Templates) -> Vec<String> {
-        let fits = templates.iter().filter(|file| self.takes(profile, &file.name, file.template.size[0]));
+        let fits = templates.iter().filter(|file| self.takes(profile, file));
         fits.map(|file| file.name.clone()).collect()
     }
 
@@ -350,7 +369,7 @@ pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
         }
     }
     if !is_idle {
-        check_routes(config, &profiles, reader);
+        routes::check(config, &profiles, reader);
     }
 }
 
@@ -375,6 +394,11 @@ fn check_place(printer: &PrinterSettings, reader: &mut Reader<'_>) {
         && let Err(wrong) = printer.uri()
     {
         problem(format!("can't be reached: {wrong}"), "write url = \"ipp://192.168.1.61:631/ipp/print\"");
+    }
+    if let Some([width, height]) = printer.paper_mm
+        && ![width, height].iter().all(|side| PAPER_MM.contains(side))
+    {
+        problem(format!("has paper of {width} × {height} mm"), "write paper_mm = [100, 150], width and height");
     }
     for glob in printer.templates.iter().filter(|glob| glob.as_str().is_empty()) {
         problem(format!("is for the template \"{}\"", glob.as_str()), "for example templates = [\"waybill-*\"]");
@@ -412,29 +436,6 @@ fn check_fallback(printer: &PrinterSettings, config: &Config, reader: &mut Reade
     } else if !config.printer.iter().any(|other| other.name == *fallback) {
         let message = format!("printer \"{name}\" falls back to \"{fallback}\", which is not there");
         reader.problem(printer.line, message, "add a [[printer]] with this name");
-    }
-}
-
-/// A station that prints waybills has a printer for them.
-fn check_routes(config: &Config, profiles: &Profiles, reader: &mut Reader<'_>) {
-    let (templates, _) = Templates::with_folder(config.templates.as_deref());
-    for station in config.station.iter().filter(|station| station.print_waybill) {
-        let Some(template) = templates.get(&station.waybill_template) else {
-            let nearest = templates.nearest(&station.waybill_template).unwrap_or_default();
-            let message = format!("station \"{}\": there is no template \"{}\"", station.id, station.waybill_template);
-            reader.problem(station.line, message, format!("the nearest is \"{nearest}\""));
-            continue;
-        };
-        let takes = |printer: &&super::PrinterSettings| {
-            let profile = printer.profile.as_ref().and_then(|name| profiles.get(name));
-            profile.is_some_and(|profile| printer.takes(profile, &template.name, template.template.size[0]))
-        };
-        let own = config.printer.iter().find(|printer| station.printer.as_ref() == Some(&printer.name));
-        let listed = config.printer.iter().filter(|printer| !printer.templates.is_empty()).find(takes);
-        if own.filter(takes).is_none() && listed.is_none() {
-            let message = format!("station \"{}\" prints waybills, and no printer takes {}", station.id, template.name);
-            reader.problem(station.line, message, "write printer = \"…\", or list the template at a [[printer]]");
-        }
     }
 }
 

@@ -56,11 +56,13 @@ impl Config {
         Rules::new(self.rule.iter().filter_map(setting).collect())
     }
 
-    /// What may be used and should be thought over: steps with more rules than people bear, unless that is wanted.
+    /// What may be used and should be thought over: what no printer takes; steps with more rules than people bear, unless
+    /// that is wanted.
     #[must_use]
     pub fn warnings(&self) -> Vec<Problem> {
+        let mut told = self.route_warnings();
         if self.crowded_rules {
-            return Vec::new();
+            return told;
         }
         let line = self.rule.first().and_then(|rule| rule.line);
         let crowded = self.interceptions().crowded();
@@ -75,6 +77,7 @@ impl Config {
             ),
             hint: "set some to observe or to fewer steps, or write crowded_rules = true".into(),
         };
-        crowded.iter().map(tell).collect()
+        told.extend(crowded.iter().map(tell));
+        told
     }
 }

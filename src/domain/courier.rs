@@ -177,10 +177,8 @@ fn outdated(view: &dyn View, order: &Order, offer: &Offer) -> Result<Outcome, Re
         parcels: Vec::new(),
         label: None,
     };
-    let mut events = vec![
-        Event::WaybillPut { waybill: Box::new(waybill) },
-        Event::WaybillVoided { waybill: number.clone(), reason: VoidReason::Readdressed },
-    ];
+    let voided = waybill.voided(VoidReason::Readdressed);
+    let mut events = vec![Event::WaybillPut { waybill: Box::new(waybill) }, voided];
     if holding(view, order).is_none() {
         events.push(Event::WaybillWanted { order: order.id().clone(), instead_of: vec![number.clone()] });
     }

@@ -11,7 +11,7 @@ use super::ids::{
 };
 use super::manifest::{Foreign, Loading, Manifest};
 use super::order::{Consignee, Difference, Hold, HoldReason, OrderSpec, Short, ShortDecision, Stage};
-use super::printing::{PrintJob, Resolution, Step as JobStep};
+use super::printing::{Condition, PrintJob, Resolution, Step as JobStep};
 use super::product::{Barcode, Product};
 use super::rules::recall::StopList;
 use super::rules::{Rule, RuleMode, Step};
@@ -203,6 +203,14 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         order: Option<OrderId>,
         step: JobStep,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        what: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        station: Option<StationId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        printer: Option<PrinterId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Moment>,
     },
     /// A person said what becomes of a print job.
     PrintResolved {
@@ -211,7 +219,17 @@ pub enum Event {
         order: Option<OrderId>,
         how: Resolution,
         by: Option<OperatorId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        printer: Option<PrinterId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        copy: Option<u32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Moment>,
     },
+    /// A printer that jobs wait for could not print for longer than people are to wait.
+    PrinterStopped { printer: PrinterId, condition: Condition, waiting: u64, station: Option<StationId> },
+    /// It prints again.
+    PrinterResumed { printer: PrinterId },
     /// A station remembers something for its next scan.
     Remembered { station: StationId, memory: Memory },
 }
@@ -312,6 +330,8 @@ impl Event {
             Event::PrintRequested { .. } => "print_requested",
             Event::PrintStep { step, .. } => step.name(),
             Event::PrintResolved { .. } => "print_resolved",
+            Event::PrinterStopped { .. } => "printer_stopped",
+            Event::PrinterResumed { .. } => "printer_resumed",
             Event::Remembered { .. } => "remembered",
         }
     }

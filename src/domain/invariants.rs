@@ -11,7 +11,7 @@ use super::ids::OrderId;
 use super::manifest::{ManifestState, tally};
 use super::memory::Memory;
 use super::order::Stage;
-use super::printing::{JobState, Step};
+use super::printing::{self, HISTORY_MAX, JobState, Mark, Step};
 use super::station::Work;
 use super::view::View;
 use super::work::{ListState, ParcelState};
@@ -87,12 +87,7 @@ pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violati
             broken.push(format!("manifest {manifest} was closed with {} on it: {:?}", stopped.waybill, stopped.code));
         }
     }
-    if let Event::PrintStep { job, step: Step::Sending(_), .. } = event {
-        let waited = before.print_job(job.as_str()).is_some_and(|job| job.state == JobState::Queued);
-        if !waited {
-            broken.push(format!("print job {job} went out though it did not wait to"));
-        }
-    }
+    print_step(event, before, &mut broken);
     if let Some(id) = event.order()
         && let (Some(before), Some(after)) = (before.order(id.as_str()), after.order(id.as_str()))
         && after.stage < before.stage
@@ -100,6 +95,22 @@ pub fn check_fact(event: &Event, before: &Memory, after: &Memory) -> Vec<Violati
         broken.push(format!("stage of {id} went back from {:?} to {:?}", before.stage, after.stage));
     }
     broken
+}
+
+/// A job goes out once for each time that it waits, and only while what it prints holds.
+fn print_step(event: &Event, before: &Memory, broken: &mut Vec<Violation>) {
+    if let Event::PrintStep { job, step: Step::Sending(_), at, .. } = event {
+        let waited = before.print_job(job.as_str()).is_some_and(|job| job.state == JobState::Queued);
+        if !waited {
+            broken.push(format!("print job {job} went out though it did not wait to"));
+        }
+        // facts from before this was looked at don't say when they were
+        if at.is_some()
+            && let Some(trouble) = before.print_job(job.as_str()).and_then(|job| printing::objection(before, &job))
+        {
+            broken.push(format!("print job {job} went out: {trouble:?}"));
+        }
+    }
 }
 
 /// Parcels are where their bags say, and a label that holds names what may travel together.
@@ -275,6 +286,11 @@ fn print_jobs(state: &Memory, broken: &mut Vec<Violation>) {
     for job in state.print_jobs.values() {
         if job.copy == 0 {
             broken.push(format!("print job {} is no copy", job.id));
+        }
+        // one that was postponed is where it was before it began
+        let agrees = |mark: &Mark| mark.state == job.state || job.state == JobState::Queued;
+        if job.history.len() > HISTORY_MAX || !job.history.last().is_none_or(agrees) {
+            broken.push(format!("print job {} is {} and its history says otherwise", job.id, job.state.name()));
         }
     }
     for station in state.stations.values() {

@@ -232,15 +232,21 @@ impl LabelFile {
     /// Whether a code on it shows a number: alone, or as a part between other signs, like in an address (`?no=…`).
     #[must_use]
     pub fn shows(&self, number: &str) -> bool {
-        let bare = |text: &str| text.replace(' ', "").to_ascii_uppercase();
-        let number = bare(number);
-        self.codes.iter().any(|code| {
-            let code = bare(code);
-            let inside = |other: char| other.is_alphanumeric();
-            code.match_indices(&number)
-                .any(|(at, _)| !code[..at].ends_with(inside) && !code[at + number.len()..].starts_with(inside))
-        })
+        shows(&self.codes, number)
     }
+}
+
+/// Whether one of these codes shows a number: alone, or as a part between other signs.
+#[must_use]
+pub fn shows(codes: &[String], number: &str) -> bool {
+    let bare = |text: &str| text.replace(' ', "").to_ascii_uppercase();
+    let number = bare(number);
+    codes.iter().any(|code| {
+        let code = bare(code);
+        let inside = |other: char| other.is_alphanumeric();
+        code.match_indices(&number)
+            .any(|(at, _)| !code[..at].ends_with(inside) && !code[at + number.len()..].starts_with(inside))
+    })
 }
 
 /// The hash under which a file is kept, hexadecimal.

@@ -19,6 +19,20 @@ impl Bitmap {
         Bitmap { width, height, stride, bits: vec![0; stride * height as usize] }
     }
 
+    /// A page out of its rows, as [`Bitmap::bytes`] tells them; none where they are not as many as it has.
+    #[must_use]
+    pub fn from_rows(width: u32, height: u32, mut bits: Vec<u8>) -> Option<Bitmap> {
+        let stride = width.div_ceil(8) as usize;
+        if stride.checked_mul(height as usize)? != bits.len() {
+            return None;
+        }
+        if !width.is_multiple_of(8) {
+            let kept = 0xff << (8 - width % 8);
+            bits.chunks_exact_mut(stride).filter_map(|row| row.last_mut()).for_each(|last| *last &= kept as u8);
+        }
+        Some(Bitmap { width, height, stride, bits })
+    }
+
     /// Dots beside each other.
     #[must_use]
     pub fn width(&self) -> u32 {
@@ -201,6 +215,16 @@ mod tests {
         }
         Bitmap::new(0, 0).fill(Area { x: 0, y: 0, width: 9, height: 9 });
         Bitmap::new(0, 3).stamp(&Bitmap::new(8, 8), 0, 0, true);
+    }
+
+    #[test]
+    fn a_page_is_its_rows_again() {
+        let mut page = Bitmap::new(10, 2);
+        page.fill(Area { x: 3, y: 0, width: 7, height: 2 });
+        assert_eq!(Bitmap::from_rows(10, 2, page.bytes().to_vec()), Some(page));
+        assert_eq!(Bitmap::from_rows(10, 2, vec![0; 3]), None);
+        let filled = Bitmap::from_rows(10, 1, vec![0xff; 2]).expect("a row");
+        assert_eq!(filled.bytes(), [0xff, 0b1100_0000], "nothing stands behind the last dot");
     }
 
     #[test]

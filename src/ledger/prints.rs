@@ -42,13 +42,16 @@ impl Reader {
         })
     }
 
-    /// The jobs that wait or that people must look at: those that ask first, the newest of each first; at most so many.
+    /// The jobs that wait or that people must look at, of a station or of all: those that ask first, the newest of each
+    /// first; at most so many.
     ///
     /// # Errors
     /// The table can't be read.
-    pub fn prints_open(&self, limit: usize) -> Result<Vec<PrintJob>, LedgerError> {
-        let sql = "SELECT doc FROM print_jobs WHERE state IN ('unknown', 'failed', 'sending', 'queued') ORDER BY state IN ('sending', 'queued'), number DESC LIMIT ?1";
-        self.with(|conn| jobs(conn, sql, [limit as i64]))
+    pub fn prints_open(&self, station: Option<&str>, limit: usize) -> Result<Vec<PrintJob>, LedgerError> {
+        let sql = "SELECT doc FROM print_jobs WHERE state IN ('unknown', 'failed', 'sending', 'queued') \
+                   AND (?1 IS NULL OR json_extract(CAST(doc AS TEXT), '$.station') = ?1) \
+                   ORDER BY state IN ('sending', 'queued'), number DESC LIMIT ?2";
+        self.with(|conn| jobs(conn, sql, (station, limit as i64)))
     }
 
     /// How many jobs wait at each printer, those whose bytes are going out included.

@@ -20,7 +20,9 @@ pub use self::fact::{code_name_title, fact_title};
 pub use self::notice::{Notice, hold_reason, notice_text};
 pub use self::number::number_refusal;
 pub use self::page::{Phrase, phrase};
-pub use self::printing::{job_state, print_kind, print_trouble, printer_condition, reprint_reasons, void_why};
+pub use self::printing::{
+    job_state, print_kind, print_trouble, printer_condition, reprint_reasons, resolution, void_why,
+};
 pub use self::rule::{attention_text, rule_name};
 pub use self::sheet::{COMMANDS, role_name};
 pub use self::verdict::{VerdictText, code_title, missing_why, order_stage, verdict_text, warning_text};

@@ -1,8 +1,9 @@
 //! What a group of people is told by a robot: exceptions, a line each.
 
-use super::{Language, verdict_text};
+use super::{Language, print_trouble, printer_condition, verdict_text};
 use crate::domain::courier::{Conflict, Tried};
 use crate::domain::order::{Difference, HoldReason};
+use crate::domain::printing::{Condition, PrintTrouble};
 use crate::domain::verdict::Verdict;
 
 /// An exception.
@@ -58,6 +59,28 @@ pub enum Notice<'n> {
         /// What holds, what came, and from where.
         conflict: &'n Conflict,
     },
+    /// Nobody knows whether something was printed, or it can't be.
+    Print {
+        /// What: a waybill, a label, a manifest.
+        what: &'n str,
+        /// The order that it is about.
+        order: Option<&'n str>,
+        /// Where.
+        printer: &'n str,
+        /// Whether a person must look at the printer.
+        asks: bool,
+        /// What went wrong.
+        trouble: &'n PrintTrouble,
+    },
+    /// Jobs wait at a printer that can't print.
+    PrinterStopped {
+        /// Which.
+        printer: &'n str,
+        /// How it is.
+        condition: Condition,
+        /// How many wait.
+        waiting: u64,
+    },
     /// There were more exceptions than are told one by one.
     More(usize),
 }
@@ -97,6 +120,20 @@ pub fn notice_text(notice: Notice<'_>, language: Language) -> String {
             let told = told.replacen("{}", conflict.came.as_str(), 1).replacen("{}", conflict.holds.as_str(), 1);
             format!("{order} · {told} · {}", conflict.from)
         }
+        Notice::Print { what, order, printer, asks, trouble } => {
+            let told = if asks {
+                pick("是否已打印？", "Was it printed?")
+            } else {
+                pick("无法打印", "Can't be printed:")
+            };
+            let order = order.map(|order| format!(" · {order}")).unwrap_or_default();
+            format!("{told} {what}{order} · {printer} · {}", print_trouble(trouble, language))
+        }
+        Notice::PrinterStopped { printer, condition, waiting } => {
+            let told = pick("打印机 {} {}，{} 个任务在等待", "Printer {}: {}, {} job(s) wait");
+            let told = told.replacen("{}", printer, 1).replacen("{}", printer_condition(condition, language), 1);
+            told.replacen("{}", &waiting.to_string(), 1)
+        }
         Notice::More(count) => pick("另有 {} 条异常", "and {} more").replace("{}", &count.to_string()),
     }
 }
@@ -129,5 +166,14 @@ mod tests {
         assert_eq!(notice_text(held, Language::Chinese), "挂起 SO-1 · 风控 · unpaid");
         let dead = Notice::DeadLetters { target: "erp", count: 2, answer: "HTTP 422" };
         assert_eq!(notice_text(dead, Language::English), "Target erp refused 2 event(s) · HTTP 422");
+        let trouble = PrintTrouble::OtherLanguage { label: "zpl".into(), printer: "tspl".into() };
+        let order = Some("SO-1");
+        let print = Notice::Print { what: "W1", order, printer: "P1", asks: false, trouble: &trouble };
+        assert_eq!(
+            notice_text(print, Language::English),
+            "Can't be printed: W1 · SO-1 · P1 · the label is ZPL, the printer takes TSPL, and it can't be translated"
+        );
+        let stopped = Notice::PrinterStopped { printer: "P1", condition: Condition::PaperOut, waiting: 3 };
+        assert_eq!(notice_text(stopped, Language::Chinese), "打印机 P1 缺纸，3 个任务在等待");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Language;
 use crate::domain::bag::VoidWhy;
-use crate::domain::printing::{Condition, JobState, PrintTrouble};
+use crate::domain::printing::{Condition, JobState, PrintTrouble, Resolution};
 
 /// How a printer is.
 #[must_use]
@@ -32,6 +32,17 @@ pub fn job_state(state: &JobState, language: Language) -> &'static str {
         JobState::Failed(_) => ("无法打印", "can't be printed"),
         JobState::Unknown(_) => ("是否已打印？", "was it printed?"),
         JobState::Dropped => ("已放弃", "given up"),
+    };
+    language.pick(chinese, english)
+}
+
+/// What a person said of a print job.
+#[must_use]
+pub fn resolution(how: Resolution, language: Language) -> &'static str {
+    let (chinese, english) = match how {
+        Resolution::Printed => ("人工确认已打印", "somebody saw it printed"),
+        Resolution::Again => ("人工要求重打", "somebody wants it again"),
+        Resolution::Dropped => ("已放弃", "given up"),
     };
     language.pick(chinese, english)
 }
@@ -74,6 +85,13 @@ pub fn print_trouble(trouble: &PrintTrouble, language: Language) -> String {
         PrintTrouble::Refused(why) => format!("{}: {why}", pick("打印机拒收", "the printer refused it")),
         PrintTrouble::Interrupted => {
             pick("发送时服务中断，请查看打印机", "waybind stopped while it was sent; look at the printer").to_owned()
+        }
+        PrintTrouble::OtherLanguage { label, printer } => {
+            let text = pick(
+                "面单是 {}，打印机只认 {}，无法转换",
+                "the label is {}, the printer takes {}, and it can't be translated",
+            );
+            text.replacen("{}", &label.to_uppercase(), 1).replacen("{}", &printer.to_uppercase(), 1)
         }
         PrintTrouble::Broken(why) => {
             format!("{}: {why}", pick("发送时连接中断，请查看打印机", "the connection broke; look at the printer"))

@@ -11,7 +11,12 @@ pub(super) async fn write(folder: &Path, name: &str, bytes: Vec<u8>) -> io::Resu
         let (part, whole) = (folder.join(format!(".{name}.part")), folder.join(&name));
         std::fs::write(&part, bytes)?;
         std::fs::File::open(&part)?.sync_all()?;
-        std::fs::rename(&part, &whole)
+        std::fs::rename(&part, &whole)?;
+        // the file is there; whether its name outlives a power cut is for the folder to say, and some can't
+        if let Err(error) = std::fs::File::open(&folder).and_then(|folder| folder.sync_all()) {
+            tracing::debug!(%error, folder = %folder.display(), "A folder of print jobs can't be synced.");
+        }
+        Ok(())
     });
     written.await.map_err(io::Error::other)?
 }

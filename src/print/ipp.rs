@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
-use hyper::{Request, Uri};
+use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use ipp::attribute::{IppAttribute, IppAttributeGroup};
 use ipp::model::DelimiterTag;
@@ -84,7 +84,11 @@ pub(super) async fn send(uri: &Uri, name: &str, format: &str, bytes: &Bytes) -> 
     let job = IppOperationBuilder::print_job(uri.clone(), IppPayload::empty())
         .user_name("waybind")
         .job_title(name)
-        .document_format(format);
+        .document_format(format)
+        // a code that is made smaller to fit may read no more; a printer that does not know the word passes over it
+        .attributes(
+            IppValue::new_keyword("none").ok().and_then(|word| IppAttribute::with_name("print-scaling", word).ok()),
+        );
     let job = job.build().map_err(|error| unsent(error.to_string()))?.into_ipp_request();
     let mut body = job.to_bytes().to_vec();
     body.extend_from_slice(bytes);
@@ -167,7 +171,9 @@ async fn call(uri: &Uri, body: Bytes, patience: Duration) -> Result<IppRequestRe
         let read = Limited::new(response.into_body(), ANSWER_MAX).collect().await;
         let bytes = read.map_err(|error| begun(error.to_string()))?.to_bytes();
         if !status.is_success() {
-            return Err(unsent(format!("HTTP {status}")));
+            // a server that failed may have taken the job before it did; one that says it is not there did not
+            let may_have = status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE;
+            return Err(Broken { begun: may_have, why: format!("HTTP {status}") });
         }
         let parsed = IppParser::new(Cursor::new(bytes)).parse();
         parsed.map_err(|error| begun(format!("its answer is no IPP: {error}")))

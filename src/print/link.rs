@@ -13,29 +13,50 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::status::{self, Answer};
+use super::unsent::unsent;
 use crate::config::StatusDialect;
 
-/// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(5);
+/// How long a printer is waited for, at each of its steps. Every wait has an end, so that no printer holds its worker.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// A connection.
+    pub connect: Duration,
+    /// An answer to how it is.
+    pub answer: Duration,
+    /// No byte is taken: a label that is being printed holds the next one up for a few seconds.
+    pub stall: Duration,
+    /// A whole job; one byte a second is no printer.
+    pub job: Duration,
+    /// A printer that tells nothing closes the connection after the last byte. Some never do.
+    pub close: Duration,
+    /// It says that it is busy with what it got, before its next job is tried.
+    pub confirm: Duration,
+    /// It has nothing to do, before it is asked how it is.
+    pub look: Duration,
+}
 
-/// How long a printer may take to say how it is.
-const ANSWER: Duration = Duration::from_millis(1_500);
+impl Default for Patience {
+    fn default() -> Self {
+        Patience {
+            connect: Duration::from_secs(5),
+            answer: Duration::from_millis(1_500),
+            stall: Duration::from_secs(30),
+            job: Duration::from_secs(600),
+            close: Duration::from_millis(500),
+            confirm: Duration::from_secs(5),
+            look: Duration::from_secs(15),
+        }
+    }
+}
 
-/// How long a printer may take none of the bytes that are offered: a label that is being printed holds the next one up
-/// for a few seconds.
-const STALL: Duration = Duration::from_secs(30);
-
-/// How long a whole job may take; one byte a second is no printer.
-const JOB: Duration = Duration::from_secs(600);
-
-/// How long a printer that tells nothing may take to close the connection after the last byte. Some never do.
-const CLOSE: Duration = Duration::from_millis(500);
-
-/// How long a printer may say that it is busy with what it got, before its next job is tried.
-const CONFIRM: Duration = Duration::from_secs(5);
-
-/// How often it is asked meanwhile.
+/// How often it is asked while it is busy.
 const CONFIRM_EVERY: Duration = Duration::from_millis(100);
+
+/// How often is looked whether everything arrived.
+const ARRIVED_EVERY: Duration = Duration::from_millis(50);
+
+/// How long a node is left alone that says it is ready and is not.
+const NOT_YET: Duration = Duration::from_millis(10);
 
 /// Bytes that are offered at once.
 const CHUNK: usize = 16 * 1024;
@@ -62,7 +83,13 @@ pub(super) enum Fate {
 }
 
 /// An open connection.
-pub(super) enum Link {
+pub(super) struct Link {
+    end: End,
+    patience: Patience,
+}
+
+/// What is at the other end of it.
+enum End {
     Socket(TcpStream),
     Node(Arc<File>),
     /// A plain file in the place of a node.
@@ -70,14 +97,14 @@ pub(super) enum Link {
 }
 
 impl Link {
-    pub(super) async fn connect(address: &str) -> io::Result<Link> {
-        let stream =
-            timeout(CONNECT, TcpStream::connect(address)).await.map_err(|_| late("no connection", CONNECT))??;
+    pub(super) async fn connect(address: &str, patience: Patience) -> io::Result<Link> {
+        let connected = timeout(patience.connect, TcpStream::connect(address)).await;
+        let stream = connected.map_err(|_| late("no connection", patience.connect))??;
         stream.set_nodelay(true)?;
-        Ok(Link::Socket(stream))
+        Ok(Link { end: End::Socket(stream), patience })
     }
 
-    pub(super) async fn open(path: &Path) -> io::Result<Link> {
+    pub(super) async fn open(path: &Path, patience: Patience) -> io::Result<Link> {
         let path = path.to_owned();
         let opened = tokio::task::spawn_blocking(move || {
             let kind = std::fs::metadata(&path)?.file_type();
@@ -91,30 +118,37 @@ impl Link {
             }
             Ok::<_, io::Error>((options.open(&path)?, is_node))
         });
-        let (file, is_node) =
-            timeout(CONNECT, opened).await.map_err(|_| late("not opened", CONNECT))?.map_err(io::Error::other)??;
-        Ok(if is_node { Link::Node(Arc::new(file)) } else { Link::Plain(file) })
+        let opened = timeout(patience.connect, opened).await.map_err(|_| late("not opened", patience.connect))?;
+        let (file, is_node) = opened.map_err(io::Error::other)??;
+        let end = if is_node { End::Node(Arc::new(file)) } else { End::Plain(file) };
+        Ok(Link { end, patience })
     }
 
-    async fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Link::Socket(stream) => stream.write(bytes).await,
-            Link::Plain(file) => file.write(bytes),
-            Link::Node(node) => {
+    /// Writes what is taken of the bytes; an error of the kind `TimedOut` after so long without any. What was not taken by
+    /// then never goes out: nothing is left behind that writes later.
+    async fn write_some(&mut self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
+        match &mut self.end {
+            End::Socket(stream) => timeout(patience, stream.write(bytes))
+                .await
+                .unwrap_or_else(|_| Err(late("no byte was taken", patience))),
+            End::Plain(file) => file.write(bytes),
+            End::Node(node) => {
                 let bytes = bytes.to_vec();
-                at_node(node, PollFlags::OUT, STALL, move |mut node| node.write(&bytes)).await
+                at_node(node, PollFlags::OUT, patience, move |mut node| node.write(&bytes)).await
             }
         }
     }
 
-    async fn read_some(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Link::Socket(stream) => stream.read(buffer).await,
-            Link::Plain(_) => Ok(0),
-            Link::Node(node) => {
+    async fn read_some(&mut self, buffer: &mut [u8], patience: Duration) -> io::Result<usize> {
+        match &mut self.end {
+            End::Socket(stream) => {
+                timeout(patience, stream.read(buffer)).await.unwrap_or_else(|_| Err(late("no answer", patience)))
+            }
+            End::Plain(_) => Ok(0),
+            End::Node(node) => {
                 let mut read = vec![0; buffer.len()];
                 let reading = move |mut node: &File| node.read(&mut read).map(|length| read[..length].to_vec());
-                let read = at_node(node, PollFlags::IN, ANSWER, reading).await?;
+                let read = at_node(node, PollFlags::IN, patience, reading).await?;
                 buffer[..read.len()].copy_from_slice(&read);
                 Ok(read.len())
             }
@@ -124,46 +158,43 @@ impl Link {
     /// Asks the printer how it is. None where it does not say, or says nothing that can be understood.
     ///
     /// # Errors
-    /// The connection broke.
+    /// The connection broke, or takes not even the question.
     pub(super) async fn ask(&mut self, dialect: StatusDialect) -> io::Result<Option<Answer>> {
         let Some(question) = status::question(dialect) else { return Ok(None) };
-        let mut answer = Vec::new();
-        let exchange = async {
-            let mut asked = 0;
-            while asked < question.len() {
-                asked += self.write_some(&question[asked..]).await?;
-            }
-            let mut buffer = [0; 128];
-            while status::is_short(dialect, &answer) && answer.len() < status::ANSWER_MAX {
-                match self.read_some(&mut buffer).await? {
-                    0 => return Err(io::ErrorKind::ConnectionAborted.into()),
-                    read => answer.extend_from_slice(&buffer[..read]),
-                }
-            }
-            Ok::<_, io::Error>(())
-        };
-        match timeout(ANSWER, exchange).await {
-            Ok(Ok(())) => Ok(status::read(dialect, &answer)),
-            Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => Ok(None),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Ok(None),
+        let until = Instant::now() + self.patience.answer;
+        let left = || until.saturating_duration_since(Instant::now());
+        let mut asked = 0;
+        while asked < question.len() {
+            asked += match self.write_some(&question[asked..], left()).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => written,
+            };
         }
+        let (mut answer, mut buffer) = (Vec::new(), [0; 128]);
+        while status::is_short(dialect, &answer) && answer.len() < status::ANSWER_MAX {
+            match self.read_some(&mut buffer, left()).await {
+                Ok(0) => return Err(io::ErrorKind::ConnectionAborted.into()),
+                Ok(read) => answer.extend_from_slice(&buffer[..read]),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(status::read(dialect, &answer))
     }
 
     /// Sends a job's bytes.
     pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), Broken> {
-        let (mut sent, until) = (0, Instant::now() + JOB);
+        let (mut sent, until) = (0, Instant::now() + self.patience.job);
         while sent < bytes.len() {
             let chunk = &bytes[sent..bytes.len().min(sent + CHUNK)];
             let broken = |why: String| Broken { begun: sent > 0, why };
-            match timeout(STALL, self.write_some(chunk)).await {
-                Ok(Ok(0)) => return Err(broken("it takes no more bytes".into())),
-                Ok(Ok(written)) => sent += written,
-                Ok(Err(error)) => return Err(broken(error.to_string())),
-                Err(_) => return Err(broken(late("no byte was taken", STALL).to_string())),
+            match self.write_some(chunk, self.patience.stall).await {
+                Ok(0) => return Err(broken("it takes no more bytes".into())),
+                Ok(written) => sent += written,
+                Err(error) => return Err(broken(error.to_string())),
             }
             if Instant::now() > until {
-                return Err(Broken { begun: true, why: late("the job was not taken", JOB).to_string() });
+                return Err(Broken { begun: true, why: late("the job was not taken", self.patience.job).to_string() });
             }
         }
         Ok(())
@@ -172,7 +203,7 @@ impl Link {
     /// After the last byte: what the printer says became of the job, and how it is then.
     pub(super) async fn settle(&mut self, dialect: StatusDialect) -> Result<(Fate, Option<Answer>), Broken> {
         let broken = |error: io::Error| Broken { begun: true, why: error.to_string() };
-        let until = Instant::now() + CONFIRM;
+        let until = Instant::now() + self.patience.confirm;
         let mut last = None;
         while dialect != StatusDialect::None && Instant::now() < until {
             match self.ask(dialect).await.map_err(broken)? {
@@ -190,28 +221,43 @@ impl Link {
     /// Ends the sending side and waits a moment for the printer to end its own: a connection that is reset instead took
     /// bytes with it.
     async fn close(&mut self) -> io::Result<()> {
-        if let Link::Plain(file) = self {
-            return file.sync_data();
-        }
-        let Link::Socket(stream) = self else { return Ok(()) };
+        let stream = match &mut self.end {
+            End::Plain(file) => return file.sync_data(),
+            End::Node(_) => return Ok(()),
+            End::Socket(stream) => stream,
+        };
         let mut buffer = [0; 128];
         if matches!(stream.try_read(&mut buffer), Ok(0)) {
             // it hung up before it could know that there was no more
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         stream.shutdown().await?;
+        // whatever it says meanwhile is read: closing over bytes that nobody read resets the connection
         let drained = async {
-            let mut read = 0;
-            while read < status::ANSWER_MAX {
-                match stream.read(&mut buffer).await? {
-                    0 => break,
-                    more => read += more,
-                }
-            }
+            while stream.read(&mut buffer).await? > 0 {}
             Ok(())
         };
-        timeout(CLOSE, drained).await.unwrap_or(Ok(()))
+        match timeout(self.patience.close, drained).await {
+            Ok(done) => done,
+            Err(_) => arrived(stream, self.patience).await,
+        }
     }
+}
+
+/// Waits until the other side has what was written; as long as it takes any of it, it may take the whole time of a job.
+async fn arrived(stream: &TcpStream, patience: Patience) -> io::Result<()> {
+    let (Ok(own), Ok(other)) = (stream.local_addr(), stream.peer_addr()) else { return Ok(()) };
+    let (until, mut stalled, mut before) = (Instant::now() + patience.job, Instant::now(), u64::MAX);
+    while let Some(left) = unsent(own, other).filter(|left| *left > 0) {
+        if left < before {
+            (before, stalled) = (left, Instant::now());
+        }
+        if stalled.elapsed() >= patience.stall || Instant::now() > until {
+            return Err(late("the last bytes were not taken", stalled.elapsed()));
+        }
+        tokio::time::sleep(ARRIVED_EVERY).await;
+    }
+    Ok(())
 }
 
 /// Does something with a node as soon as it is ready for it, on a thread that may wait.
@@ -223,10 +269,26 @@ async fn at_node<T: Send + 'static>(
 ) -> io::Result<T> {
     let node = node.clone();
     let done = tokio::task::spawn_blocking(move || {
-        let seconds = i64::try_from(patience.as_secs()).unwrap_or(i64::MAX);
-        let span = Timespec { tv_sec: seconds, tv_nsec: i64::from(patience.subsec_nanos()) };
-        let is_ready = poll(&mut [PollFd::new(&*node, ready)], Some(&span))? > 0;
-        if is_ready { work(&node) } else { Err(late("the node was not ready", patience)) }
+        let until = Instant::now() + patience;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
+            let span = Timespec { tv_sec: seconds, tv_nsec: i64::from(left.subsec_nanos()) };
+            match poll(&mut [PollFd::new(&*node, ready)], Some(&span)) {
+                Ok(0) => return Err(late("the node was not ready", patience)),
+                Ok(_) => match work(&node) {
+                    // ready for somebody else, or for nothing
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock && left.is_zero() => {
+                        return Err(late("the node was not ready", patience));
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(NOT_YET),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    done => return done,
+                },
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     });
     done.await.map_err(io::Error::other)?
 }

@@ -10,6 +10,7 @@ mod ipp;
 mod link;
 mod pause;
 mod status;
+mod unsent;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -20,11 +21,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hyper::Uri;
 use hyper::body::Bytes;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::config::PrinterProfile;
 use crate::domain::ids::{PrintJobId, PrinterId};
 use crate::domain::printing::{Condition, PrintJob, PrintTrouble, Step};
 
+pub use self::link::Patience;
 pub use self::worker::Worker;
 
 /// Where a printer is.
@@ -65,6 +68,8 @@ pub struct Printer {
     pub fallback: Option<PrinterId>,
     /// The templates that it can print.
     pub templates: Vec<String>,
+    /// Width and height of the paper in it, in millimetres, where the configuration says so.
+    pub paper_mm: Option<[f64; 2]>,
 }
 
 /// How a printer is, as its worker last saw it.
@@ -80,6 +85,10 @@ pub struct PrinterState {
     pub failures: u32,
     /// Jobs that it took since the start.
     pub sent: u64,
+    /// Since when something keeps it from printing.
+    pub blocked_since: Option<Instant>,
+    /// Whether it was looked at since the start.
+    pub is_seen: bool,
 }
 
 /// Something can't be read or recorded now.
@@ -139,6 +148,12 @@ impl Board {
         let state = states.entry(printer.clone()).or_default();
         let before = state.clone();
         change(state);
+        state.is_seen = true;
+        state.blocked_since = if state.condition.blocks() {
+            state.blocked_since.or(before.blocked_since).or_else(|| Some(Instant::now()))
+        } else {
+            None
+        };
         let changed = *state != before;
         drop(states);
         if changed {

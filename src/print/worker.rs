@@ -1,11 +1,12 @@
 //! A printer's worker: takes the oldest job that waits, asks the printer how it is, sends, and records each step.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use hyper::body::Bytes;
 use tokio::time::{Instant, sleep};
 
-use super::link::{Broken, Fate, Link};
+use super::link::{Broken, Fate, Link, Patience};
 use super::pause::pause;
 use super::status::Answer;
 use super::{Board, Place, Printer, PrinterState, Spool, folder, ipp};
@@ -13,9 +14,6 @@ use crate::clock::chance;
 use crate::config::{PrinterLanguage, StatusDialect};
 use crate::domain::ids::PrintJobId;
 use crate::domain::printing::{Condition, JobState, PrintJob, PrintTrouble, Printable, Step};
-
-/// How often a printer with nothing to do is asked how it is.
-const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// How long a printer that did not answer is not asked again: asking one that never answers costs each job its wait.
 const SILENT_FOR: Duration = Duration::from_secs(300);
@@ -31,6 +29,12 @@ const BEGIN: Duration = Duration::from_millis(200);
 
 /// Attempts in a row that came to nothing before another printer takes over.
 const FALL_BACK_AFTER: u32 = 2;
+
+/// How long the bytes of a label are kept for a printer that is down: what stands on it may change.
+const RENDERED_FOR: Duration = Duration::from_secs(60);
+
+/// Jobs of another printer that are remembered as nothing for this one.
+const UNFIT_MAX: usize = 64;
 
 /// What the worker does next.
 enum Next {
@@ -52,6 +56,14 @@ enum Hitch {
     Settled,
 }
 
+/// A job's bytes.
+struct Rendered {
+    job: PrintJobId,
+    copy: u32,
+    at: Instant,
+    bytes: Bytes,
+}
+
 /// A printer's worker.
 pub struct Worker<S> {
     printer: Printer,
@@ -60,7 +72,10 @@ pub struct Worker<S> {
     /// Until when the printer is not asked how it is.
     silent_until: Option<Instant>,
     /// The bytes of the job at hand, so that a printer that is down costs its label once.
-    rendered: Option<(PrintJobId, u32, Bytes)>,
+    rendered: Option<Rendered>,
+    /// Jobs of another printer that can't be made for this one, oldest first.
+    unfit: VecDeque<(PrintJobId, u32)>,
+    patience: Patience,
     /// A job of which it is not known whether it was recorded as going out. Nothing of it went out.
     doubtful: Option<PrintJobId>,
     /// When the printer was last looked at without a job for it.
@@ -71,7 +86,23 @@ impl<S: Spool> Worker<S> {
     /// The worker of a printer.
     #[must_use]
     pub fn new(printer: Printer, board: Board, spool: S) -> Self {
-        Worker { printer, board, spool, silent_until: None, rendered: None, doubtful: None, looked: None }
+        Worker {
+            printer,
+            board,
+            spool,
+            silent_until: None,
+            rendered: None,
+            unfit: VecDeque::new(),
+            patience: Patience::default(),
+            doubtful: None,
+            looked: None,
+        }
+    }
+
+    /// The same worker with other patience.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Worker { patience, ..self }
     }
 
     /// Works until waybind stops.
@@ -97,6 +128,7 @@ impl<S: Spool> Worker<S> {
                 next = self.turn() => next,
                 () = drained => return,
             };
+            let look = self.patience.look;
             let woken = async {
                 match next {
                     Next::On => {}
@@ -104,7 +136,7 @@ impl<S: Spool> Worker<S> {
                     Next::Idle => tokio::select! {
                         _ = moved.changed() => {}
                         _ = others.changed() => {}
-                        () = sleep(LOOK_EVERY) => {}
+                        () = sleep(look) => {}
                     },
                 }
             };
@@ -139,6 +171,15 @@ impl<S: Spool> Worker<S> {
         };
         let bytes = match self.bytes(&job).await {
             Ok(bytes) => bytes,
+            // its own printer may well print it: that one is finer, or speaks its language
+            Err(trouble) if job.printer != self.printer.id => {
+                tracing::warn!(job = job.number, ?trouble, printer = %self.printer.id, "A print job can't be taken over.");
+                if self.unfit.len() >= UNFIT_MAX {
+                    self.unfit.pop_front();
+                }
+                self.unfit.push_back((job.id, job.copy));
+                return Next::On;
+            }
             Err(trouble) => {
                 tracing::warn!(job = job.number, ?trouble, "A print job can't be printed.");
                 return match self.spool.record(&job.id, vec![Step::Failed(trouble)]).await {
@@ -184,7 +225,9 @@ impl<S: Spool> Worker<S> {
             // a self-test says nothing about another printer
             let fits = |job: &PrintJob| {
                 let may_move = !matches!(job.what, Printable::SelfTest { .. });
-                job.state == JobState::Queued && may_move && self.printer.templates.contains(&job.template)
+                let is_unfit = self.unfit.iter().any(|(id, copy)| *id == job.id && *copy == job.copy);
+                let takes = may_move && !is_unfit && self.printer.templates.contains(&job.template);
+                job.state == JobState::Queued && takes
             };
             if let Some(job) = waiting.find(fits) {
                 return Ok(Some(job));
@@ -194,27 +237,35 @@ impl<S: Spool> Worker<S> {
     }
 
     async fn bytes(&mut self, job: &PrintJob) -> Result<Bytes, PrintTrouble> {
-        if let Some((id, copy, bytes)) = &self.rendered
-            && *id == job.id
-            && *copy == job.copy
+        if let Some(known) = &self.rendered
+            && known.job == job.id
+            && known.copy == job.copy
+            && known.at.elapsed() < RENDERED_FOR
         {
-            return Ok(bytes.clone());
+            return Ok(known.bytes.clone());
         }
         let bytes = self.spool.render(job, &self.printer).await?;
-        self.rendered = Some((job.id.clone(), job.copy, bytes.clone()));
+        let (copy, at) = (job.copy, Instant::now());
+        self.rendered = Some(Rendered { job: job.id.clone(), copy, at, bytes: bytes.clone() });
         Ok(bytes)
     }
 
     /// How the printer is while there is nothing to print.
     async fn look(&mut self) -> Next {
         self.rendered = None;
-        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_EVERY) {
+        if self.looked.is_some_and(|looked| looked.elapsed() < self.patience.look) {
             return Next::Idle;
         }
         self.looked = Some(Instant::now());
+        let is_blocked = self.board.state(&self.printer.id).condition.blocks();
         let looked = match &self.printer.place {
             Place::Folder(_) => Ok(Some(Answer { condition: Condition::Ready, is_busy: false })),
             Place::Ipp(uri) => ipp::ask(uri).await.map(Some),
+            // one that does not tell is there again as soon as it can be reached
+            Place::Network(_) | Place::Node(_) if self.dialect() == StatusDialect::None && is_blocked => {
+                let there = Answer { condition: Condition::Unknown, is_busy: false };
+                self.open().await.map(|_| Some(there))
+            }
             Place::Network(_) | Place::Node(_) if self.dialect() == StatusDialect::None => Ok(None),
             Place::Network(_) | Place::Node(_) => match self.open().await {
                 Ok(mut link) => self.ask(&mut link).await,
@@ -252,8 +303,8 @@ impl<S: Spool> Worker<S> {
 
     async fn open(&self) -> Result<Link, String> {
         let opened = match &self.printer.place {
-            Place::Network(address) => Link::connect(address).await,
-            Place::Node(path) => Link::open(path).await,
+            Place::Network(address) => Link::connect(address, self.patience).await,
+            Place::Node(path) => Link::open(path, self.patience).await,
             Place::Ipp(_) | Place::Folder(_) => return Err("it is not a stream of bytes".into()),
         };
         opened.map_err(|error| error.to_string())
@@ -319,7 +370,13 @@ impl<S: Spool> Worker<S> {
     async fn stream(&mut self, job: &PrintJob, bytes: &Bytes) -> Result<(), Hitch> {
         let unreachable = |why| Hitch::NotReady(Condition::Unreachable, why);
         let mut link = self.open().await.map_err(unreachable)?;
+        let was_asked = self.dialect() != StatusDialect::None;
         let answer = self.ask(&mut link).await.map_err(unreachable)?;
+        if was_asked && answer.is_none() {
+            // its answer may still come, after we are done, and resets this connection: with the job, if it were on it
+            drop(link);
+            link = self.open().await.map_err(unreachable)?;
+        }
         if let Some(answer) = answer.filter(|answer| answer.condition.blocks()) {
             return Err(Hitch::NotReady(answer.condition, String::new()));
         }

@@ -51,6 +51,12 @@ impl Core {
         self.ladders().iter().flat_map(of).collect()
     }
 
+    /// Whether an alert of a kind about something is open.
+    pub(super) fn alerts_about(&self, kind: &str, about: &str) -> bool {
+        let is_it = |alert: crate::upstream::Alert| alert.kind == kind && alert.about.as_deref() == Some(about);
+        self.ladders().iter().any(|ladder| ladder.open().into_iter().any(is_it))
+    }
+
     /// Alerts that were not escalated because too many were open.
     pub(super) fn alerts_missed(&self) -> u64 {
         self.ladders().iter().map(Alerts::missed).sum()

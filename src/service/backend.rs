@@ -379,12 +379,13 @@ impl Backend for Core {
         self.read(move |reader| reader.prints_in(state, limit)).await
     }
 
-    async fn open_print_jobs(&self, limit: usize) -> Result<Vec<PrintJob>, Unavailable> {
+    async fn open_print_jobs(&self, station: Option<&StationId>, limit: usize) -> Result<Vec<PrintJob>, Unavailable> {
         // every page asks after every scan
         if self.parts.board.printers().is_empty() {
             return Ok(Vec::new());
         }
-        self.read(move |reader| reader.prints_open(limit)).await
+        let station = station.map(ToString::to_string);
+        self.read(move |reader| reader.prints_open(station.as_deref(), limit)).await
     }
 
     async fn resolve_print(

@@ -14,10 +14,12 @@ mod plugged;
 mod press;
 mod printers;
 mod retention;
+mod routes;
 mod run;
 mod sources;
 mod spool;
 mod targets;
+mod waiting;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -49,6 +51,7 @@ use crate::web::backend::{Pictures, Shown};
 pub use self::devices::{DeviceError, scanners};
 pub use self::plugged::unread;
 pub use self::press::{Format, Press, PressError};
+pub use self::routes::unprintable;
 pub use self::run::{Running, ServeError, serve, start};
 
 /// Updates that a slow page may miss before it is told to look anew.

@@ -23,7 +23,12 @@ pub(super) enum Paper {
     /// A record for the job's template.
     Record(Value),
     /// A carrier's or platform's own label.
-    Own(WaybillLabel),
+    Own {
+        /// The number that it is for.
+        number: WaybillNo,
+        /// The label.
+        label: WaybillLabel,
+    },
 }
 
 /// What records are made with.
@@ -130,14 +135,14 @@ impl Desk<'_> {
         if waybill.void.is_some() {
             return Err(PrintTrouble::Void);
         }
-        if let Some(label) = &waybill.label {
-            return Ok(Paper::Own(label.clone()));
-        }
         let parcel = parcel.and_then(|id| view.parcel(id.as_str()));
         let order = parcel.as_ref().map(|parcel| parcel.order.clone()).or_else(|| waybill.orders.first().cloned());
         let order = order.and_then(|id| view.order(id.as_str())).ok_or(PrintTrouble::Gone)?;
         if order.cancelled {
             return Err(PrintTrouble::Void);
+        }
+        if let Some(label) = &waybill.label {
+            return Ok(Paper::Own { number: number.clone(), label: label.clone() });
         }
         Ok(Paper::Record(self.waybill_record(view, &waybill, &order, parcel.as_deref(), copy)))
     }

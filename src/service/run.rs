@@ -1,6 +1,7 @@
 //! Starting everything, and stopping it in order.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
@@ -8,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::bags::look_after_bags;
 use super::retention::look_after_ledger;
+use super::waiting::look_after_printers;
 use super::{Core, DeviceError, scanners};
 use crate::config::Config;
 use crate::device::supervise;
@@ -80,6 +82,10 @@ pub async fn start(config: &Config) -> Result<Running, ServeError> {
     tasks.spawn(watch_ledger(core.clone()));
     tasks.spawn(look_after_bags(core.clone()));
     tasks.spawn(look_after_ledger(core.clone()));
+    if !config.printer.is_empty() {
+        let patience = Duration::from_secs(config.printer_wait_seconds);
+        tasks.spawn(look_after_printers(core.clone(), patience));
+    }
     let mut devices = JoinSet::new();
     for scanner in scanners {
         devices.spawn(supervise(scanner, core.clone()));

@@ -1,17 +1,18 @@
 //! The spool's other side: jobs come from the ledger, their bytes from the press, and each step is recorded.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use hyper::body::Bytes;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 
+use super::outside::Drawing;
 use super::paper::{Desk, Paper};
 use super::press::{Format, Press, PressError};
-use super::{Core, outside, unreadable};
+use super::{Core, held, outside, unreadable};
 use crate::codec::{Compression, Proved, TsplSettings, ZplSettings, tspl, tspl_native, zpl, zpl_native};
-use crate::config::{Commands, Config, Packing, PrinterLanguage};
+use crate::config::{Commands, Config, Packing, PrinterLanguage, PrinterProfile};
 use crate::domain::ids::{PrintJobId, PrinterId};
 use crate::domain::printing::{JobState, MANIFEST_TEMPLATE, PrintJob, PrintTrouble, Printable, Step, advance};
 use crate::label::{Resolution, Settings, Value};
@@ -19,8 +20,8 @@ use crate::ledger::Cause;
 use crate::print::{Printer, Spool, Unavailable, Worker};
 use crate::web::backend;
 
-/// Jobs that a worker looks at: it takes one, and those before it may be taken by another.
-const LOOKED_AT: usize = 8;
+/// Jobs that a worker looks at: it takes one; those before it may be taken by another, or be nothing for it.
+const LOOKED_AT: usize = 64;
 
 /// Jobs that are settled at the start in one go; more are settled in the next.
 const FOUND_MAX: usize = 200;
@@ -28,9 +29,11 @@ const FOUND_MAX: usize = 200;
 /// The press, made when the first label is: fonts are tens of megabytes.
 pub(super) struct PressRoom {
     config: Config,
-    press: OnceLock<Result<Arc<Press>, String>>,
+    press: Mutex<Option<Arc<Press>>>,
     /// Where labels are made for printers: one after another, and only when nothing else wants the processor.
     bench: OnceLock<Option<mpsc::Sender<Work>>>,
+    /// Where labels from outside are drawn, in the same way: one takes up to ten seconds, and ours don't wait for it.
+    easel: OnceLock<Option<mpsc::Sender<Work>>>,
 }
 
 type Work = Box<dyn FnOnce() + Send>;
@@ -43,7 +46,7 @@ const NICE: i32 = 10;
 
 impl PressRoom {
     pub(super) fn new(config: &Config) -> PressRoom {
-        PressRoom { config: config.clone(), press: OnceLock::new(), bench: OnceLock::new() }
+        PressRoom { config: config.clone(), press: Mutex::default(), bench: OnceLock::new(), easel: OnceLock::new() }
     }
 
     /// Runs something on the bench.
@@ -51,22 +54,27 @@ impl PressRoom {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, String> {
-        let (reply, answer) = oneshot::channel();
-        let bench = self.bench.get_or_init(bench).as_ref().ok_or("no label can be made: there is no thread for it")?;
-        // whoever asked may have gone
-        let work: Work = Box::new(move || drop(reply.send(work())));
-        bench.send(work).await.map_err(|error| error.to_string())?;
-        answer.await.map_err(|_| "waybind failed while it made the label".to_owned())
+        at(&self.bench, work).await
     }
 
-    /// The press; it takes tens of milliseconds the first time.
+    /// Runs something on the easel.
+    pub(super) async fn at_easel<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, String> {
+        at(&self.easel, work).await
+    }
+
+    /// The press; it takes tens of milliseconds the first time. One that could not be made is tried again: a font may have
+    /// been installed meanwhile.
     pub(super) fn press(&self) -> Result<Arc<Press>, String> {
-        let made = || {
-            let (press, errors) = Press::new(&self.config).map_err(|error| error.to_string())?;
-            errors.iter().for_each(|error| tracing::error!(%error, "A template can't be used."));
-            Ok(Arc::new(press))
-        };
-        self.press.get_or_init(made).clone()
+        let mut known = held(&self.press);
+        if let Some(press) = &*known {
+            return Ok(press.clone());
+        }
+        let (press, errors) = Press::new(&self.config).map_err(|error| error.to_string())?;
+        errors.iter().for_each(|error| tracing::error!(%error, "A template can't be used."));
+        Ok(known.insert(Arc::new(press)).clone())
     }
 
     /// A proved label.
@@ -92,42 +100,59 @@ impl PressRoom {
     /// A proved label in a printer's language.
     fn job(&self, proved: &Proved, job: &PrintJob, printer: &Printer) -> Result<Vec<u8>, String> {
         let profile = &printer.profile;
-        Ok(match profile.language {
-            PrinterLanguage::Pdf => self.pdf(proved)?,
-            PrinterLanguage::Zpl => {
-                let compression = match profile.compression {
-                    Packing::Deflate => Compression::Deflate,
-                    Packing::RunLength => Compression::RunLength,
-                };
-                let settings = ZplSettings {
-                    compression,
-                    band: profile.band_bytes,
-                    turned: profile.direction == 0,
-                    feed_permille: profile.feed_permille(),
-                    job: Some(job.number),
-                    ..ZplSettings::default()
-                };
-                match profile.commands {
-                    Commands::Bitmap => zpl(proved, settings),
-                    Commands::Native => zpl_native(proved, self.press()?.fonts(), settings),
-                }
+        Ok(match (profile.language, profile.commands) {
+            (PrinterLanguage::Pdf, _) => self.pdf(proved)?,
+            (PrinterLanguage::Zpl, Commands::Bitmap) => zpl(proved, zpl_settings(job, profile)),
+            (PrinterLanguage::Zpl, Commands::Native) => {
+                zpl_native(proved, self.press()?.fonts(), zpl_settings(job, profile))
             }
-            PrinterLanguage::Tspl => {
-                let settings = TsplSettings {
-                    gap_mm: profile.gap_mm,
-                    direction: profile.direction,
-                    mode: profile.bitmap_mode,
-                    inverted: profile.inverted,
-                    feed_permille: profile.feed_permille(),
-                    ..TsplSettings::default()
-                };
-                match profile.commands {
-                    Commands::Bitmap => tspl(proved, settings),
-                    Commands::Native => tspl_native(proved, self.press()?.fonts(), &profile.text_fonts, settings),
-                }
+            (PrinterLanguage::Tspl, Commands::Bitmap) => tspl(proved, tspl_settings(profile)),
+            (PrinterLanguage::Tspl, Commands::Native) => {
+                tspl_native(proved, self.press()?.fonts(), &profile.text_fonts, tspl_settings(profile))
             }
         })
     }
+}
+
+/// How a ZPL printer wants a job.
+pub(super) fn zpl_settings(job: &PrintJob, profile: &PrinterProfile) -> ZplSettings {
+    let compression = match profile.compression {
+        Packing::Deflate => Compression::Deflate,
+        Packing::RunLength => Compression::RunLength,
+    };
+    ZplSettings {
+        compression,
+        band: profile.band_bytes,
+        turned: profile.direction == 0,
+        feed_permille: profile.feed_permille(),
+        job: Some(job.number),
+        ..ZplSettings::default()
+    }
+}
+
+/// How a TSPL printer wants a job.
+pub(super) fn tspl_settings(profile: &PrinterProfile) -> TsplSettings {
+    TsplSettings {
+        gap_mm: profile.gap_mm,
+        direction: profile.direction,
+        mode: profile.bitmap_mode,
+        inverted: profile.inverted,
+        feed_permille: profile.feed_permille(),
+        ..TsplSettings::default()
+    }
+}
+
+/// Runs something on a bench, which is there from the first time on.
+async fn at<T: Send + 'static>(
+    bench: &OnceLock<Option<mpsc::Sender<Work>>>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    let (reply, answer) = oneshot::channel();
+    let bench = bench.get_or_init(self::bench).as_ref().ok_or("no label can be made: there is no thread for it")?;
+    // whoever asked may have gone
+    let work: Work = Box::new(move || drop(reply.send(work())));
+    bench.send(work).await.map_err(|error| error.to_string())?;
+    answer.await.map_err(|_| "waybind failed while it made the label".to_owned())
 }
 
 /// Starts the thread that makes labels; it ends with the last sender.
@@ -222,30 +247,22 @@ impl Core {
         Settings { language: self.parts.language, mask, today: self.parts.clock.now().today }
     }
 
-    /// A job's bytes; it takes tens of milliseconds.
-    fn make(&self, job: &PrintJob, printer: &Printer) -> Result<Vec<u8>, PrintTrouble> {
+    /// A job's bytes, or the label from outside that must be drawn for them; it takes tens of milliseconds.
+    fn make(&self, job: &PrintJob, printer: &Printer) -> Result<Made, PrintTrouble> {
         let clock = self.parts.clock.clone();
         let written = move |at: Timestamp| clock.written(at);
         let now = self.parts.clock.now().at.wall;
         let desk = Desk { key: &self.parts.site.key, sender: &self.parts.sender, written: &written, now };
         let looked = self.parts.reader.look(|transaction| desk.paper(transaction.view(), job, printer));
         let paper = looked.map_err(|error| PrintTrouble::Label(unreadable(error).0))??;
-        let language = printer.profile.language.as_str();
         match paper {
-            Paper::Own(label) if label.format == language => {
-                let file = outside::file(&self.parts.reader, &label);
-                let file = file.map_err(|error| PrintTrouble::Label(unreadable(error).0))?;
-                file.ok_or_else(|| PrintTrouble::Label("the carrier's label is not kept any more".into()))
-            }
-            Paper::Own(label) => Err(PrintTrouble::Label(format!(
-                "the carrier's label is {}, and {} takes {language}",
-                label.format, printer.id
-            ))),
+            Paper::Own { number, label } => outside::made(self, number, &label, job, printer),
             Paper::Record(record) => {
                 let press = &self.parts.press;
                 let settings = self.label_settings(matches!(job.what, Printable::Label { .. }));
                 let proved = press.prove(&job.template, &record, &settings, printer.profile.dpi);
-                proved.and_then(|proved| press.job(&proved, job, printer)).map_err(PrintTrouble::Label)
+                let made = proved.and_then(|proved| press.job(&proved, job, printer));
+                made.map(Made::Job).map_err(PrintTrouble::Label)
             }
         }
     }
@@ -256,7 +273,7 @@ impl Core {
         id: String,
     ) -> Result<Option<Result<Vec<u8>, String>>, backend::Unavailable> {
         let core = self.clone();
-        let made = spawn_blocking(move || {
+        let made = self.parts.press.at_bench(move || {
             let clock = core.parts.clock.clone();
             let written = move |at: Timestamp| clock.written(at);
             let now = core.parts.clock.now().at.wall;
@@ -272,8 +289,16 @@ impl Core {
                 proved.and_then(|proved| press.pdf(&proved))
             }))
         });
-        made.await.map_err(|error| backend::Unavailable(error.to_string()))?.map_err(unreadable)
+        made.await.map_err(backend::Unavailable)?.map_err(unreadable)
     }
+}
+
+/// What a job became.
+pub(super) enum Made {
+    /// Its bytes.
+    Job(Vec<u8>),
+    /// A label from outside, and how it is drawn.
+    Drawing(Box<Drawing>),
 }
 
 impl Spool for Core {
@@ -286,29 +311,39 @@ impl Spool for Core {
     async fn render(&self, job: &PrintJob, printer: &Printer) -> Result<Bytes, PrintTrouble> {
         let (core, job, printer) = (self.clone(), job.clone(), printer.clone());
         let made = self.parts.press.at_bench(move || core.make(&job, &printer)).await;
-        made.map_err(PrintTrouble::Label)?.map(Bytes::from)
+        let bytes = match made.map_err(PrintTrouble::Label)?? {
+            Made::Job(bytes) => bytes,
+            Made::Drawing(drawing) => {
+                let drawn = self.parts.press.at_easel(move || drawing.job()).await;
+                drawn.and_then(|drawn| drawn).map_err(PrintTrouble::Label)?
+            }
+        };
+        Ok(bytes.into())
     }
 
     async fn record(&self, job: &PrintJobId, steps: Vec<Step>) -> Result<bool, Unavailable> {
         let (now, job) = (self.parts.clock.now(), job.clone());
         let recorded = self.parts.writer.submit(move |transaction| {
             let mut taken = 0_usize;
+            let mut as_wanted = true;
             for step in steps {
-                let Some(event) = advance(transaction.view(), &job, step) else { break };
+                let wanted = step.name();
+                let Some(event) = advance(transaction.view(), &job, step, now.at) else { break };
+                as_wanted &= event.name() == wanted;
                 transaction.append(now.at, Cause::Local { what: "spool".into() }, None, vec![event]);
                 taken += 1;
             }
             let station = transaction.view().print_job(job.as_str()).and_then(|job| job.station.clone());
-            (taken > 0, station)
+            (taken > 0, as_wanted, station)
         });
-        let (recorded, station) = recorded.await.map_err(|error| Unavailable(error.to_string()))?;
+        let (recorded, as_wanted, station) = recorded.await.map_err(|error| Unavailable(error.to_string()))?;
         if recorded {
             self.feed_moved();
         }
         if let Some(station) = station.filter(|_| recorded) {
             self.announce(&station);
         }
-        Ok(recorded)
+        Ok(recorded && as_wanted)
     }
 
     fn moved(&self) -> watch::Receiver<u64> {

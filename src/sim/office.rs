@@ -26,6 +26,8 @@ pub enum Mood {
     Picky,
     /// It hangs up after it took a job, without an answer.
     Mute,
+    /// It breaks down after it took a job, and says only that.
+    Failing,
 }
 
 #[derive(Default)]
@@ -102,6 +104,10 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     }
     if is_job && mood == Mood::Mute {
         return Ok(());
+    }
+    if is_job && mood == Mood::Failing {
+        let answer = "HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        return stream.write_all(answer.as_bytes());
     }
     let status = match mood {
         Mood::Picky if is_job => StatusCode::ClientErrorDocumentFormatNotSupported,

@@ -55,6 +55,9 @@ pub struct Alert {
     pub order: Option<String>,
     /// Where.
     pub station: Option<String>,
+    /// The print job or the printer that it is about.
+    #[serde(default)]
+    pub about: Option<String>,
     /// In words.
     pub text: String,
     /// When it was raised, as the site writes it.
@@ -247,9 +250,19 @@ impl<F: Feed> Ladder<F> {
                 let orders = fact.data["waybill"]["orders"].as_array().map(Vec::as_slice).unwrap_or_default();
                 alert.kind == "waybill_pending" && orders.iter().any(|order| order.as_str() == alert.order.as_deref())
             }
+            "print_resolved" | "print_sent" | "printed" => {
+                matches!(alert.kind.as_str(), "print_failed" | "print_unknown") && alert.about == about(fact)
+            }
+            "printer_resumed" => alert.kind == "printer_stopped" && alert.about == about(fact),
             _ => false,
         };
         kept.open.retain(|alert| !over(alert));
+        // a printer that was down before a restart is so after it
+        let is_known =
+            |alert: &Alert| fact.kind == "printer_stopped" && alert.kind == fact.kind && alert.about == about(fact);
+        if kept.open.iter().any(is_known) {
+            return;
+        }
         let station = fact.data["station"].as_str();
         let wanted = self.events.iter().any(|pattern| pattern.fits(&fact.kind))
             && (self.stations.is_empty()
@@ -271,6 +284,7 @@ impl<F: Feed> Ladder<F> {
             kind: fact.kind.clone(),
             order: fact.order.clone(),
             station: station.map(str::to_owned),
+            about: about(fact),
             text,
             since: fact.time.clone(),
             told: 0,
@@ -348,6 +362,12 @@ impl<F: Feed> Ladder<F> {
         };
         write().map_err(|error| format!("can't write {}: {error}", self.path.display()))
     }
+}
+
+/// The print job or the printer that a fact is about.
+fn about(fact: &Fact) -> Option<String> {
+    let name = if fact.kind.starts_with("printer_") { "printer" } else { "job" };
+    fact.data[name].as_str().map(str::to_owned)
 }
 
 /// What a gateway's texts may name of an alert.

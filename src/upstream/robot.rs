@@ -14,6 +14,7 @@ use super::{Delivery, Fact, Outcome, cut};
 use crate::config::Format;
 use crate::domain::courier::{Conflict, Pending};
 use crate::domain::order::{Difference, Hold};
+use crate::domain::printing::{Condition, Step};
 use crate::domain::verdict::{Severity, Verdict};
 use crate::message::{Language, Notice, notice_text};
 
@@ -88,8 +89,8 @@ pub(super) fn is_exception(fact: &Fact) -> bool {
     exception(fact, Language::English).is_some()
 }
 
-/// A stop, a hold, what upstream wants otherwise than it was begun, or what is wrong with a number, in words; none of
-/// anything else.
+/// A stop, a hold, what upstream wants otherwise than it was begun, what is wrong with a number, a print job or a printer,
+/// in words; none of anything else.
 pub(super) fn exception(fact: &Fact, language: Language) -> Option<String> {
     let order = fact.order.as_deref();
     match fact.kind.as_str() {
@@ -117,6 +118,25 @@ pub(super) fn exception(fact: &Fact, language: Language) -> Option<String> {
         "waybill_conflict" => {
             let conflict: Conflict = serde_json::from_value(fact.data["conflict"].clone()).ok()?;
             Some(notice_text(Notice::LateNumber { order: order?, conflict: &conflict }, language))
+        }
+        "print_failed" | "print_unknown" => {
+            let text = |name: &str| fact.data[name].as_str().unwrap_or_default();
+            let (asks, trouble) = match serde_json::from_value(fact.data["step"].clone()).ok()? {
+                // what is not wanted any more needs nobody
+                Step::Failed(trouble) if trouble.is_moot() => return None,
+                Step::Failed(trouble) => (false, trouble),
+                Step::Unknown(trouble) => (true, trouble),
+                _ => return None,
+            };
+            let what = if text("what").is_empty() { text("job") } else { text("what") };
+            let print = Notice::Print { what, order, printer: text("printer"), asks, trouble: &trouble };
+            Some(notice_text(print, language))
+        }
+        "printer_stopped" => {
+            let condition: Condition = serde_json::from_value(fact.data["condition"].clone()).ok()?;
+            let waiting = fact.data["waiting"].as_u64().unwrap_or_default();
+            let printer = fact.data["printer"].as_str()?;
+            Some(notice_text(Notice::PrinterStopped { printer, condition, waiting }, language))
         }
         _ => None,
     }

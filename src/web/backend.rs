@@ -22,7 +22,7 @@ use crate::domain::verdict::Verdict;
 use crate::domain::view::View;
 use crate::domain::work::{PinHash, Waybill};
 use crate::message::Language;
-pub use crate::web::pictures::{LABEL_CODES, Pictures};
+pub use crate::web::pictures::{LABEL_CODES, LABEL_DOTS, Pictures, apart};
 
 /// The ledger can't be written or read now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -553,7 +553,11 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<PrintJob>, Unavailable>> + Send;
     /// Print jobs that wait or that people must look at, those that ask first.
-    fn open_print_jobs(&self, limit: usize) -> impl Future<Output = Result<Vec<PrintJob>, Unavailable>> + Send;
+    fn open_print_jobs(
+        &self,
+        station: Option<&StationId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<PrintJob>, Unavailable>> + Send;
     /// Takes a person's word about a print job.
     fn resolve_print(
         &self,

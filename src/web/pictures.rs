@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -20,6 +21,9 @@ const PLACES: usize = 5;
 /// The command that reads the label on its standard input, in a process of its own; it answers
 /// `{"Ok":[codes]}` or `{"Err":"why"}`.
 pub const LABEL_CODES: &str = "label-codes";
+/// The command that draws the PDF or PNG on its standard input in dots: format, dots an inch, and the paper's width and
+/// height in millimetres; it answers `{"Ok":[[width, height, "base64"]]}`, a bit a dot, or `{"Err":"why"}`.
+pub const LABEL_DOTS: &str = "label-dots";
 /// How long a label waits for its turn behind others.
 const LABEL_WAIT: Duration = Duration::from_secs(15);
 
@@ -74,15 +78,23 @@ impl Pictures {
     }
 }
 
-/// Reads a PDF in a process of its own ([`LABEL_CODES`]): what draws it may run out of stack, which no thread survives.
-/// That process bounds its own time and memory.
+/// Reads a PDF in a process of its own.
 fn drawn_apart(bytes: &[u8]) -> Result<Vec<String>, String> {
+    apart(&[LABEL_CODES, "pdf"], bytes)
+}
+
+/// Has a label looked at in a process of its own ([`LABEL_CODES`], [`LABEL_DOTS`]): what draws it may run out of stack, which
+/// no thread survives. That process bounds its own time and memory. It waits for the process.
+///
+/// # Errors
+/// What the process says, or that it gave up.
+pub fn apart<T: DeserializeOwned>(words: &[&str], bytes: &[u8]) -> Result<T, String> {
     let gave_up = || LabelReadError::Broken("its drawer gave up").to_string();
     if bytes.len() > LABEL_BYTES_MAX {
         return Err(LabelReadError::TooManyBytes.to_string());
     }
     let started = Command::new("/proc/self/exe")
-        .args([LABEL_CODES, "pdf"])
+        .args(words)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -93,7 +105,7 @@ fn drawn_apart(bytes: &[u8]) -> Result<Vec<String>, String> {
         drop(input.write_all(bytes));
     }
     let output = child.wait_with_output().map_err(|_| gave_up())?;
-    let answer: Result<Vec<String>, String> = serde_json::from_slice(&output.stdout).map_err(|_| gave_up())?;
+    let answer: Result<T, String> = serde_json::from_slice(&output.stdout).map_err(|_| gave_up())?;
     answer
 }
 

@@ -2,8 +2,8 @@
 
 #![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "test support")]
 
-pub mod known;
 pub mod facts;
+pub mod known;
 pub mod paper;
 pub mod received;
 pub mod scenario;

@@ -23,7 +23,7 @@ use waybind::domain::upstream::{
     Thing, WaybillSpec,
 };
 use waybind::domain::verdict::Verdict;
-use waybind::domain::work::{PinHash, Role};
+use waybind::domain::work::{LabelFile, PinHash, Role};
 
 pub struct Step {
     pub place: String,
@@ -220,7 +220,8 @@ fn printer(text: &str) -> PrinterRules {
     let is_listed = takes.is_some();
     let takes = takes.unwrap_or_else(|| "waybill-100x150,printer-selftest".into());
     let takes = takes.split(',').map(str::to_owned).collect();
-    PrinterRules { id: PrinterId::new(id).unwrap(), takes, is_listed }
+    let speaks = value(&pairs(rest), "speaks").unwrap_or_else(|| "zpl".into());
+    PrinterRules { id: PrinterId::new(id).unwrap(), takes, is_listed, speaks }
 }
 
 fn print_step(text: &str) -> Option<PrintStep> {
@@ -380,7 +381,11 @@ fn waybill(text: &str) -> Option<WaybillSpec> {
         orders: orders.split_whitespace().map(|id| OrderId::new(id).unwrap()).collect(),
         parent: None,
         replaces: value(&fields, "replaces").map(|number| WaybillNo::new(&number).unwrap()),
-        label: None,
+        label: value(&fields, "label").map(|format| LabelFile {
+            format: format.clone(),
+            bytes: format!("{format} of {number}").into_bytes().into(),
+            codes: vec![number.to_owned()],
+        }),
     })
 }
 

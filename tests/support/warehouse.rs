@@ -17,8 +17,8 @@ use waybind::domain::rules::Rules;
 use waybind::domain::scan::Scan;
 use waybind::domain::station::StationRules;
 use waybind::domain::upstream::{
-    ADDRESS_WINDOW_MINUTES, LabelSpec, OrderAction, Outcome, Terms, Thing, give_back_waybill, intake, make_label,
-    order_action, void_label, void_waybill,
+    ADDRESS_WINDOW_MINUTES, LabelPrint, LabelSpec, OrderAction, Outcome, Terms, Thing, give_back_waybill, intake,
+    make_label, order_action, print_label, void_label, void_waybill,
 };
 use waybind::domain::verdict::{Code, Verdict};
 use waybind::domain::view::Recorded;
@@ -153,14 +153,15 @@ impl Warehouse {
 
     /// A print job goes on; whether it could.
     pub fn spool(&mut self, job: &str, step: Step) -> bool {
-        let event = advance(&self.state, &PrintJobId::new(job).unwrap(), step);
+        let wanted = step.name();
+        let event = advance(&self.state, &PrintJobId::new(job).unwrap(), step, self.now().at);
         self.record(event.as_slice());
-        event.is_some()
+        event.is_some_and(|event| event.name() == wanted)
     }
 
     /// A person says what becomes of a print job.
     pub fn resolve(&mut self, number: u32, how: Resolution) -> Result<(), Unresolved> {
-        let (_, event) = resolve(&self.state, number, how, None)?;
+        let (_, event) = resolve(&self.state, &self.site, number, how, None, self.now().at)?;
         self.record(&[event]);
         Ok(())
     }
@@ -176,6 +177,14 @@ impl Warehouse {
         let outcome = void_label(&self.state, &BagId::new(label).unwrap());
         self.record(outcome.events());
         outcome
+    }
+
+    /// A label is to be printed once more, or for the first time.
+    pub fn print_label(&mut self, label: &str, again: bool) {
+        let reason = again.then(|| "torn".to_owned());
+        let wanted = LabelPrint { label: BagId::new(label).unwrap(), reason, station: None, by: None };
+        let outcome = print_label(&self.state, &self.site, wanted, self.now());
+        self.record(outcome.events());
     }
 
     /// What time and releases bring about.

@@ -1,11 +1,21 @@
 //! Labels from outside: which codes stand on a carrier's or platform's own label, whatever language it is written in.
 //!
+//! They are printed as they came, or as dots where the printer takes nothing else ([`Drawn`]).
+//!
 //! A PNG is read as any picture, a PDF is drawn first. Printers' jobs are not drawn: their commands for codes say what
 //! they hold, and the pictures in them are read.
 
+mod dots;
+mod letters;
 mod pdf;
 mod tspl;
 mod zpl;
+
+use std::sync::Arc;
+
+use hayro::Pdf;
+
+pub use self::dots::{Drawn, Paper, dots};
 
 use super::Bitmap;
 use super::read::{Limits, ReadError, read, read_gray};
@@ -44,6 +54,32 @@ pub enum LabelReadError {
     /// It can't be drawn.
     #[error("the label is damaged: {0}")]
     Broken(&'static str),
+    /// More pages than are printed.
+    #[error("the label has {0} pages, and {PAGES_MAX} are printed at most")]
+    TooManyPages(usize),
+    /// A page that the paper does not take as it is.
+    #[error("page {page} is {size}, the paper {paper}, and nothing is scaled{hint}")]
+    LargerThanPaper {
+        /// Which, from 1.
+        page: usize,
+        /// Its size.
+        size: String,
+        /// The paper's.
+        paper: String,
+        /// What it seems to be.
+        hint: &'static str,
+    },
+    /// A font whose letters are not in the file.
+    #[error("the font {0} is not in the PDF, and its text would be missing")]
+    NoLetters(String),
+    /// Its number can't be read from the dots.
+    #[error("{number} can't be read from the label as it would be printed, at {dpi} dots an inch")]
+    Unproved {
+        /// The number.
+        number: String,
+        /// The printer's dots an inch.
+        dpi: u32,
+    },
 }
 
 /// The texts of the codes on a label; `format` is `pdf`, `png`, `zpl` or `tspl`. A code that can't be read is none.
@@ -66,6 +102,13 @@ pub fn codes(format: &str, bytes: &[u8]) -> Result<Vec<String>, LabelReadError> 
         _ => return Err(LabelReadError::OtherFormat("PDF, PNG, ZPL or TSPL")),
     }
     Ok(codes.texts)
+}
+
+fn opened(bytes: &[u8]) -> Result<Pdf, LabelReadError> {
+    if !bytes.starts_with(b"%PDF-") {
+        return Err(LabelReadError::OtherFormat("PDF"));
+    }
+    Pdf::new(Arc::new(bytes.to_vec())).map_err(|_| LabelReadError::Broken("it is no whole PDF, or encrypted"))
 }
 
 /// The codes that were found so far.

@@ -1,11 +1,11 @@
 //! PDF: its first pages are drawn and read.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
-use hayro::{InterpreterSettings, Pdf, RenderSettings, render};
+use hayro::{InterpreterSettings, RenderSettings, render};
 
-use super::{Codes, LabelReadError, PAGES_MAX};
+use super::dots::grey;
+use super::{Codes, LabelReadError, PAGES_MAX, opened};
 
 /// Points of a page's longer side: A4 and a little.
 const SIDE_MAX: f32 = 900.0;
@@ -23,11 +23,7 @@ pub(super) fn codes(bytes: &[u8], codes: &mut Codes) -> Result<(), LabelReadErro
 }
 
 fn pages(bytes: &[u8], codes: &mut Codes) -> Result<(), LabelReadError> {
-    if !bytes.starts_with(b"%PDF-") {
-        return Err(LabelReadError::OtherFormat("PDF"));
-    }
-    let pdf =
-        Pdf::new(Arc::new(bytes.to_vec())).map_err(|_| LabelReadError::Broken("it is no whole PDF, or encrypted"))?;
+    let pdf = opened(bytes)?;
     for page in pdf.pages().iter().take(PAGES_MAX) {
         let (width, height) = page.render_dimensions();
         // a side may also be no number
@@ -42,9 +38,6 @@ fn pages(bytes: &[u8], codes: &mut Codes) -> Result<(), LabelReadError> {
             let settings = RenderSettings { x_scale: scale, y_scale: scale, ..RenderSettings::default() };
             let drawn = render(page, &InterpreterSettings::default(), &settings);
             let (across, down) = (usize::from(drawn.width()), usize::from(drawn.height()));
-            let grey = |[red, green, blue]: [u8; 3]| {
-                ((u32::from(red) * 77 + u32::from(green) * 151 + u32::from(blue) * 28) >> 8) as u8
-            };
             let pixels = drawn.data_as_u8_slice().chunks_exact(4).map(|dot| grey([dot[0], dot[1], dot[2]])).collect();
             if across > 0 && down > 0 {
                 codes.gray(across, down, pixels);

@@ -127,6 +127,15 @@ pub(super) fn read_gray(width: usize, height: usize, pixels: Vec<u8>, limits: &L
     search::search(&gray::Gray::new(width, height, pixels), limits)
 }
 
+/// A picture's greys: width, height, and a byte a pixel, row by row from the top, 0 is black.
+///
+/// # Errors
+/// The bytes are no picture, or one beyond the limits.
+pub(super) fn greys(bytes: &[u8], limits: &Limits) -> Result<(usize, usize, Vec<u8>), ReadError> {
+    let picture = picture::unpacked(bytes, limits)?;
+    Ok((picture.width, picture.height, picture.pixels))
+}
+
 /// Reads the codes of a picture: PNG, JPEG, WebP or BMP. No code is no error.
 ///
 /// Memory and time are bounded by `limits`, whatever the picture claims to be.

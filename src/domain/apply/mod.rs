@@ -70,11 +70,14 @@ impl Fold<'_> {
             | Event::NumberEntered { .. }
             | Event::NumberConflict { .. }
             | Event::NumbersPooled { .. } => self.numbers(),
-            // what people did about messages, and where records lie, is told and kept, and is no state of the warehouse
+            // what people did about messages, where records lie, and how a machine is, is told and kept, and is no state of
+            // the warehouse
             Event::LetterCorrected { .. }
             | Event::AlertTaken { .. }
             | Event::RecordsArchived { .. }
-            | Event::ArchiveRemoved { .. } => Ok(()),
+            | Event::ArchiveRemoved { .. }
+            | Event::PrinterStopped { .. }
+            | Event::PrinterResumed { .. } => Ok(()),
             Event::WorkOpened { .. }
             | Event::WorkTakenOver { .. }
             | Event::WorkParked { .. }
@@ -491,8 +494,10 @@ impl Fold<'_> {
         let lost = self.lost("print job", id);
         let job = self.state.print_job_mut(id).ok_or(lost)?;
         match self.event {
-            Event::PrintStep { step, .. } => job.take(step),
-            Event::PrintResolved { how, .. } => job.settle(*how),
+            Event::PrintStep { step, at, .. } => job.take(step, *at),
+            Event::PrintResolved { how, by, printer, copy, at, .. } => {
+                job.settle(*how, by.as_ref(), (printer.as_ref(), *copy), *at);
+            }
             _ => {}
         }
         Ok(())

@@ -36,11 +36,12 @@ impl Desk<'_> {
             reason: Some(reason.to_owned()),
             by: self.operator.as_ref().map(|operator| operator.id.clone()),
         };
-        match request(self.view, self.site, wanted, self.now.at, 0) {
-            Some(Event::PrintRequested { job }) => {
-                let draft = Draft::new(Code::Info).why(Why::Reprinting(job.copy)).got(facts(&job));
+        // one that would fail at once is not asked for
+        match request(self.view, self.site, wanted, self.now.at, 0).as_slice() {
+            [event @ Event::PrintRequested { job }] => {
+                let draft = Draft::new(Code::Info).why(Why::Reprinting(job.copy)).got(facts(job));
                 let draft = job.order.iter().fold(draft, |draft, order| draft.order(order));
-                draft.event(Event::PrintRequested { job })
+                draft.event(event.clone())
             }
             _ => Draft::new(Code::WrongStep).why(Why::NoPrinter).got(facts(&job)),
         }

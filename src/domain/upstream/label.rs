@@ -42,10 +42,24 @@ pub struct LabelPrint {
 /// Judges the wish to print a label: only the version that holds is printed, and a copy has a reason.
 #[must_use]
 pub fn print_label(view: &dyn View, site: &Site, wanted: LabelPrint, now: Now) -> Outcome {
-    printed(view, site, wanted, now).map_or_else(Outcome::Refused, |event| Outcome::Created(vec![event]))
+    match printed(view, site, wanted, now) {
+        Ok(Some(event)) => Outcome::Created(vec![event]),
+        Ok(None) => Outcome::Unchanged,
+        Err(refusal) => Outcome::Refused(refusal),
+    }
 }
 
-fn printed(view: &dyn View, site: &Site, wanted: LabelPrint, now: Now) -> Result<Event, Refusal> {
+/// How soon after the same wish it is the same press of a button, in milliseconds.
+const PRESSED_TWICE_MS: u64 = 2_000;
+
+/// Whether the same thing was asked for a moment ago, for the same reason.
+fn is_pressed_twice(view: &dyn View, request: &printing::Request, now: Now) -> bool {
+    let jobs = view.prints_of(&request.what).into_iter().filter_map(|id| view.print_job(id.as_str()));
+    let mut same = jobs.filter(|job| job.reason == request.reason && job.by == request.by);
+    same.any(|job| job.at.boot == now.at.boot && now.at.boot_ms.saturating_sub(job.at.boot_ms) < PRESSED_TWICE_MS)
+}
+
+fn printed(view: &dyn View, site: &Site, wanted: LabelPrint, now: Now) -> Result<Option<Event>, Refusal> {
     let LabelPrint { label, reason, station, by } = wanted;
     let bag = view.bag(label.as_str()).ok_or_else(|| Refusal::UnknownLabel(label.clone()))?;
     let version = match bag.current() {
@@ -64,8 +78,12 @@ fn printed(view: &dyn View, site: &Site, wanted: LabelPrint, now: Now) -> Result
     request.station = station.or(request.station);
     request.reason = reason;
     request.by = by;
+    if is_pressed_twice(view, &request, now) {
+        return Ok(None);
+    }
     let template = request.template.clone();
-    printing::request(view, site, request, now.at, 0).ok_or(Refusal::NoPrinter(template))
+    let made = printing::request(view, site, request, now.at, 0).into_iter().next();
+    made.map(Some).ok_or(Refusal::NoPrinter(template))
 }
 
 /// Judges the wish for a label of parcels that are packed and bound; `rules` are those of the station where it is

@@ -31,7 +31,7 @@ pub(super) use self::exceptions::{EXCEPTIONS_MAX, Exception, gathered};
 pub use self::labels::label_answer;
 pub(super) use self::labels::{LabelView, label_view};
 pub use self::orders::acted_json;
-pub(super) use self::orders::badge_of;
+pub(super) use self::orders::{badge_of, bags_in, prints_of};
 pub(super) use self::returns::RETURNS_MAX;
 pub use self::scans::verdict_json;
 pub(super) use self::stop_lists::{TRACED_MAX, Traced, trace};

@@ -1,5 +1,8 @@
 //! An order's state and story, and words about it.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -8,20 +11,24 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::printing::job_json;
 use super::targets::person;
 use super::things::{ConsigneeBody, consignee_of, outcome_words};
 use crate::barcode::codes::{CodeKind, SiteKey};
+use crate::domain::bag::LabelVersion;
 use crate::domain::gate;
-use crate::domain::ids::{OrderId, Sku, WaybillNo};
+use crate::domain::ids::{OrderId, ParcelId, Sku, WaybillNo};
 use crate::domain::order::{HoldReason, Order, OrderLine, ShortDecision, Stage};
+use crate::domain::printing::{PrintJob, Printable};
 use crate::domain::rules::recall;
 use crate::domain::upstream::{OrderAction, Outcome, Refusal};
 use crate::domain::view::View;
 use crate::domain::work::Parcel;
-use crate::web::backend::{Acted, Backend, Caller, Idempotency};
+use crate::web::backend::{Acted, Backend, Caller, FeedItem, Idempotency};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
 use crate::web::problem::Problem;
+use crate::web::spoken::Spoken;
 
 /// An order as the API shows it.
 pub(in crate::web) fn order_json(view: &dyn View, order: &Order, key: &SiteKey) -> Value {
@@ -142,14 +149,49 @@ pub(super) async fn orders<B: Backend>(
 pub(super) async fn timeline<B: Backend>(
     State(backend): State<B>,
     Path(id): Path<String>,
+    Spoken(language): Spoken,
 ) -> Result<Json<Value>, Problem> {
     let order = OrderId::new(&id).map_err(|_| Problem::missing("order", &id))?;
     let wanted = order.clone();
     if !backend.look(move |view| view.order(wanted.as_str()).is_some()).await? {
         return Err(Problem::missing("order", &id));
     }
-    let story = backend.history(order).await?;
-    Ok(Json(json!({"order": id, "events": story.events, "earlier": story.earlier, "missing_archives": story.missing})))
+    let story = backend.history(order.clone()).await?;
+    let bags = bags_in(&story.events);
+    let prints = backend.look(move |view| prints_of(view, &order, &bags)).await?;
+    let prints: Vec<Value> = prints.iter().map(|job| job_json(&backend, job, language)).collect();
+    let (events, earlier, missing) = (story.events, story.earlier, story.missing);
+    Ok(Json(json!({"order": id, "events": events, "earlier": earlier, "missing_archives": missing, "prints": prints})))
+}
+
+/// The bags that an order's parcels were in, by its story.
+pub(in crate::web) fn bags_in(events: &[FeedItem]) -> BTreeSet<String> {
+    let bags = events.iter().filter(|event| event.kind == "bagged");
+    bags.filter_map(|event| event.data["bag"].as_str().map(str::to_owned)).collect()
+}
+
+/// The print jobs about an order, oldest first: of its waybills, and of the aggregated labels that name it.
+pub(in crate::web) fn prints_of(view: &dyn View, id: &OrderId, bags: &BTreeSet<String>) -> Vec<Arc<PrintJob>> {
+    let Some(order) = view.order(id.as_str()) else { return Vec::new() };
+    let parcels: Vec<Arc<Parcel>> = order.parcels.iter().filter_map(|id| view.parcel(id.as_str())).collect();
+    let mut things = Vec::new();
+    for waybill in &order.waybills {
+        let of = |parcel: Option<ParcelId>| Printable::Waybill { waybill: waybill.clone(), parcel };
+        things.extend(parcels.iter().map(|parcel| Some(parcel.id.clone())).chain([None]).map(of));
+    }
+    let now_in = parcels.iter().filter_map(|parcel| parcel.bag.as_ref()).map(ToString::to_string);
+    let bags: BTreeSet<String> = now_in.chain(bags.iter().cloned()).collect();
+    for bag in bags.iter().filter_map(|id| view.bag(id)) {
+        let names = |version: &&LabelVersion| version.members.iter().any(|member| member.order == *id);
+        let of = |version: &LabelVersion| Printable::Label { label: bag.number, version: version.version };
+        things.extend(bag.versions.iter().filter(names).map(of));
+    }
+    let jobs = things.iter().flat_map(|what| view.prints_of(what));
+    let mut jobs: Vec<Arc<PrintJob>> = jobs.filter_map(|id| view.print_job(id.as_str())).collect();
+    // a waybill of several orders
+    jobs.retain(|job| job.order.as_ref().is_none_or(|order| order == id));
+    jobs.sort_by_key(|job| job.number);
+    jobs
 }
 
 #[derive(Deserialize)]

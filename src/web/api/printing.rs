@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::domain::ids::OperatorId;
-use crate::domain::printing::{JobState, PrintJob, Printable, Resolution, Unresolved};
+use crate::domain::printing::{JobState, Mark, PrintJob, Printable, Resolution, Unresolved};
 use crate::message::{Language, print_trouble};
 use crate::web::backend::{Backend, Caller};
 use crate::web::body::Body;
@@ -84,6 +84,9 @@ pub(super) async fn resolve<B: Backend>(
         Err(asked @ Unresolved::NotAsked { .. }) => {
             Err(Problem::new(StatusCode::CONFLICT, "not_asked", asked.to_string()))
         }
+        Err(nowhere @ Unresolved::NoPrinter(_)) => {
+            Err(Problem::new(StatusCode::CONFLICT, "no_printer", nowhere.to_string()))
+        }
     }
 }
 
@@ -102,6 +105,15 @@ pub(super) fn job_json<B: Backend>(backend: &B, job: &PrintJob, language: Langua
         "order": job.order, "template": job.template, "printer": job.printer, "station": job.station, "copy": job.copy,
         "reason": job.reason, "operator": job.by, "time": backend.written(job.at.wall), "state": job.state.name(),
         "why": job.state.trouble().map(|trouble| print_trouble(trouble, language)),
+        "history": job.history.iter().map(|mark| mark_json(backend, mark, language)).collect::<Vec<_>>(),
+    })
+}
+
+/// A place that a job reached, and who said what of it.
+fn mark_json<B: Backend>(backend: &B, mark: &Mark, language: Language) -> Value {
+    json!({
+        "state": mark.state.name(), "time": backend.written(mark.at.wall), "printer": mark.printer,
+        "how": mark.how, "operator": mark.by, "why": mark.state.trouble().map(|trouble| print_trouble(trouble, language)),
     })
 }
 

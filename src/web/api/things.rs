@@ -18,12 +18,14 @@ use crate::domain::manifest::{Expects, LISTED_MAX};
 use crate::domain::order::{
     Component, Consignee, HoldReason, LineSpec, Note, OrderSpec, QUANTITY_MAX, ShipPolicy, Stage,
 };
+use crate::domain::printing::{JobState, PrintTrouble, Printable};
 use crate::domain::product::{Barcode, RevisionPattern, Tracking};
 use crate::domain::upstream::{
     ListContent, ListLineSpec, ListSpec, ManifestSpec, OperatorSpec, Outcome, ProductSpec, Thing, WaybillSpec,
 };
 use crate::domain::view::View;
 use crate::domain::work::{LabelFile, Role};
+use crate::message::print_trouble;
 use crate::web::backend::{Backend, Caller, Pictures, Secrets, Unavailable};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
@@ -628,14 +630,19 @@ async fn upsert<B: Backend>(
     let (key, ids) = (backend.key(), places.iter().map(|(_, id)| id.clone()).collect::<Vec<_>>());
     let codes = backend
         .look(move |view| {
-            ids.iter().map(|id| (scan_code(view, kind, id, &key), held(view, kind, id))).collect::<Vec<_>>()
+            let told =
+                |id: &String| (scan_code(view, kind, id, &key), held(view, kind, id), label_waits(view, kind, id));
+            ids.iter().map(told).collect::<Vec<_>>()
         })
         .await?;
-    for (((index, id), outcome), (scan_code, held)) in places.into_iter().zip(outcomes).zip(codes) {
+    for (((index, id), outcome), (scan_code, held, waits)) in places.into_iter().zip(outcomes).zip(codes) {
         let (result, reason) = outcome_words(&outcome);
         results[index] = json!({"id": id, "result": result, "reason": reason, "scan_code": scan_code});
         if !held.is_empty() {
             results[index]["held"] = json!(held);
+        }
+        if let Some(trouble) = waits {
+            results[index]["label_waits"] = print_trouble(&trouble, backend.language()).into();
         }
     }
     let refused = !many && results[0]["result"] == "refused";
@@ -646,6 +653,17 @@ async fn upsert<B: Backend>(
         problem_members(&mut answer, status, "refused", &reason);
     }
     Ok(answered(status, answer.to_string()))
+}
+
+/// Why a waybill's own label can't be printed here, where that is known already.
+fn label_waits(view: &dyn View, kind: Kind, id: &str) -> Option<PrintTrouble> {
+    let waybill = matches!(kind, Kind::Waybills).then(|| WaybillNo::new(id).ok()).flatten()?;
+    let jobs = view.prints_of(&Printable::Waybill { waybill, parcel: None });
+    let last = view.print_job(jobs.last()?.as_str())?;
+    match &last.state {
+        JobState::Failed(trouble @ PrintTrouble::OtherLanguage { .. }) => Some(trouble.clone()),
+        _ => None,
+    }
 }
 
 /// Reads the codes of a waybill's own label, if the thing is a waybill that has one.

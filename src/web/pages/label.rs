@@ -9,12 +9,12 @@ use serde::Deserialize;
 
 use super::Page;
 use super::layout::{layout, when};
+use super::printing::stories;
 use super::view::BagView;
 use crate::domain::bag::LabelVersion;
 use crate::domain::ids::BagId;
-use crate::domain::printing::PrintJob;
 use crate::domain::upstream::LabelPrint;
-use crate::message::{Language, Phrase, job_state, phrase, reprint_reasons, void_why};
+use crate::message::{Language, Phrase, phrase, reprint_reasons, void_why};
 use crate::web::api::{LabelView, label_view};
 use crate::web::backend::{Backend, Caller, LabelAction, LabelAnswer};
 use crate::web::body::Body;
@@ -81,7 +81,7 @@ fn whole<B: Backend>(backend: &B, found: &LabelView, refused: Option<&str>, lang
             h2 { (say(Phrase::LabelVersions)) }
             ol.story {
                 @for (version, prints) in bag.versions.iter().zip(&found.prints).rev() {
-                    li class=[version.void.as_ref().map(|_| "bad")] { (version_line(backend, version, language)) (print_lines(backend, prints, language)) }
+                    li class=[version.void.as_ref().map(|_| "bad")] { (version_line(backend, version, language)) (stories(backend, prints, language)) }
                 }
             }
         }
@@ -119,27 +119,11 @@ fn version_line<B: Backend>(backend: &B, version: &LabelVersion, language: Langu
     }
 }
 
-fn print_lines<B: Backend>(backend: &B, prints: &[std::sync::Arc<PrintJob>], language: Language) -> Markup {
-    let say = |name| phrase(name, language);
-    html! {
-        @if prints.is_empty() { p { (say(Phrase::NotPrintedYet)) } }
-        @for job in prints {
-            p {
-                "▭ " (job.printer) " · " (job_state(&job.state, language)) " · " "#" (job.copy) " · "
-                (when(&backend.written(job.at.wall)))
-                @if let Some(reason) = &job.reason { " · " (say(Phrase::ReasonOf)) ": " (reason) }
-                @if let Some(by) = &job.by { " · " (by) }
-            }
-        }
-    }
-}
-
 /// What the form sends: which of the reasons for a copy, none for the first print.
 #[derive(Deserialize)]
 struct Reason {
     reason: Option<String>,
 }
-
 pub(super) async fn print<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,

@@ -10,6 +10,7 @@ use super::Page;
 use super::exceptions::address;
 use super::layout::{layout, when};
 use super::numbers::{self, Typed};
+use super::printing::stories;
 use crate::domain::gate;
 use crate::domain::ids::OrderId;
 use crate::domain::order::{Attention, Order};
@@ -19,6 +20,7 @@ use crate::domain::work::{Parcel, ParcelState};
 use crate::message::{
     Language, Phrase, attention_text, code_name_title, fact_title, hold_reason, missing_why, order_stage, phrase,
 };
+use crate::web::api::{bags_in, prints_of};
 use crate::web::backend::{Backend, FeedItem};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
@@ -40,13 +42,15 @@ pub(super) async fn shown<B: Backend>(
 ) -> Result<Markup, Problem> {
     let wanted = OrderId::new(id).map_err(|_| Problem::missing("order", id))?;
     let story = backend.history(wanted.clone()).await?;
+    let bags = bags_in(&story.events);
     let found = backend
         .look(move |view| {
-            view.order(wanted.as_str())
-                .map(|order| (gate::missing(view, &order), recall::on_order(view, &order), boxes(view, &order), order))
+            let order = view.order(wanted.as_str())?;
+            let (missing, recalled) = (gate::missing(view, &order), recall::on_order(view, &order));
+            Some((missing, recalled, boxes(view, &order), prints_of(view, &wanted, &bags), order))
         })
         .await?;
-    let (missing, recalled, boxes, order) = found.ok_or_else(|| Problem::missing("order", id))?;
+    let (missing, recalled, boxes, prints, order) = found.ok_or_else(|| Problem::missing("order", id))?;
     let say = |name| phrase(name, language);
     let content = html! {
         main.overview {
@@ -91,6 +95,7 @@ pub(super) async fn shown<B: Backend>(
                     }
                 }
             }
+            @if !prints.is_empty() { h2 { (say(Phrase::Printing)) } (stories(backend, &prints, language)) }
             h2 { (say(Phrase::Story)) }
             @if !story.missing.is_empty() { p.bad { (say(Phrase::StoryArchived)) " " (story.missing.join(", ")) } }
             @if story.earlier > 0 { p { (say(Phrase::StoryEarlier)) " " (story.earlier) } }

@@ -1,16 +1,15 @@
 //! Printing on the pages: the printers, labels that wait, and jobs that ask whether they were printed.
 
+use std::sync::Arc;
+
 use maud::{Markup, html};
 
 use super::view::StationView;
 use crate::domain::ids::StationId;
-use crate::domain::printing::{JobState, PrintJob, Printable};
+use crate::domain::printing::{JobState, Mark, PrintJob, Printable};
 use crate::domain::station::StationRules;
-use crate::message::{Language, Phrase, job_state, phrase, print_kind, print_trouble, printer_condition};
+use crate::message::{Language, Phrase, job_state, phrase, print_kind, print_trouble, printer_condition, resolution};
 use crate::web::backend::{Backend, PrinterView, Unavailable};
-
-/// Jobs that are looked at, of all stations: more than people can go through.
-const LOOKED_AT: usize = 200;
 
 /// Jobs that a page lists.
 const LISTED_MAX: usize = 20;
@@ -20,10 +19,7 @@ pub(in crate::web) async fn prints_waiting<B: Backend>(
     backend: &B,
     station: Option<&StationId>,
 ) -> Result<Vec<PrintJob>, Unavailable> {
-    let mut found = backend.open_print_jobs(LOOKED_AT).await?;
-    found.retain(|job| station.is_none() || job.station.as_ref() == station);
-    found.truncate(LISTED_MAX);
-    Ok(found)
+    backend.open_print_jobs(station, LISTED_MAX).await
 }
 
 /// The printer of a station: the one that was chosen there, else its own.
@@ -70,6 +66,36 @@ fn buttons(job: &PrintJob, language: Language) -> Markup {
             " " button data-resolve=(number) data-how="again" { (say(Phrase::PrintAgain)) }
             " " button data-resolve=(number) data-how="dropped" { (say(Phrase::GiveUp)) }
         }
+    }
+}
+
+/// How jobs went: asked for where, when, why and by whom, and each place that they reached since.
+pub(super) fn stories<B: Backend>(backend: &B, prints: &[Arc<PrintJob>], language: Language) -> Markup {
+    let say = |name| phrase(name, language);
+    html! {
+        @if prints.is_empty() { p { (say(Phrase::NotPrintedYet)) } }
+        @for job in prints {
+            p.print {
+                "▭ " (print_kind(job.what.kind(), language)) " " (job.what.name()) " #" (job.copy) " · "
+                time { (backend.written(job.at.wall)) } " · " (job.printer) " · " (job_state(&job.state, language))
+                @if let Some(reason) = &job.reason { " · " (say(Phrase::ReasonOf)) ": " (reason) }
+                @if let Some(by) = &job.by { " · " (by) }
+                @for mark in &job.history { (story_line(backend, mark, language)) }
+            }
+        }
+    }
+}
+
+fn story_line<B: Backend>(backend: &B, mark: &Mark, language: Language) -> Markup {
+    html! {
+        br; "  ↳ "
+        time { (backend.written(mark.at.wall)) } " · "
+        @match mark.how {
+            Some(how) => strong { (resolution(how, language)) },
+            None => { (mark.printer) " · " (job_state(&mark.state, language)) },
+        }
+        @if let Some(by) = &mark.by { " · " (by) }
+        @if let Some(trouble) = mark.state.trouble() { " · " (print_trouble(trouble, language)) }
     }
 }
 
