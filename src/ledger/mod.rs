@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::backup::{BackedUp, Restored, SmallFile, back_up, restore};
 pub use self::bare::BareCommit;
-pub use self::feed::FeedEvent;
+pub use self::feed::{FeedEvent, FeedText, Span};
 pub use self::reader::{OrderHistory, Reader, Stats};
 pub use self::record::{Cause, Record};
 pub use self::tables::ReadTransaction;

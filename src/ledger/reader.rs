@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::feed::{self, FeedEvent};
+use super::feed::{self, FeedEvent, FeedText, Span};
 use super::tables::ReadTransaction;
 use super::{Folder, LedgerError, schema};
 use crate::domain::ids::OrderId;
@@ -95,12 +95,20 @@ impl Reader {
         self.with(|conn| feed::after(conn, cursor, limit))
     }
 
-    /// Facts after a cursor, oldest first: at most so many, and of not much more than so many bytes.
+    /// Facts of a span, oldest first, as text; those about one order, where one is named.
     ///
     /// # Errors
     /// The feed can't be read.
-    pub fn events_within(&self, cursor: u64, limit: usize, bytes: usize) -> Result<Vec<FeedEvent>, LedgerError> {
-        self.with(|conn| feed::within(conn, cursor, limit, bytes))
+    pub fn texts(&self, span: Span, order: Option<&str>) -> Result<Vec<FeedText>, LedgerError> {
+        self.with(|conn| feed::within(conn, span, order))
+    }
+
+    /// How many facts about an order stand after a place, up to another.
+    ///
+    /// # Errors
+    /// The feed can't be read.
+    pub fn count_of_order(&self, order: &str, after: u64, through: u64) -> Result<u64, LedgerError> {
+        self.with(|conn| feed::count_of(conn, order, after, through))
     }
 
     /// An order's story: every fact, refusals too.

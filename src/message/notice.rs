@@ -35,6 +35,13 @@ pub enum Notice<'n> {
         /// What it answered last.
         answer: &'n str,
     },
+    /// A target takes nothing any more.
+    TargetDown {
+        /// Which.
+        target: &'n str,
+        /// What it answered last, or why it could not be reached.
+        why: &'n str,
+    },
     /// No channel gave an order a waybill number.
     NoNumber {
         /// Which order.
@@ -71,6 +78,10 @@ pub fn notice_text(notice: Notice<'_>, language: Language) -> String {
             let told = pick("目标 {} 拒收 {} 条事件", "Target {} refused {} event(s)");
             let told = told.replacen("{}", target, 1).replacen("{}", &count.to_string(), 1);
             format!("{told} · {answer}")
+        }
+        Notice::TargetDown { target, why } => {
+            let told = pick("目标 {} 不接收任何事件，全部等待", "Target {} takes nothing, everything waits");
+            format!("{} · {why}", told.replacen("{}", target, 1))
         }
         Notice::NoNumber { order, tried } => {
             let said: String = tried.iter().map(|tried| format!(" · {}: {}", tried.channel, tried.why)).collect();
@@ -113,5 +124,7 @@ mod tests {
         assert_eq!(notice_text(held, Language::Chinese), "挂起 SO-1 · 风控 · unpaid");
         let dead = Notice::DeadLetters { target: "erp", count: 2, answer: "HTTP 422" };
         assert_eq!(notice_text(dead, Language::English), "Target erp refused 2 event(s) · HTTP 422");
+        let down = Notice::TargetDown { target: "erp", why: "HTTP 401" };
+        assert_eq!(notice_text(down, Language::Chinese), "目标 erp 不接收任何事件，全部等待 · HTTP 401");
     }
 }

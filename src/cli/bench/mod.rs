@@ -30,6 +30,9 @@ pub(super) struct Settings {
     /// Measure only the labels that are printed while stations scan.
     #[arg(long)]
     labels: bool,
+    /// Measure only how fast targets take what waited for them.
+    #[arg(long)]
+    drain: bool,
 }
 
 const STATIONS: usize = 32;
@@ -58,6 +61,9 @@ fn measure(settings: &Settings, base: &Path) -> Result<(), Failure> {
     let span = Duration::from_secs(settings.seconds);
     if settings.labels {
         return spool::measure(&base.join("spool"), span);
+    }
+    if settings.drain {
+        return drain::measure(&base.join("drain"));
     }
     let small = Service::start(&base.join("small"), "")?;
     small.seed(1_000)?;

@@ -67,7 +67,7 @@ impl Fold<'_> {
             | Event::NumberConflict { .. }
             | Event::NumbersPooled { .. } => self.numbers(),
             // what people did about messages is told and kept, and is no state of the warehouse
-            Event::LetterCorrected { .. } | Event::AlertTaken { .. } => Ok(()),
+            Event::LetterCorrected { .. } | Event::LetterLetGo { .. } | Event::AlertTaken { .. } => Ok(()),
             Event::WorkOpened { .. }
             | Event::WorkTakenOver { .. }
             | Event::WorkParked { .. }
