@@ -99,7 +99,22 @@ fn a_target_that_takes_nothing_is_escalated_until_it_works_again() {
     let (erp, sms) = (Receiver::start("127.0.0.1:0", true).unwrap(), Receiver::start("127.0.0.1:0", true).unwrap());
     erp.answer(|_| Reply::Status(401, "who <are> you".into()));
     let config = format!(
-        "language = \"en\"\n[[target]]\nname = \"erp\"\nkind = \"webhook\"\nurl = \"http://{}/in\"\n[[target]]\nname = \"sms\"\nkind = \"gateway\"\nurl = \"http://{}/send\"\nbody = '{{\"text\":\"{{text}}\"}}'\n[[escalation]]\nname = \"night\"\nsteps = [\"sms\"]\nwait_seconds = 3600\nevents = [\"target_down\"]\n",
+        r#"language = "en"
+[[target]]
+name = "erp"
+kind = "webhook"
+url = "http://{}/in"
+[[target]]
+name = "sms"
+kind = "gateway"
+url = "http://{}/send"
+body = '{{"text":"{{text}}"}}'
+[[escalation]]
+name = "night"
+steps = ["sms"]
+wait_seconds = 3600
+events = ["target_down"]
+"#,
         erp.address, sms.address
     );
     let served = Served::start(folder.path(), &config);

@@ -13,6 +13,20 @@ pub(super) const READ_MAX: usize = 4 * BYTES_MAX;
 /// Events that are read at once: a few deliveries.
 pub(super) const READ_EVENTS: usize = 4 * EVENTS_MAX;
 
+/// What a delivery has at most.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Most {
+    pub(super) bytes: usize,
+    pub(super) events: usize,
+}
+
+impl Most {
+    /// What a receiver is sent at once.
+    pub(super) const SENT: Most = Most { bytes: BYTES_MAX, events: EVENTS_MAX };
+    /// What is written into a file at once: each time it is synced, which takes from the disk what scans need.
+    pub(super) const WRITTEN: Most = Most { bytes: READ_MAX, events: READ_EVENTS };
+}
+
 /// The form in which events go.
 #[derive(Clone, Debug)]
 pub(super) enum Form {
@@ -48,12 +62,12 @@ impl Selection {
     }
 }
 
-/// Reads what comes after a place, for deliveries of so many bytes.
+/// Reads what comes after a place.
 pub(super) async fn read<F: Feed>(
     feed: &F,
     selection: &Arc<Selection>,
     after: u64,
-    most: usize,
+    most: Most,
 ) -> Result<Batch, String> {
     let facts = feed.facts(after, READ_EVENTS, READ_MAX).await.map_err(|error| error.0)?;
     let through = facts.last().map_or(after, |fact| fact.seq);
@@ -84,11 +98,11 @@ pub(super) async fn letters<F: Feed>(feed: &F, form: &Form, facts: Vec<Fact>) ->
     }
 }
 
-fn deliveries(letters: Vec<Letter>, through: u64, most: usize) -> VecDeque<Delivery> {
+fn deliveries(letters: Vec<Letter>, through: u64, most: Most) -> VecDeque<Delivery> {
     let mut all = VecDeque::new();
     let (mut current, mut bytes): (Vec<Letter>, usize) = (Vec::new(), 0);
     for letter in letters {
-        let is_full = bytes + letter.json.len() > most || current.len() >= EVENTS_MAX;
+        let is_full = bytes + letter.json.len() > most.bytes || current.len() >= most.events;
         if let Some(last) = current.last().filter(|_| is_full) {
             let through = last.fact.seq;
             all.push_back(Delivery { events: std::mem::take(&mut current), through, ..Delivery::default() });

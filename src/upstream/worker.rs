@@ -8,11 +8,11 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::batch::{self, Batch};
+use super::batch::{self, Batch, Most};
 use super::dead::Why;
 use super::doubt::Doubt;
 use super::outlet::{self, Channel, Circuit, Fault, OpenError, Outlet, Parts};
-use super::{BYTES_MAX, Delivery, EVENTS_MAX, Feed, Letter, Outcome, Trouble, retry};
+use super::{Delivery, EVENTS_MAX, Feed, Letter, Outcome, Trouble, retry};
 use crate::clock;
 use crate::config::TargetSettings;
 use crate::message::Language;
@@ -51,8 +51,7 @@ pub struct Worker<F> {
     /// What comes after that, being read.
     ahead: Option<JoinHandle<Result<Batch, String>>>,
     kept: Instant,
-    /// Bytes of a delivery at most.
-    most: usize,
+    most: Most,
     /// Whether the feed has its turn before dead letters and what is owed.
     feeds_turn: bool,
     /// Events refused since the last one that was taken.
@@ -101,6 +100,7 @@ impl<F: Feed> Worker<F> {
             |error: super::Unreadable| OpenError { name: settings.name.clone(), what: error.0, source: None };
         let last = feed.last().await.map_err(unreadable)?;
         let parts = outlet::open(settings, data, by, last, language)?;
+        let most = if matches!(parts.channel, Channel::File(_)) { Most::WRITTEN } else { Most::SENT };
         Ok(Worker {
             parts,
             feed,
@@ -110,7 +110,7 @@ impl<F: Feed> Worker<F> {
             through: 0,
             ahead: None,
             kept: Instant::now(),
-            most: BYTES_MAX,
+            most,
             feeds_turn: false,
             refused: 0,
             failing_since: None,
@@ -326,10 +326,13 @@ impl<F: Feed> Worker<F> {
                 Next::Go
             }
             Outcome::Rejected { too_large, .. } if sent.single.is_none() && sent.count > 0 => {
-                if too_large {
-                    self.most = (sent.bytes / 2).clamp(BYTES_LEAST, self.most);
+                if too_large && sent.bytes > BYTES_LEAST {
+                    // what is ready is cut anew
+                    self.most.bytes = (sent.bytes / 2).max(BYTES_LEAST);
+                    self.ready.clear();
+                } else {
+                    self.halve(delivery);
                 }
-                self.halve(delivery);
                 self.answered();
                 Next::Go
             }
