@@ -142,7 +142,7 @@ impl Core {
                 events.into_iter().find(|event| event.seq == dead.seq).map(|event| event.data).unwrap_or_default()
             }
         };
-        let behind = self.behind(vec![dead.clone()], outlet.state().cursor).await?;
+        let behind = self.behind(vec![dead.clone()], outlet.cursor()).await?;
         Ok(Some(LetterView { letter: self.dead_view(&dead, behind.first().copied().unwrap_or(0)), sent }))
     }
 
@@ -190,13 +190,13 @@ impl Core {
     pub(super) async fn target_views(&self) -> Result<Vec<TargetView>, Unavailable> {
         let mut views = Vec::new();
         for outlet in self.outlets() {
-            let state = outlet.state();
+            let (state, dead_letters) = outlet.state(LISTED_MAX);
             let cursor = state.cursor;
             let next = Span { after: cursor, through: u64::MAX, limit: 1, bytes: 1 };
             let (last, first) = self.read(move |reader| Ok((reader.last_event()?, reader.texts(next, None)?))).await?;
             let oldest = first.first().map(|event| event.time);
             let age = oldest.map(|oldest| Feed::now(self).duration_since(oldest));
-            let listed: Vec<DeadLetter> = state.dead.values().take(LISTED_MAX).cloned().collect();
+            let listed: Vec<DeadLetter> = state.dead.into_values().collect();
             let behind = self.behind(listed.clone(), cursor).await?;
             let dead = listed.iter().zip(behind).map(|(letter, behind)| self.dead_view(letter, behind));
             views.push(TargetView {
@@ -216,7 +216,7 @@ impl Core {
                 last_delivery: state.last_delivery.map(|at| self.parts.clock.written(at)),
                 delivered: state.delivered,
                 retried: state.retried,
-                dead: state.dead.len(),
+                dead: dead_letters,
                 dead_letters: dead.collect(),
             });
         }

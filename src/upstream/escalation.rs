@@ -284,7 +284,7 @@ impl<F: Feed> Ladder<F> {
         let mut kept = self.alerts.kept().clone();
         let before = kept.open.clone();
         for outlet in &self.targets {
-            let state = outlet.state();
+            let (state, _) = outlet.state(0);
             let is_of = |alert: &Alert| alert.kind == TARGET_DOWN && alert.id.starts_with(&format!("{}@", outlet.name));
             let Some(since) = state.open_since else {
                 // after a start nothing is known of a target until it took something

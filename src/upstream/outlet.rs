@@ -163,10 +163,19 @@ pub struct Outlet {
 }
 
 impl Outlet {
-    /// How it is now.
+    /// How it is now, with at most so many dead letters, and how many there are.
     #[must_use]
-    pub fn state(&self) -> State {
-        self.shared.state().clone()
+    pub fn state(&self, letters: usize) -> (State, usize) {
+        let state = self.shared.state();
+        let dead = state.dead.iter().take(letters).map(|(seq, letter)| (*seq, letter.clone())).collect();
+        let (last_error, suspect) = (state.last_error.clone(), state.suspect.clone());
+        (State { dead, last_error, suspect, ..*state }, state.dead.len())
+    }
+
+    /// The place in the feed up to which it has been told.
+    #[must_use]
+    pub fn cursor(&self) -> u64 {
+        self.shared.state().cursor
     }
 
     /// A dead letter by its id.
