@@ -166,3 +166,44 @@ fn a_job_that_asks_is_told_of_until_somebody_answers() {
     eventually("an end", || open(&mut client).is_empty().then_some(()));
     assert!(served.terminate().success());
 }
+
+#[test]
+fn a_target_that_takes_nothing_is_escalated_until_it_works_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (erp, sms) = (Receiver::start("127.0.0.1:0", true).unwrap(), Receiver::start("127.0.0.1:0", true).unwrap());
+    erp.answer(|_| Reply::Status(401, "who <are> you".into()));
+    let config = format!(
+        r#"language = "en"
+[[target]]
+name = "erp"
+kind = "webhook"
+url = "http://{}/in"
+[[target]]
+name = "sms"
+kind = "gateway"
+url = "http://{}/send"
+body = '{{"text":"{{text}}"}}'
+[[escalation]]
+name = "night"
+steps = ["sms"]
+wait_seconds = 3600
+events = ["target_down"]
+"#,
+        erp.address, sms.address
+    );
+    let served = Served::start(folder.path(), &config);
+    let mut client = served.client();
+    client.must("/api/v1/products", &json!({"sku": "ITEM"}));
+    let alert = eventually("the alert", || open(&mut client).into_iter().next());
+    assert_eq!((&alert["type"], &alert["order"]), (&json!("target_down"), &Value::Null));
+    eventually("the gateway", || {
+        let text = "Target erp takes nothing, everything waits · HTTP 401";
+        said(&sms).iter().any(|said| said.contains(text)).then_some(())
+    });
+    erp.answer(|_| Reply::take());
+    eventually("an end", || {
+        client.must("/api/v1/targets/erp/retry", &json!({"ids": []}));
+        open(&mut client).is_empty().then_some(())
+    });
+    assert_eq!(said(&sms).len(), 1, "told once");
+}

@@ -248,7 +248,8 @@ fn what_is_refused_becomes_a_dead_letter_and_is_sent_again() {
     assert_eq!(state["dead"], 1, "{state}");
     let letter = state["dead_letters"][0].clone();
     assert_eq!((&letter["order"], &letter["answer"]), (&json!("SO-0-3"), &json!("HTTP 422 no such customer")));
-    assert_eq!(taken(&receiver).len(), feed(&mut client).len() - 1, "the others went on");
+    let others = feed(&mut client).iter().filter(|event| event["order"] != "SO-0-3").count();
+    assert_eq!(taken(&receiver).len(), others, "the others went on, and nothing of its order came before it");
     assert!(client.text("GET", "/", "", "").1.contains("erp"), "the overview tells");
 
     client.must("/api/v1/orders/SO-0-1/hold", &json!({"reason": "risk", "note": "unpaid"}));

@@ -45,6 +45,12 @@ section! {
         headers: BTreeMap<String, Template> = BTreeMap::new();
         /// For a gateway: messages an hour at most; each costs money, or wakes somebody.
         per_hour: u32 = 30;
+        /// For a webhook: seconds of failures after which the events are suspected too, not only the receiver.
+        suspect_seconds: u32 = 30;
+        /// For a webhook: how often an event that it fails on alone is tried again by itself; then a person sends it.
+        tries: u32 = 12;
+        /// For a webhook: the minutes over which these tries are spread evenly.
+        tries_minutes: u32 = 60;
         /// For a file: megabytes after which it is put aside.
         file_mb: u64 = 64;
         /// For a file: days after which what was put aside is deleted; 0: never.

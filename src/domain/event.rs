@@ -61,6 +61,8 @@ pub enum Event {
     },
     /// A person corrected what a target is sent for an event that it refused; `data` is JSON.
     LetterCorrected { target: String, letter: String, data: String, by: String },
+    /// A person let a target do without an event that it would not take.
+    LetterLetGo { target: String, letter: String, by: String },
     /// A person takes care of an alert, by the id of the event that raised it.
     AlertTaken { alert: String, by: String },
     /// Records were written to an archive and leave the database; `hash` is the last one's, `sha256` the file's.
@@ -278,6 +280,7 @@ impl Event {
             Event::NumberConflict { .. } => "waybill_conflict",
             Event::NumbersPooled { .. } => "waybills_pooled",
             Event::LetterCorrected { .. } => "letter_corrected",
+            Event::LetterLetGo { .. } => "letter_let_go",
             Event::AlertTaken { .. } => "alert_taken",
             Event::RecordsArchived { .. } => "records_archived",
             Event::ArchiveRemoved { .. } => "archive_removed",

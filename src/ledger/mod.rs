@@ -43,7 +43,7 @@ use std::path::{Path, PathBuf};
 pub use self::archived::Archive;
 pub use self::backup::{BackedUp, Restored, SmallFile, back_up, restore};
 pub use self::bare::BareCommit;
-pub use self::feed::{FeedEvent, OrderHistory};
+pub use self::feed::{FeedEvent, FeedText, OrderHistory, Span};
 pub use self::reader::{Reader, Stats};
 pub use self::record::{Cause, Record};
 pub use self::retention::{Due, Held, HeldBy, KEPT_RECORDS, Marked, MovedOut, NotMoved, RetentionTerms};

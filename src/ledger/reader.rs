@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::feed::{self, FeedEvent, OrderHistory};
+use super::feed::{self, FeedEvent, FeedText, OrderHistory, Span};
 use super::tables::ReadTransaction;
 use super::{Folder, LedgerError, archived, schema};
 use crate::domain::ids::OrderId;
@@ -102,15 +102,31 @@ impl Reader {
     /// # Errors
     /// The feed can't be read.
     pub fn events_after(&self, cursor: u64, limit: usize) -> Result<Vec<FeedEvent>, LedgerError> {
-        self.with(|conn| feed::after(conn, cursor, limit, usize::MAX))
+        self.with(|conn| feed::after(conn, cursor, limit))
     }
 
-    /// Facts after a cursor, oldest first: at most so many, and of not much more than so many bytes.
+    /// Facts of a span, oldest first, as text.
     ///
     /// # Errors
     /// The feed can't be read.
-    pub fn events_within(&self, cursor: u64, limit: usize, bytes: usize) -> Result<Vec<FeedEvent>, LedgerError> {
-        self.with(|conn| feed::after(conn, cursor, limit, bytes))
+    pub fn texts(&self, span: Span) -> Result<Vec<FeedText>, LedgerError> {
+        self.with(|conn| feed::within(conn, span))
+    }
+
+    /// Facts about an order in a span, oldest first, as text: of those that the database still has.
+    ///
+    /// # Errors
+    /// The feed can't be read.
+    pub fn texts_of_order(&self, span: Span, order: &str) -> Result<Vec<FeedText>, LedgerError> {
+        self.with(|conn| feed::rows(conn, span, Some(order)))
+    }
+
+    /// How many facts about an order stand after a place, up to another.
+    ///
+    /// # Errors
+    /// The feed can't be read.
+    pub fn count_of_order(&self, order: &str, after: u64, through: u64) -> Result<u64, LedgerError> {
+        self.with(|conn| feed::count_of(conn, order, after, through))
     }
 
     /// An order's story: every fact, refusals too, also those that were archived.

@@ -45,6 +45,13 @@ pub enum Notice<'n> {
         /// What it answered last.
         answer: &'n str,
     },
+    /// A target takes nothing any more.
+    TargetDown {
+        /// Which.
+        target: &'n str,
+        /// What it answered last, or why it could not be reached.
+        why: &'n str,
+    },
     /// No channel gave an order a waybill number.
     NoNumber {
         /// Which order.
@@ -111,6 +118,10 @@ pub fn notice_text(notice: Notice<'_>, language: Language) -> String {
             let told = told.replacen("{}", target, 1).replacen("{}", &count.to_string(), 1);
             format!("{told} · {answer}")
         }
+        Notice::TargetDown { target, why } => {
+            let told = pick("目标 {} 不接收任何事件，全部等待", "Target {} takes nothing, everything waits");
+            format!("{} · {why}", told.replacen("{}", target, 1))
+        }
         Notice::NoNumber { order, tried } => {
             let said: String = tried.iter().map(|tried| format!(" · {}: {}", tried.channel, tried.why)).collect();
             format!("{} {order}{said}", pick("待取运单号", "No waybill number:"))
@@ -175,5 +186,7 @@ mod tests {
         );
         let stopped = Notice::PrinterStopped { printer: "P1", condition: Condition::PaperOut, waiting: 3 };
         assert_eq!(notice_text(stopped, Language::Chinese), "打印机 P1 缺纸，3 个任务在等待");
+        let down = Notice::TargetDown { target: "erp", why: "HTTP 401" };
+        assert_eq!(notice_text(down, Language::Chinese), "目标 erp 不接收任何事件，全部等待 · HTTP 401");
     }
 }

@@ -194,6 +194,15 @@ phrases! {
     CorrectedBy "已更正：" "corrected by";
     WhatIsSent "将发送的内容 (JSON)" "What is sent (JSON)";
     SendAgain "更正并重发" "Correct and send again";
+    LetGo "放弃此事件，让后续事件发出" "Let it do without this one, and send what follows";
+    TargetDown "不接收任何事件；全部保留并定时重试" "takes nothing; everything waits and is tried from time to time";
+    TargetSetup "地址或凭证有误；全部保留，改正后自动续传" "address or credential is wrong; everything waits and goes on once that is put right";
+    FailsOn "正在查证：可能只有此事件出错" "being found out: it may fail on this event alone:";
+    FailsAlone "只有此事件使对方出错，其他事件正常" "it fails on this event alone, others pass";
+    OrdersBehind "个出库单的后续事件在等待" "orders wait behind that";
+    EventsBehind "条后续事件在等待，保持先后次序" "later events of its order wait, so that their order is kept";
+    TriedAgain "自动重试于" "tried again by itself at";
+    Times "次" "times";
     Token "令牌" "Token";
     WrongToken "令牌不对" "This token is not known";
     Enter "进入" "Enter";

@@ -19,7 +19,8 @@ impl Core {
             let (targets, data) = (&config.target, &config.data);
             let ladder = Ladder::open(settings, targets, data, &by, config.language, self.clone()).await?;
             opened.push(ladder.alerts());
-            tasks.spawn_blocking(move || Handle::current().block_on(ladder.run()));
+            let outlets = self.outlets().to_vec();
+            tasks.spawn_blocking(move || Handle::current().block_on(ladder.run(outlets)));
         }
         if self.parts.alerts.set(opened).is_err() {
             tracing::error!("The ladders were started twice.");

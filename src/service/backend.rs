@@ -32,8 +32,8 @@ use crate::message::Language;
 use crate::web::api::acted_json;
 use crate::web::backend::{
     Acted, AlertView, Archiving, Backend, Caller, ChannelView, DeviceView, FeedItem, Idempotency, LabelAction,
-    LabelAnswer, LedgerHealth, LetterView, Pictures, PluggedView, PrinterView, Secrets, Shown, SourceView, Story,
-    TargetView, Unavailable,
+    LabelAnswer, LedgerHealth, LetterView, LetterWord, Pictures, PluggedView, PrinterView, Secrets, Shown, SourceView,
+    Story, TargetView, Unavailable,
 };
 
 /// Things of one transaction: enough to be fast, few enough that no scan waits long behind them.
@@ -442,15 +442,15 @@ impl Backend for Core {
         self.letter_view(target, id).await
     }
 
-    async fn correct_letter(
+    async fn settle_letter(
         &self,
         caller: Caller,
         target: String,
         id: String,
-        data: serde_json::Value,
+        word: LetterWord,
         by: String,
     ) -> Result<bool, Unavailable> {
-        self.correct_dead(caller, target, id, data, by).await
+        self.settle_dead(caller, target, id, word, by).await
     }
 
     async fn channels(&self) -> Result<Vec<ChannelView>, Unavailable> {

@@ -10,9 +10,9 @@ use tokio::task::JoinSet;
 use super::Core;
 use crate::config::{Config, TargetKind, TargetSettings};
 use crate::domain::event::Event;
-use crate::ledger::Cause;
-use crate::upstream::{Circuit, Correction, DeadLetter, Fact, Feed, OpenError, Outlet, Unreadable, Worker};
-use crate::web::backend::{Caller, DeadLetterView, LetterView, TargetView, Unavailable};
+use crate::ledger::{Cause, FeedText, Span};
+use crate::upstream::{Circuit, Correction, DeadLetter, Fact, Fault, Feed, OpenError, Outlet, Unreadable, Worker};
+use crate::web::backend::{Caller, DeadLetterView, LetterView, LetterWord, TargetView, Unavailable};
 
 /// Dead letters of a target that are listed.
 const LISTED_MAX: usize = 200;
@@ -22,19 +22,11 @@ const BEHIND: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 
 impl Feed for Core {
     async fn facts(&self, after: u64, limit: usize, bytes: usize) -> Result<Vec<Fact>, Unreadable> {
-        let read = self.read(move |reader| reader.events_within(after, limit, bytes)).await;
-        let events = read.map_err(|Unavailable(why)| Unreadable(why))?;
-        let clock = &self.parts.clock;
-        let fact = |event: crate::ledger::FeedEvent| Fact {
-            time: clock.written(event.time),
-            by: event.by,
-            seq: event.seq,
-            id: event.id,
-            kind: event.kind,
-            order: event.order.map(|order| order.to_string()),
-            data: event.data,
-        };
-        Ok(events.into_iter().map(fact).collect())
+        self.texts(Span { after, through: u64::MAX, limit, bytes }, None).await
+    }
+
+    async fn facts_of(&self, order: &str, after: u64, through: u64, limit: usize) -> Result<Vec<Fact>, Unreadable> {
+        self.texts(Span { after, through, limit, bytes: usize::MAX }, Some(order.to_owned())).await
     }
 
     async fn gtins(&self, skus: Vec<String>) -> Result<HashMap<String, String>, Unreadable> {
@@ -66,9 +58,40 @@ impl Feed for Core {
     fn now(&self) -> Timestamp {
         self.parts.clock.now().at.wall
     }
+
+    fn written(&self, at: Timestamp) -> String {
+        self.parts.clock.written(at)
+    }
 }
 
 impl Core {
+    async fn texts(&self, span: Span, order: Option<String>) -> Result<Vec<Fact>, Unreadable> {
+        let clock = self.parts.clock.clone();
+        let read = self.read(move |reader| {
+            let mut written: Option<(Timestamp, String)> = None;
+            let mut write = |at: Timestamp| match &written {
+                // the facts of one record happened at one time
+                Some((known, text)) if *known == at => text.clone(),
+                _ => written.insert((at, clock.written(at))).1.clone(),
+            };
+            let fact = |event: FeedText| Fact {
+                id: event.id(),
+                time: write(event.time),
+                by: event.by,
+                seq: event.seq,
+                kind: event.kind,
+                order: event.order,
+                data: event.data,
+            };
+            let texts = match &order {
+                Some(order) => reader.texts_of_order(span, order)?,
+                None => reader.texts(span)?,
+            };
+            Ok(texts.into_iter().map(fact).collect())
+        });
+        read.await.map_err(|Unavailable(why)| Unreadable(why))
+    }
+
     /// Opens the targets and starts a worker for each, on a thread of its own: what it waits for at the disk keeps
     /// nobody else waiting.
     pub(super) async fn start_targets(&self, config: &Config, tasks: &mut JoinSet<()>) -> Result<(), OpenError> {
@@ -95,8 +118,12 @@ impl Core {
         self.parts.targets.get().map_or(&[], Vec::as_slice)
     }
 
-    fn dead_view(&self, letter: &DeadLetter) -> DeadLetterView {
+    /// A dead letter for people; `behind`: what its order did since.
+    fn dead_view(&self, letter: &DeadLetter, behind: u64) -> DeadLetterView {
         DeadLetterView {
+            why: letter.why.as_str(),
+            next: letter.next.map(|next| self.parts.clock.written(next)),
+            behind,
             id: letter.id.clone(),
             kind: letter.kind.clone(),
             order: letter.order.clone(),
@@ -114,7 +141,7 @@ impl Core {
 
     /// A dead letter with what is sent.
     pub(super) async fn letter_view(&self, target: &str, id: &str) -> Result<Option<LetterView>, Unavailable> {
-        let Some((_, dead)) = self.dead_letter(target, id) else { return Ok(None) };
+        let Some((outlet, dead)) = self.dead_letter(target, id) else { return Ok(None) };
         let sent = match &dead.correction {
             Some(correction) => correction.data.clone(),
             None => {
@@ -123,41 +150,63 @@ impl Core {
                 events.into_iter().find(|event| event.seq == dead.seq).map(|event| event.data).unwrap_or_default()
             }
         };
-        Ok(Some(LetterView { letter: self.dead_view(&dead), sent }))
+        let behind = self.behind(vec![dead.clone()], outlet.cursor()).await?;
+        Ok(Some(LetterView { letter: self.dead_view(&dead, behind.first().copied().unwrap_or(0)), sent }))
     }
 
-    /// Records who corrected a dead letter and how; then it is sent.
-    pub(super) async fn correct_dead(
+    /// How many facts of each letter's order stand after it, up to a place.
+    async fn behind(&self, letters: Vec<DeadLetter>, through: u64) -> Result<Vec<u64>, Unavailable> {
+        self.read(move |reader| {
+            let count = |letter: &DeadLetter| match &letter.order {
+                Some(order) => reader.count_of_order(order, letter.seq, through),
+                None => Ok(0),
+            };
+            letters.iter().map(count).collect()
+        })
+        .await
+    }
+
+    /// Records a person's word about a dead letter; then it is done.
+    pub(super) async fn settle_dead(
         &self,
         caller: Caller,
         target: String,
         id: String,
-        data: serde_json::Value,
+        word: LetterWord,
         by: String,
     ) -> Result<bool, Unavailable> {
         let Some((outlet, _)) = self.dead_letter(&target, &id) else { return Ok(false) };
         let now = self.parts.clock.now();
-        let fact = Event::LetterCorrected { target, letter: id.clone(), data: data.to_string(), by: by.clone() };
+        let (letter, who) = (id.clone(), by.clone());
+        let fact = match &word {
+            LetterWord::Send(data) => Event::LetterCorrected { target, letter, data: data.to_string(), by: who },
+            LetterWord::LetGo => Event::LetterLetGo { target, letter, by: who },
+        };
         let cause = Cause::Upstream { call: caller.call.to_owned(), peer: Some(caller.peer) };
         let written = self.parts.writer.submit(move |transaction| {
             transaction.append(now.at, cause, None, vec![fact]);
         });
         written.await?;
         self.feed_moved();
-        Ok(outlet.correct(&id, Correction { by, at: now.at.wall, data }))
+        Ok(match word {
+            LetterWord::Send(data) => outlet.correct(&id, Correction { by, at: now.at.wall, data }),
+            LetterWord::LetGo => outlet.let_go(&id),
+        })
     }
 
     /// How the targets are.
     pub(super) async fn target_views(&self) -> Result<Vec<TargetView>, Unavailable> {
         let mut views = Vec::new();
         for outlet in self.outlets() {
-            let state = outlet.state();
+            let (state, dead_letters) = outlet.state(LISTED_MAX);
             let cursor = state.cursor;
-            let (last, first) =
-                self.read(move |reader| Ok((reader.last_event()?, reader.events_within(cursor, 1, 1)?))).await?;
+            let next = Span { after: cursor, through: u64::MAX, limit: 1, bytes: 1 };
+            let (last, first) = self.read(move |reader| Ok((reader.last_event()?, reader.texts(next)?))).await?;
             let oldest = first.first().map(|event| event.time);
             let age = oldest.map(|oldest| Feed::now(self).duration_since(oldest));
-            let dead = state.dead.values().take(LISTED_MAX).map(|letter| self.dead_view(letter));
+            let listed: Vec<DeadLetter> = state.dead.into_values().collect();
+            let behind = self.behind(listed.clone(), cursor).await?;
+            let dead = listed.iter().zip(behind).map(|(letter, behind)| self.dead_view(letter, behind));
             views.push(TargetView {
                 name: outlet.name.to_string(),
                 kind: outlet.kind.as_str(),
@@ -168,11 +217,14 @@ impl Core {
                 oldest: oldest.map(|oldest| self.parts.clock.written(oldest)),
                 behind: age.is_some_and(|age| age > BEHIND),
                 failures: state.failures,
+                fault: state.fault.map(Fault::as_str),
+                suspect: state.suspect.clone(),
+                orders_waiting: state.orders_waiting,
                 last_error: state.last_error.clone(),
                 last_delivery: state.last_delivery.map(|at| self.parts.clock.written(at)),
                 delivered: state.delivered,
                 retried: state.retried,
-                dead: state.dead.len(),
+                dead: dead_letters,
                 dead_letters: dead.collect(),
             });
         }
@@ -184,10 +236,13 @@ type Sample = fn(&TargetView) -> u64;
 
 /// The targets in Prometheus' text format.
 pub(super) fn exposition(targets: &[TargetView]) -> String {
-    let samples: [(&str, &str, &str, Sample); 6] = [
+    let samples: [(&str, &str, &str, Sample); 7] = [
         ("waybind_target_depth", "gauge", "Events that a target was not told yet.", |target| target.depth),
         ("waybind_target_age_seconds", "gauge", "Age of the oldest of them.", |target| target.age_seconds.unwrap_or(0)),
         ("waybind_target_dead_letters", "gauge", "Events that a target refused.", |target| target.dead as u64),
+        ("waybind_target_orders_waiting", "gauge", "Orders that wait behind them.", |target| {
+            target.orders_waiting as u64
+        }),
         ("waybind_target_up", "gauge", "Whether a target is being told.", |target| {
             u64::from(target.circuit == "closed")
         }),

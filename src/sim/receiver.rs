@@ -16,6 +16,9 @@ const BODY_MAX: usize = 16 * 1024 * 1024;
 /// Bytes that a huge answer is written in.
 const CHUNK: usize = 64 * 1024;
 
+/// Pause between two bytes of an answer that never ends.
+const DRIP: Duration = Duration::from_millis(50);
+
 /// A request.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -58,6 +61,8 @@ pub enum Reply {
     Half,
     /// With 200 and so many bytes.
     Huge(usize),
+    /// With 200 and a body that never ends: a byte now and then, until the other side goes.
+    Endless,
     /// With a redirect.
     Redirect(String),
 }
@@ -78,6 +83,7 @@ impl Reply {
                 | Reply::SlowWith(..)
                 | Reply::Slow(_)
                 | Reply::Huge(_)
+                | Reply::Endless
         )
     }
 }
@@ -292,6 +298,13 @@ fn write(mut stream: &TcpStream, reply: &Reply) -> io::Result<bool> {
         Reply::Half => {
             stream.write_all(b"HTTP/1.1 200 x\r\ncontent-length: 100\r\n\r\n{\"half\":")?;
             return Ok(false);
+        }
+        Reply::Endless => {
+            stream.write_all(b"HTTP/1.1 200 x\r\ntransfer-encoding: chunked\r\n\r\n")?;
+            loop {
+                stream.write_all(b"1\r\nx\r\n")?;
+                std::thread::sleep(DRIP);
+            }
         }
         Reply::Huge(length) => {
             stream.write_all(format!("HTTP/1.1 200 x\r\ncontent-length: {length}\r\n\r\n").as_bytes())?;

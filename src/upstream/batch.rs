@@ -10,6 +10,23 @@ use crate::protocol::Glob;
 /// Bytes of records that are read at once: a few deliveries.
 pub(super) const READ_MAX: usize = 4 * BYTES_MAX;
 
+/// Events that are read at once: a few deliveries.
+pub(super) const READ_EVENTS: usize = 4 * EVENTS_MAX;
+
+/// What a delivery has at most.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Most {
+    pub(super) bytes: usize,
+    pub(super) events: usize,
+}
+
+impl Most {
+    /// What a receiver is sent at once.
+    pub(super) const SENT: Most = Most { bytes: BYTES_MAX, events: EVENTS_MAX };
+    /// What is written into a file at once: each time it is synced, which takes from the disk what scans need.
+    pub(super) const WRITTEN: Most = Most { bytes: READ_MAX, events: READ_EVENTS };
+}
+
 /// The form in which events go.
 #[derive(Clone, Debug)]
 pub(super) enum Form {
@@ -38,21 +55,25 @@ pub(super) struct Batch {
 
 impl Selection {
     pub(super) fn wants(&self, fact: &Fact) -> bool {
-        let station = || fact.data["station"].as_str();
+        let at_station = |station: &str| self.stations.iter().any(|pattern| pattern.fits(station));
         self.events.iter().any(|pattern| pattern.fits(&fact.kind))
-            && (self.stations.is_empty()
-                || station().is_some_and(|station| self.stations.iter().any(|pattern| pattern.fits(station))))
+            && (self.stations.is_empty() || fact.value()["station"].as_str().is_some_and(at_station))
             && (!self.exceptions_only || robot::is_exception(fact))
     }
 }
 
 /// Reads what comes after a place.
-pub(super) async fn read<F: Feed>(feed: &F, selection: &Arc<Selection>, after: u64) -> Result<Batch, String> {
-    let facts = feed.facts(after, EVENTS_MAX, READ_MAX).await.map_err(|error| error.0)?;
+pub(super) async fn read<F: Feed>(
+    feed: &F,
+    selection: &Arc<Selection>,
+    after: u64,
+    most: Most,
+) -> Result<Batch, String> {
+    let facts = feed.facts(after, READ_EVENTS, READ_MAX).await.map_err(|error| error.0)?;
     let through = facts.last().map_or(after, |fact| fact.seq);
     let wanted: Vec<Fact> = facts.into_iter().filter(|fact| selection.wants(fact)).collect();
     let letters = letters(feed, &selection.form, wanted).await?;
-    Ok(Batch { after, through, deliveries: deliveries(letters, through) })
+    Ok(Batch { after, through, deliveries: deliveries(letters, through, most) })
 }
 
 /// Makes facts ready to go; those that the form has no word for are left out.
@@ -63,7 +84,7 @@ pub(super) async fn letters<F: Feed>(feed: &F, form: &Form, facts: Vec<Fact>) ->
             made.map_err(|error| format!("an event can't be written: {error}"))
         }
         Form::Epcis(epcis) => {
-            let mut skus: Vec<String> = facts.iter().filter_map(Epcis::sku).map(str::to_owned).collect();
+            let mut skus: Vec<String> = facts.iter().filter_map(Epcis::sku).collect();
             skus.sort_unstable();
             skus.dedup();
             let gtins =
@@ -77,20 +98,21 @@ pub(super) async fn letters<F: Feed>(feed: &F, form: &Form, facts: Vec<Fact>) ->
     }
 }
 
-fn deliveries(letters: Vec<Letter>, through: u64) -> VecDeque<Delivery> {
+fn deliveries(letters: Vec<Letter>, through: u64, most: Most) -> VecDeque<Delivery> {
     let mut all = VecDeque::new();
     let (mut current, mut bytes): (Vec<Letter>, usize) = (Vec::new(), 0);
     for letter in letters {
-        if let Some(last) = current.last().filter(|_| bytes + letter.json.len() > BYTES_MAX) {
-            let done = last.fact.seq;
-            all.push_back(Delivery { events: std::mem::take(&mut current), through: done, buried: Vec::new() });
+        let is_full = bytes + letter.json.len() > most.bytes || current.len() >= most.events;
+        if let Some(last) = current.last().filter(|_| is_full) {
+            let through = last.fact.seq;
+            all.push_back(Delivery { events: std::mem::take(&mut current), through, ..Delivery::default() });
             bytes = 0;
         }
         bytes += letter.json.len() + 1;
         current.push(letter);
     }
     if !current.is_empty() {
-        all.push_back(Delivery { events: current, through, buried: Vec::new() });
+        all.push_back(Delivery { events: current, through, ..Delivery::default() });
     }
     all
 }

@@ -53,9 +53,9 @@ impl Epcis {
 
     /// A fact as events; none where EPCIS has no word for it. `gtins`: the GTIN-14 of each SKU that has one.
     pub(super) fn events(&self, fact: &Fact, gtins: &HashMap<String, String>) -> Vec<Value> {
-        let data = &fact.data;
+        let data = &fact.value();
         let mut events = match fact.kind.as_str() {
-            "picked" | "packed" | "verified" | "undone" | "put_back" => self.counted(fact, gtins),
+            "picked" | "packed" | "verified" | "undone" | "put_back" => self.counted(fact, data, gtins),
             "parcel_opened" => {
                 let parcel = self.own("parcel", &data["parcel"]["id"]);
                 vec![
@@ -68,23 +68,24 @@ impl Epcis {
                 "epcList": [self.own("parcel", &data["parcel"])]})],
             "waybill_voided" => vec![json!({"type": "TransactionEvent", "action": "DELETE",
                 "bizTransactionList": self.transactions(fact, data["waybill"].as_str()), "epcList": []})],
-            "waybill_loaded" => self.moved(fact, "loading"),
-            "waybill_unloaded" => self.moved(fact, "void_shipping"),
+            "waybill_loaded" => self.moved(fact, data, "loading"),
+            "waybill_unloaded" => self.moved(fact, data, "void_shipping"),
             _ => Vec::new(),
         };
         for (index, event) in events.iter_mut().enumerate() {
-            self.complete(event, fact, index);
+            self.complete(event, fact, data, index);
         }
         events
     }
 
     /// The SKU whose GTIN an event of this fact would name.
-    pub(super) fn sku(fact: &Fact) -> Option<&str> {
-        fact.data["count"]["sku"].as_str()
+    pub(super) fn sku(fact: &Fact) -> Option<String> {
+        let counts = matches!(fact.kind.as_str(), "picked" | "packed" | "verified" | "undone" | "put_back");
+        counts.then(|| fact.value()["count"]["sku"].as_str().map(str::to_owned)).flatten()
     }
 
-    fn counted(&self, fact: &Fact, gtins: &HashMap<String, String>) -> Vec<Value> {
-        let count = &fact.data["count"];
+    fn counted(&self, fact: &Fact, data: &Value, gtins: &HashMap<String, String>) -> Vec<Value> {
+        let count = &data["count"];
         let of = |what: &str| {
             let parts = count["parts"].as_array().map(Vec::as_slice).unwrap_or_default();
             parts.iter().any(|part| part[what].as_u64().is_some_and(|units| units > 0))
@@ -136,10 +137,10 @@ impl Epcis {
         }
     }
 
-    fn moved(&self, fact: &Fact, step: &str) -> Vec<Value> {
-        let parcels = fact.data["parcels"].as_array().map(Vec::as_slice).unwrap_or_default();
+    fn moved(&self, fact: &Fact, data: &Value, step: &str) -> Vec<Value> {
+        let parcels = data["parcels"].as_array().map(Vec::as_slice).unwrap_or_default();
         let epcs: Vec<String> = parcels.iter().map(|parcel| self.own("parcel", parcel)).collect();
-        let transactions = self.transactions(fact, fact.data["waybill"].as_str());
+        let transactions = self.transactions(fact, data["waybill"].as_str());
         vec![json!({"type": "ObjectEvent", "action": "OBSERVE", "bizStep": step, "disposition": "in_progress",
                     "epcList": epcs, "bizTransactionList": transactions})]
     }
@@ -157,12 +158,12 @@ impl Epcis {
     }
 
     /// What every event has: id, time and place.
-    fn complete(&self, event: &mut Value, fact: &Fact, index: usize) {
+    fn complete(&self, event: &mut Value, fact: &Fact, data: &Value, index: usize) {
         let id = self.event_id(&fact.id);
         event["eventID"] = if index == 0 { id } else { format!("{id}/{}", index + 1) }.into();
         event["eventTime"] = fact.time.clone().into();
         event["eventTimeZoneOffset"] = offset(&fact.time).into();
-        if let Some(station) = fact.data["station"].as_str() {
+        if let Some(station) = data["station"].as_str() {
             event["readPoint"] = json!({"id": format!("{}/station/{}", self.site, escaped(station))});
         }
         // a transaction event says nothing of where things are
@@ -229,7 +230,7 @@ mod tests {
             time: "2026-11-22T12:00:00.000+08:00".into(),
             kind: kind.into(),
             order: Some("SO 1".into()),
-            data,
+            data: data.to_string(),
         }
     }
 

@@ -4,7 +4,7 @@
 //! `escalations/<name>.json`: the place in the feed and the open alerts, written anew whenever they change. What was said just
 //! before a crash may be said again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::batch::READ_MAX;
 use super::gateway::Gateway;
-use super::robot::{Robot, exception};
-use super::{EVENTS_MAX, Fact, Feed, OpenError, Outcome, outlet};
+use super::robot::{Robot, exception, one_line};
+use super::{EVENTS_MAX, Fact, Feed, OpenError, Outcome, Outlet, cut, outlet};
 use crate::config::{EscalationSettings, TargetKind, TargetSettings};
-use crate::message::Language;
+use crate::message::{Language, Notice, notice_text};
 use crate::protocol::Glob;
 
 /// Alerts of one ladder that are open at once: more than people can take. What comes beyond is not escalated, and counted.
@@ -32,6 +33,12 @@ const TROUBLE: Duration = Duration::from_secs(5);
 
 /// The longest wait between two steps: nobody waits for longer than a day.
 const WAIT_MAX: i64 = 86_400;
+
+/// Bytes of an alert's text: two short messages, where it costs money.
+const TEXT_MAX: usize = 400;
+
+/// The alert that a target takes nothing any more; the configuration chooses it like an event.
+const TARGET_DOWN: &str = "target_down";
 
 /// The longest wait between two messages on the last step.
 const REPEAT_MAX: i64 = 3_600;
@@ -135,6 +142,9 @@ pub struct Ladder<F> {
     path: PathBuf,
     language: Language,
     feed: F,
+    targets: Vec<Outlet>,
+    /// The opening of each target's circuit that was raised last.
+    raised: HashMap<String, u64>,
 }
 
 impl<F: Feed> Ladder<F> {
@@ -161,7 +171,13 @@ impl<F: Feed> Ladder<F> {
         std::fs::create_dir_all(&folder).map_err(failed)?;
         let last = feed.last().await.map_err(|error| wrong(error.0))?;
         let known: Option<Kept> = match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).ok(),
+            Ok(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(kept) => Some(kept),
+                Err(error) => {
+                    tracing::error!(%error, path = %path.display(), "Open alerts can't be read; they are lost.");
+                    None
+                }
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(failed(error)),
         };
@@ -178,7 +194,8 @@ impl<F: Feed> Ladder<F> {
         let alerts = Alerts { ladder: settings.name.as_str().into(), kept: Arc::new(Mutex::new(kept)) };
         let (events, stations) = (settings.events.clone(), settings.stations.clone());
         let wait = i64::try_from(settings.wait_seconds).unwrap_or(WAIT_MAX).min(WAIT_MAX);
-        Ok(Ladder { alerts, events, stations, wait, steps, path, language, feed })
+        let (targets, raised) = (Vec::new(), HashMap::new());
+        Ok(Ladder { alerts, events, stations, wait, steps, path, language, feed, targets, raised })
     }
 
     /// Its alerts as others see them.
@@ -188,7 +205,8 @@ impl<F: Feed> Ladder<F> {
     }
 
     /// Runs until waybind stops. It writes files while it runs: it wants a thread of its own.
-    pub async fn run(mut self) {
+    pub async fn run(mut self, targets: Vec<Outlet>) {
+        self.targets = targets;
         let (mut moved, mut stop) = (self.feed.moved(), self.feed.stopping());
         while !*stop.borrow() {
             moved.mark_unchanged();
@@ -230,6 +248,7 @@ impl<F: Feed> Ladder<F> {
                 self.keep()?;
             }
         }
+        self.look_at_targets()?;
         self.speak().await?;
         let now = self.feed.now();
         let due = self.alerts.kept().open.iter().map(|alert| alert.next).min();
@@ -239,57 +258,117 @@ impl<F: Feed> Ladder<F> {
 
     /// What a fact does to the open alerts.
     fn take(&self, fact: &Fact, kept: &mut Kept, now: Timestamp) {
+        let kind = fact.kind.as_str();
+        let named = matches!(kind, "alert_taken" | "waybill_put") || kind.starts_with("print");
+        let named = named && !kept.open.is_empty();
+        let data = if named { fact.value() } else { Value::Null };
         let over = |alert: &Alert| match fact.kind.as_str() {
-            "alert_taken" => fact.data["alert"] == alert.id.as_str(),
+            "alert_taken" => data["alert"] == alert.id.as_str(),
             "order_released" => alert.kind == "order_held" && alert.order == fact.order,
             "order_cancelled" => is_about_order(&alert.kind) && alert.order == fact.order,
             // an order is put again only with what agrees with its goods
             "order_put" => alert.kind == DIFFERS && alert.order == fact.order,
             "waybill_assigned" | "waybill_entered" => alert.kind == "waybill_pending" && alert.order == fact.order,
-            "waybill_put" if fact.data["waybill"]["void"].is_null() => {
-                let orders = fact.data["waybill"]["orders"].as_array().map(Vec::as_slice).unwrap_or_default();
-                alert.kind == "waybill_pending" && orders.iter().any(|order| order.as_str() == alert.order.as_deref())
+            "waybill_put" if data["waybill"]["void"].is_null() => {
+                alert.kind == "waybill_pending" && names_order(&data["waybill"]["orders"], alert.order.as_deref())
             }
             "print_resolved" | "print_sent" | "printed" => {
-                matches!(alert.kind.as_str(), "print_failed" | "print_unknown") && alert.about == about(fact)
+                matches!(alert.kind.as_str(), "print_failed" | "print_unknown") && alert.about == about(fact, &data)
             }
-            "printer_resumed" => alert.kind == "printer_stopped" && alert.about == about(fact),
+            "printer_resumed" => alert.kind == "printer_stopped" && alert.about == about(fact, &data),
             _ => false,
         };
         kept.open.retain(|alert| !over(alert));
         // a printer that was down before a restart is so after it
-        let is_known =
-            |alert: &Alert| fact.kind == "printer_stopped" && alert.kind == fact.kind && alert.about == about(fact);
+        let is_known = |alert: &Alert| {
+            fact.kind == "printer_stopped" && alert.kind == fact.kind && alert.about == about(fact, &data)
+        };
         if kept.open.iter().any(is_known) {
             return;
         }
-        let station = fact.data["station"].as_str();
-        let wanted = self.events.iter().any(|pattern| pattern.fits(&fact.kind))
-            && (self.stations.is_empty()
-                || station.is_some_and(|station| self.stations.iter().any(|pattern| pattern.fits(station))));
-        let Some(text) = exception(fact, self.language).filter(|_| wanted) else { return };
+        let Some(text) = exception(fact, self.language) else { return };
+        let text = cut(&one_line(&text), TEXT_MAX).to_owned();
+        let data = fact.value();
+        let station = data["station"].as_str();
+        if !self.wants(&fact.kind, station) {
+            return;
+        }
         // upstream may want something else each time it is asked: that is one exception, and its last word counts
         let same = |alert: &&mut Alert| fact.kind == DIFFERS && alert.kind == DIFFERS && alert.order == fact.order;
         if let Some(known) = kept.open.iter_mut().find(same) {
             known.text = text;
             return;
         }
-        if kept.open.len() >= OPEN_MAX {
-            kept.missed += 1;
-            tracing::error!(ladder = %self.alerts.ladder, alert = %fact.id, "Too many alerts are open; this one is not escalated.");
-            return;
-        }
-        kept.open.push(Alert {
+        let alert = Alert {
             id: fact.id.clone(),
             kind: fact.kind.clone(),
             order: fact.order.clone(),
             station: station.map(str::to_owned),
-            about: about(fact),
+            about: about(fact, &data),
             text,
             since: fact.time.clone(),
             told: 0,
             next: now,
-        });
+        };
+        self.raise(alert, kept);
+    }
+
+    fn wants(&self, kind: &str, station: Option<&str>) -> bool {
+        self.events.iter().any(|pattern| pattern.fits(kind))
+            && (self.stations.is_empty()
+                || station.is_some_and(|station| self.stations.iter().any(|pattern| pattern.fits(station))))
+    }
+
+    fn raise(&self, alert: Alert, kept: &mut Kept) {
+        if kept.open.len() >= OPEN_MAX {
+            kept.missed += 1;
+            tracing::error!(ladder = %self.alerts.ladder, alert = %alert.id, "Too many alerts are open; this one is not escalated.");
+            return;
+        }
+        kept.open.push(alert);
+    }
+
+    /// Raises an alert for each target that takes nothing any more, once for each time, and ends those of targets that work
+    /// again. A circuit is no fact of the feed: the targets themselves are asked.
+    fn look_at_targets(&mut self) -> Result<(), String> {
+        let now = self.feed.now();
+        let mut kept = self.alerts.kept().clone();
+        let before = kept.open.clone();
+        for outlet in &self.targets {
+            let (state, _) = outlet.state(0);
+            let is_of = |alert: &Alert| alert.kind == TARGET_DOWN && alert.id.starts_with(&format!("{}@", outlet.name));
+            let Some(since) = state.open_since else {
+                // after a start nothing is known of a target until it took something
+                if state.last_delivery.is_some() {
+                    kept.open.retain(|alert| !is_of(alert));
+                }
+                continue;
+            };
+            let raised = self.raised.insert(outlet.name.to_string(), state.opened);
+            let is_known = raised == Some(state.opened) || kept.open.iter().any(is_of);
+            if is_known || !self.wants(TARGET_DOWN, None) {
+                continue;
+            }
+            let why = state.last_error.unwrap_or_default();
+            let text = notice_text(Notice::TargetDown { target: &outlet.name, why: &why }, self.language);
+            let alert = Alert {
+                id: format!("{}@{}", outlet.name, since.as_second()),
+                kind: TARGET_DOWN.into(),
+                order: None,
+                station: None,
+                about: None,
+                text: cut(&one_line(&text), TEXT_MAX).to_owned(),
+                since: self.feed.written(since),
+                told: 0,
+                next: now,
+            };
+            self.raise(alert, &mut kept);
+        }
+        if kept.open == before {
+            return Ok(());
+        }
+        *self.alerts.kept() = kept;
+        self.keep()
     }
 
     /// Says what is due, step by step.
@@ -297,8 +376,15 @@ impl<F: Feed> Ladder<F> {
         let last = self.steps.len().saturating_sub(1);
         for index in 0..self.steps.len() {
             let now = self.feed.now();
-            let is_due = |alert: &Alert| alert.next <= now && alert.told.min(last) == index;
-            let due: Vec<Alert> = self.alerts.kept().open.iter().filter(|alert| is_due(alert)).cloned().collect();
+            // a clock that was set back must not silence anything
+            let longest = SignedDuration::from_secs(WAIT_MAX);
+            let is_time = |next: Timestamp| next <= now || next.duration_since(now) > longest;
+            let is_due = |alert: &Alert| is_time(alert.next) && alert.told.min(last) == index;
+            let mut due: Vec<Alert> = self.alerts.kept().open.iter().filter(|alert| is_due(alert)).cloned().collect();
+            if matches!(self.steps[index], Step::Gateway(_)) {
+                // one at a time: who takes the others meanwhile is heard first
+                due.truncate(1);
+            }
             if due.is_empty() {
                 continue;
             }
@@ -337,7 +423,7 @@ impl<F: Feed> Ladder<F> {
                     alert.told += 1;
                     alert.next = later((self.wait << doubled).min(REPEAT_MAX.max(self.wait)));
                 }
-                Outcome::Retry { why, .. } | Outcome::Rejected { answer: why } => {
+                Outcome::Retry { why, .. } | Outcome::Rejected { answer: why, .. } => {
                     tracing::warn!(ladder = %self.alerts.ladder, step = index, why, "A step of escalation can't be reached.");
                     if index < last {
                         alert.told = index + 1;
@@ -365,9 +451,14 @@ impl<F: Feed> Ladder<F> {
 }
 
 /// The print job or the printer that a fact is about.
-fn about(fact: &Fact) -> Option<String> {
+fn about(fact: &Fact, data: &Value) -> Option<String> {
     let name = if fact.kind.starts_with("printer_") { "printer" } else { "job" };
-    fact.data[name].as_str().map(str::to_owned)
+    data[name].as_str().map(str::to_owned)
+}
+
+fn names_order(orders: &Value, order: Option<&str>) -> bool {
+    let orders = orders.as_array().map(Vec::as_slice).unwrap_or_default();
+    orders.iter().any(|named| named.as_str() == order)
 }
 
 /// What a gateway's texts may name of an alert.

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::batch::Form;
 use super::envelope::source;
+use super::outlet::Fault;
 use super::{Delivery, Outcome, epcis};
 
 /// Bytes at the end of the file in which its last line is looked for: an event is never larger than what came in.
@@ -102,9 +103,15 @@ impl Lines {
         match self.write(delivery, &first.fact.by, day_of(&first.fact.time)) {
             Ok(()) => Outcome::Delivered,
             Err(error) => {
-                // what it holds is looked at anew before the next attempt
-                self.open = None;
-                Outcome::Retry { why: format!("can't write {}: {error}", self.path.display()), after: None }
+                // what was not synced may be lost although it can be read: it is cut away, and what the file holds is
+                // looked at anew before the next attempt
+                if let Some(open) = self.open.take()
+                    && let Err(error) = open.file.set_len(open.size)
+                {
+                    tracing::warn!(%error, path = %self.path.display(), "A file of a target can't be cut.");
+                }
+                let why = format!("can't write {}: {error}", self.path.display());
+                Outcome::Retry { why, after: None, fault: Fault::Reach }
             }
         }
     }
@@ -207,11 +214,11 @@ mod tests {
             time: format!("{day}T10:00:00.000+08:00"),
             kind: "packed".into(),
             order: None,
-            data: Value::Null,
+            data: "null".into(),
         };
         let through = *seqs.end();
         let events = seqs.map(|seq| envelope::letter(fact(seq)).expect("JSON")).collect();
-        Delivery { events, through, buried: Vec::new() }
+        Delivery { events, through, ..Delivery::default() }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Outcome;
 use super::http::{PATIENCE, Poster};
+use super::outlet::Fault;
 use crate::config::TargetSettings;
 use crate::config::request::{Escape, Template, method};
 
@@ -52,11 +53,11 @@ impl Gateway {
     }
 
     pub(super) async fn say(&mut self, mut values: BTreeMap<&'static str, String>) -> Outcome {
-        let retry = |why: String| Outcome::Retry { why, after: None };
+        let retry = |why: String| Outcome::Retry { why, after: None, fault: Fault::Answer };
         let now = Instant::now();
         if let Some(rest) = self.rests(now) {
             let why = format!("it was used {} times within the hour", self.per_hour);
-            return Outcome::Retry { why, after: Some(rest) };
+            return Outcome::Retry { why, after: Some(rest), fault: Fault::Reach };
         }
         values.insert("secret", self.secret.clone());
         let uri: Uri = match self.url.fill(&values, Escape::Percent).parse() {

@@ -1,5 +1,7 @@
 //! Calling over HTTP/1.1: bounded in time and in what is read of the answer; redirects are not followed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -8,7 +10,6 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_TYPE, ETAG, HOST, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
-use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -67,6 +68,10 @@ pub(super) struct Poster {
     port: u16,
     tls: Option<TlsConnector>,
     patience: Duration,
+    /// How long the body of an answer may take after its head; what came until then is the answer.
+    hears_out: Option<Duration>,
+    /// Whether the last request found somebody who could answer it.
+    reached: bool,
     /// Headers of every request.
     standing: Vec<(HeaderName, HeaderValue)>,
     open: Option<SendRequest<Full<Bytes>>>,
@@ -83,7 +88,19 @@ impl Poster {
         let secure = tls.is_some();
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        Poster { uri: uri.clone(), host, port, tls, patience, standing: Vec::new(), open: None }
+        let (hears_out, reached, standing, open) = (None, false, Vec::new(), None);
+        Poster { uri: uri.clone(), host, port, tls, patience, hears_out, reached, standing, open }
+    }
+
+    /// Takes what an answer says so long after its head for all of it: one that never ends is an answer too, where only
+    /// its status counts.
+    pub(super) fn hearing_out(self, span: Duration) -> Poster {
+        Poster { hears_out: Some(span), ..self }
+    }
+
+    /// Whether the last request found somebody who could answer it.
+    pub(super) fn has_reached(&self) -> bool {
+        self.reached
     }
 
     /// Shows a header with every request from now on.
@@ -148,12 +165,14 @@ impl Poster {
 
     async fn call(&mut self, call: &Call<'_>) -> Result<Answer, String> {
         let mut kept = self.open.take().filter(|sender| !sender.is_closed());
+        let reached = AtomicBool::new(kept.is_some());
         let exchange = async {
             if let Some(sender) = kept.take() {
                 match self.exchange(sender, self.request(call)?, call.limit).await {
                     Err(Broken::Unanswered(error)) => {
                         // a target may close an idle connection at any time
                         tracing::debug!(error, host = self.host, "A kept connection was closed.");
+                        reached.store(false, Ordering::Relaxed);
                     }
                     Err(Broken::Midway(error)) => return Err(error),
                     Ok(answered) => return Ok(answered),
@@ -162,12 +181,14 @@ impl Poster {
             let sender = tokio::time::timeout(CONNECT, self.connect())
                 .await
                 .map_err(|_| format!("no connection within {} s", CONNECT.as_secs()))??;
+            reached.store(true, Ordering::Relaxed);
             let request = self.request(call)?;
             self.exchange(sender, request, call.limit).await.map_err(|broken| match broken {
                 Broken::Unanswered(error) | Broken::Midway(error) => error,
             })
         };
         let exchanged = tokio::time::timeout(self.patience, exchange).await;
+        self.reached = reached.into_inner();
         let (answer, sender) =
             exchanged.map_err(|_| format!("no whole answer within {} s", self.patience.as_secs_f64()))??;
         self.open = sender;
@@ -218,7 +239,7 @@ impl Poster {
         let response = sender.send_request(request).await.map_err(unanswered)?;
         let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
         let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
-        let (body, is_whole) = read(response, limit).await.map_err(Broken::Midway)?;
+        let (body, is_whole) = read(response, limit, self.hears_out).await.map_err(Broken::Midway)?;
         Ok((Answer { status, retry_after, etag, body, is_whole }, is_whole.then_some(sender)))
     }
 }
@@ -249,20 +270,27 @@ where
 }
 
 /// The beginning of a body, and whether that was all.
-async fn read(response: Response<Incoming>, limit: usize) -> Result<(Vec<u8>, bool), String> {
+async fn read(response: Response<Incoming>, limit: usize, span: Option<Duration>) -> Result<(Vec<u8>, bool), String> {
     let mut body = response.into_body();
     let mut read = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| format!("the answer broke off: {}", chain(&error)))?;
-        let Ok(bytes) = frame.into_data() else { continue };
-        let room = limit - read.len();
-        if bytes.len() > room {
-            read.extend_from_slice(&bytes[..room]);
-            return Ok((read, false));
+    let whole = async {
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| format!("the answer broke off: {}", chain(&error)))?;
+            let Ok(bytes) = frame.into_data() else { continue };
+            let room = limit - read.len();
+            if bytes.len() > room {
+                read.extend_from_slice(&bytes[..room]);
+                return Ok(false);
+            }
+            read.extend_from_slice(&bytes);
         }
-        read.extend_from_slice(&bytes);
-    }
-    Ok((read, true))
+        Ok(true)
+    };
+    let is_whole: Result<bool, String> = match span {
+        Some(span) => tokio::time::timeout(span, whole).await.unwrap_or(Ok(false)),
+        None => whole.await,
+    };
+    Ok((read, is_whole?))
 }
 
 fn retry_after(response: &Response<Incoming>) -> Option<Duration> {

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use super::batch::{Form, Selection};
@@ -41,6 +42,29 @@ pub enum Circuit {
     Open,
 }
 
+/// What is at fault when a delivery fails, as far as that shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nobody answers, or patience is asked for: no event is to blame.
+    Reach,
+    /// It answers, and fails: perhaps on what it was sent.
+    Answer,
+    /// The address or the credential is wrong.
+    Setup,
+}
+
+impl Fault {
+    /// As the API writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Fault::Reach => "reach",
+            Fault::Answer => "answer",
+            Fault::Setup => "setup",
+        }
+    }
+}
+
 /// How a target is.
 #[derive(Clone, Debug, Default)]
 pub struct State {
@@ -50,6 +74,14 @@ pub struct State {
     pub circuit: Circuit,
     /// Failures in a row.
     pub failures: u32,
+    /// What was at fault the last time, while there are failures.
+    pub fault: Option<Fault>,
+    /// How often the circuit opened since the start.
+    pub opened: u64,
+    /// Since when it is open.
+    pub open_since: Option<Timestamp>,
+    /// The event that seems to be the only one that the target fails on, while that is being found out.
+    pub suspect: Option<String>,
     /// What went wrong last.
     pub last_error: Option<String>,
     /// When it last took something.
@@ -62,15 +94,26 @@ pub struct State {
     pub buried: u64,
     /// What it would not take.
     pub dead: BTreeMap<u64, DeadLetter>,
+    /// Orders that wait behind that, or whose rest is being told.
+    pub orders_waiting: usize,
+}
+
+/// What people want of a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// That it is sent again.
+    Again,
+    /// That other data are sent in its stead.
+    Correct(Correction),
+    /// That the target does without it.
+    LetGo,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     state: Mutex<State>,
-    /// Dead letters to be sent again.
-    again: Mutex<BTreeSet<u64>>,
-    /// Corrections of dead letters that the worker has yet to keep; at most as many as there are dead letters.
-    corrections: Mutex<BTreeMap<u64, Correction>>,
+    /// What people want of dead letters; at most one wish for each.
+    wishes: Mutex<BTreeMap<u64, Wish>>,
     /// Somebody wants the worker to look now.
     pub(super) wake: Notify,
 }
@@ -85,20 +128,27 @@ impl Shared {
         held(&self.state)
     }
 
-    pub(super) fn next_again(&self) -> Option<u64> {
-        held(&self.again).first().copied()
+    /// The first wish that may be done now.
+    pub(super) fn next_wish(&self, may: impl Fn(u64, &Wish) -> bool) -> Option<(u64, Wish)> {
+        held(&self.wishes).iter().find(|(seq, wish)| may(**seq, wish)).map(|(seq, wish)| (*seq, wish.clone()))
     }
 
-    pub(super) fn done_again(&self, seq: u64) {
-        held(&self.again).remove(&seq);
+    /// A wish was done; another one for the same letter that came meanwhile stays.
+    pub(super) fn done(&self, seq: u64, wish: &Wish) {
+        let mut wishes = held(&self.wishes);
+        if wishes.get(&seq) == Some(wish) {
+            wishes.remove(&seq);
+        }
     }
 
-    pub(super) fn next_correction(&self) -> Option<(u64, Correction)> {
-        held(&self.corrections).first_key_value().map(|(seq, correction)| (*seq, correction.clone()))
-    }
-
-    pub(super) fn done_correcting(&self, seq: u64) {
-        held(&self.corrections).remove(&seq);
+    /// Wishes something of a letter; a plain sending again does not take the place of more.
+    pub(super) fn wish(&self, seq: u64, wish: Wish) {
+        let mut wishes = held(&self.wishes);
+        if wish == Wish::Again {
+            wishes.entry(seq).or_insert(wish);
+        } else {
+            wishes.insert(seq, wish);
+        }
     }
 }
 
@@ -113,10 +163,19 @@ pub struct Outlet {
 }
 
 impl Outlet {
-    /// How it is now.
+    /// How it is now, with at most so many dead letters, and how many there are.
     #[must_use]
-    pub fn state(&self) -> State {
-        self.shared.state().clone()
+    pub fn state(&self, letters: usize) -> (State, usize) {
+        let state = self.shared.state();
+        let dead = state.dead.iter().take(letters).map(|(seq, letter)| (*seq, letter.clone())).collect();
+        let (last_error, suspect) = (state.last_error.clone(), state.suspect.clone());
+        (State { dead, last_error, suspect, ..*state }, state.dead.len())
+    }
+
+    /// The place in the feed up to which it has been told.
+    #[must_use]
+    pub fn cursor(&self) -> u64 {
+        self.shared.state().cursor
     }
 
     /// A dead letter by its id.
@@ -127,9 +186,20 @@ impl Outlet {
 
     /// Sends a dead letter again with other data; false if there is none with this id.
     pub fn correct(&self, id: &str, correction: Correction) -> bool {
+        self.want(id, Wish::Correct(correction))
+    }
+
+    /// Lets the target do without a dead letter, so that what its order did since goes out; false if there is none with
+    /// this id.
+    pub fn let_go(&self, id: &str) -> bool {
+        self.want(id, Wish::LetGo)
+    }
+
+    fn want(&self, id: &str, wish: Wish) -> bool {
         let Some(letter) = self.dead_letter(id) else { return false };
-        held(&self.shared.corrections).insert(letter.seq, correction);
-        self.send_again(Some(&[letter.id])) > 0
+        self.shared.wish(letter.seq, wish);
+        self.shared.wake.notify_one();
+        true
     }
 
     /// Wants dead letters sent again, all or those with these ids, and a target that failed tried now. Answers how
@@ -141,7 +211,9 @@ impl Outlet {
             chosen.map(|letter| letter.seq).collect()
         };
         let count = wanted.len();
-        held(&self.shared.again).extend(wanted);
+        for seq in wanted {
+            self.shared.wish(seq, Wish::Again);
+        }
         self.shared.wake.notify_one();
         count
     }
@@ -154,6 +226,17 @@ pub(super) enum Channel {
     Robot(Box<Robot>),
 }
 
+/// When events themselves are suspected, and how often one that fails alone is tried.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Suspicion {
+    /// Failures must have gone on for so long.
+    pub(super) after: Duration,
+    /// How often an event is tried by itself before only a person sends it.
+    pub(super) tries: u32,
+    /// The time between two tries.
+    pub(super) between: SignedDuration,
+}
+
 /// What a worker has of its own.
 pub(super) struct Parts {
     pub(super) outlet: Outlet,
@@ -161,6 +244,7 @@ pub(super) struct Parts {
     pub(super) channel: Channel,
     pub(super) cursor: Cursor,
     pub(super) dead: Dead,
+    pub(super) suspicion: Suspicion,
 }
 
 /// Opens a target of the configuration. The feed of the box `by` can be read after `begins`, and ends with `last`.
@@ -195,7 +279,8 @@ pub(super) fn open(
     let path = folder.join(dead::FILE);
     let dead = Dead::open(&path).map_err(failed("can't use", path.clone()))?;
     let shared = Shared::default();
-    *shared.state() = State { cursor: at, dead: dead.letters().clone(), ..State::default() };
+    let (letters, orders_waiting) = (dead.letters().clone(), dead.orders_waiting());
+    *shared.state() = State { cursor: at, dead: letters, orders_waiting, ..State::default() };
     let outlet = Outlet { name: name.as_str().into(), kind, shared: Arc::new(shared) };
     let selection = Selection {
         events: settings.events.clone(),
@@ -203,7 +288,16 @@ pub(super) fn open(
         exceptions_only: kind == TargetKind::Robot,
         form: form(settings),
     };
-    Ok(Parts { outlet, selection: selection.into(), channel, cursor, dead })
+    Ok(Parts { outlet, selection: selection.into(), channel, cursor, dead, suspicion: suspicion(settings) })
+}
+
+/// The shortest time between two tries of an event that fails alone.
+const BETWEEN: SignedDuration = SignedDuration::from_secs(1);
+
+fn suspicion(settings: &TargetSettings) -> Suspicion {
+    let span = SignedDuration::from_mins(i64::from(settings.tries_minutes));
+    let between = span.checked_div(i32::try_from(settings.tries).unwrap_or(i32::MAX)).unwrap_or(span).max(BETWEEN);
+    Suspicion { after: Duration::from_secs(settings.suspect_seconds.into()), tries: settings.tries, between }
 }
 
 fn form(settings: &TargetSettings) -> Form {

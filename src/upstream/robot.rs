@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::http::{PATIENCE, Poster};
+use super::outlet::Fault;
 use super::signature::hmac;
-use super::{Delivery, Fact, Outcome, cut};
+use super::{Delivery, Fact, Outcome, Trouble, cut};
 use crate::config::Format;
 use crate::domain::courier::{Conflict, Pending};
 use crate::domain::order::{Difference, Hold};
@@ -46,8 +47,8 @@ impl Robot {
         self.ready
     }
 
-    pub(super) async fn send(&mut self, delivery: &Delivery, told: impl Fn(&str) -> u64, now: Timestamp) -> Outcome {
-        let text = self.text(delivery, told);
+    pub(super) async fn send(&mut self, delivery: &Delivery, now: Timestamp) -> Outcome {
+        let text = self.text(delivery);
         if text.is_empty() { Outcome::Delivered } else { self.say(&text, now).await }
     }
 
@@ -59,24 +60,25 @@ impl Robot {
         // no exception is to blame for a refusal: the key is wrong, or the robot gone
         match self.poster.post(query.as_deref(), &headers, Bytes::from(body.to_string())).await {
             Ok(answer) if (200..=299).contains(&answer.status) && was_taken(&answer.body) => Outcome::Delivered,
-            Ok(answer) => Outcome::Retry { why: answer.summary(), after: answer.retry_after },
-            Err(why) => Outcome::Retry { why, after: None },
+            Ok(answer) => Outcome::Retry { why: answer.summary(), after: answer.retry_after, fault: Fault::Answer },
+            Err(why) => Outcome::Retry { why, after: None, fault: Fault::Reach },
         }
     }
 
-    /// The message; `told` says how many dead letters of a target were told before.
-    fn text(&self, delivery: &Delivery, told: impl Fn(&str) -> u64) -> String {
+    fn text(&self, delivery: &Delivery) -> String {
         let exceptions = delivery.events.iter().filter_map(|letter| exception(&letter.fact, self.language));
-        let buried = delivery.buried.iter().map(|(target, count, answer)| {
-            let count = count.saturating_sub(told(target));
-            notice_text(Notice::DeadLetters { target, count, answer }, self.language)
+        let troubles = delivery.troubles.iter().flat_map(|Trouble { target, dead, down, answer, .. }| {
+            let down = down.then(|| Notice::TargetDown { target, why: answer });
+            let dead = (*dead > 0).then(|| Notice::DeadLetters { target, count: *dead, answer });
+            down.into_iter().chain(dead).map(|notice| notice_text(notice, self.language))
         });
-        self.joined(&buried.chain(exceptions).collect::<Vec<String>>())
+        self.joined(&troubles.chain(exceptions).collect::<Vec<String>>())
     }
 
-    /// Exceptions as one message.
+    /// Exceptions as one message: a line for each, with nothing in it that this kind of robot takes for mark-up.
     pub(super) fn joined(&self, all: &[String]) -> String {
-        let mut lines: Vec<String> = all.iter().take(LINES_MAX).map(|line| cut(line, LINE_MAX).to_owned()).collect();
+        let line = |text: &String| cut(&without_markup(&one_line(text), self.format), LINE_MAX).to_owned();
+        let mut lines: Vec<String> = all.iter().take(LINES_MAX).map(line).collect();
         if all.len() > LINES_MAX {
             lines.push(notice_text(Notice::More(all.len() - LINES_MAX), self.language));
         }
@@ -89,39 +91,64 @@ pub(super) fn is_exception(fact: &Fact) -> bool {
     exception(fact, Language::English).is_some()
 }
 
+/// A text without line breaks, control characters, and marks that change the direction of what follows: what people and
+/// other systems wrote must not look like a message of waybind.
+pub(super) fn one_line(text: &str) -> String {
+    let is_break = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
+    let is_hidden = |letter: &char| matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let shown = text.chars().filter(|letter| !is_hidden(letter));
+    shown.map(|letter| if is_break(letter) { ' ' } else { letter }).collect()
+}
+
+/// A line in which each character that a kind of robot takes for mark-up, a link or a call stands in its full width: people
+/// read the same, and nothing is set off. All three are sent plain texts; Feishu reads tags and emphasis in these too.
+fn without_markup(line: &str, format: Format) -> String {
+    let taken = match format {
+        Format::Feishu => "<>@[]*~`",
+        _ => "<>@",
+    };
+    // the full-width forms of ASCII stand in the same order
+    let wide = |letter: char| char::from_u32(u32::from(letter) - 0x21 + 0xff01).unwrap_or(' ');
+    line.chars().map(|letter| if taken.contains(letter) { wide(letter) } else { letter }).collect()
+}
+
 /// A stop, a hold, what upstream wants otherwise than it was begun, what is wrong with a number, a print job or a printer,
 /// in words; none of anything else.
 pub(super) fn exception(fact: &Fact, language: Language) -> Option<String> {
     let order = fact.order.as_deref();
+    if !matches!(fact.kind.as_str(), "scan_refused" | "order_held" | "waybill_pending" | "waybill_conflict") {
+        return None;
+    }
+    let data = fact.value();
     match fact.kind.as_str() {
         "scan_refused" => {
-            let verdict: Verdict = serde_json::from_value(fact.data.clone()).ok()?;
-            let station = fact.data["station"].as_str().unwrap_or_default();
-            let stopped = Notice::Stopped { station, order, verdict: &verdict };
+            let station = data["station"].as_str().unwrap_or_default().to_owned();
+            let verdict: Verdict = serde_json::from_value(data).ok()?;
+            let stopped = Notice::Stopped { station: &station, order, verdict: &verdict };
             // a station in shadow raises no alarm, here neither
             (verdict.code.severity() == Severity::Stop && !verdict.shadow).then(|| notice_text(stopped, language))
         }
         "order_held" => {
-            let hold: Hold = serde_json::from_value(fact.data["hold"].clone()).ok()?;
+            let hold: Hold = serde_json::from_value(data["hold"].clone()).ok()?;
             let held = Notice::Held { order: order?, reason: hold.reason, note: hold.note.as_deref() };
             Some(notice_text(held, language))
         }
         "order_differs" => {
-            let differences: Vec<Difference> = serde_json::from_value(fact.data["differences"].clone()).ok()?;
+            let differences: Vec<Difference> = serde_json::from_value(data["differences"].clone()).ok()?;
             let first = differences.first()?;
             Some(notice_text(Notice::Differs { order: order?, first, count: differences.len() }, language))
         }
         "waybill_pending" => {
-            let pending: Pending = serde_json::from_value(fact.data["pending"].clone()).ok()?;
+            let pending: Pending = serde_json::from_value(data["pending"].clone()).ok()?;
             Some(notice_text(Notice::NoNumber { order: order?, tried: &pending.tried }, language))
         }
         "waybill_conflict" => {
-            let conflict: Conflict = serde_json::from_value(fact.data["conflict"].clone()).ok()?;
+            let conflict: Conflict = serde_json::from_value(data["conflict"].clone()).ok()?;
             Some(notice_text(Notice::LateNumber { order: order?, conflict: &conflict }, language))
         }
         "print_failed" | "print_unknown" => {
-            let text = |name: &str| fact.data[name].as_str().unwrap_or_default();
-            let (asks, trouble) = match serde_json::from_value(fact.data["step"].clone()).ok()? {
+            let text = |name: &str| data[name].as_str().unwrap_or_default();
+            let (asks, trouble) = match serde_json::from_value(data["step"].clone()).ok()? {
                 // what is not wanted any more needs nobody
                 Step::Failed(trouble) if trouble.is_moot() => return None,
                 Step::Failed(trouble) => (false, trouble),
@@ -133,9 +160,9 @@ pub(super) fn exception(fact: &Fact, language: Language) -> Option<String> {
             Some(notice_text(print, language))
         }
         "printer_stopped" => {
-            let condition: Condition = serde_json::from_value(fact.data["condition"].clone()).ok()?;
-            let waiting = fact.data["waiting"].as_u64().unwrap_or_default();
-            let printer = fact.data["printer"].as_str()?;
+            let condition: Condition = serde_json::from_value(data["condition"].clone()).ok()?;
+            let waiting = data["waiting"].as_u64().unwrap_or_default();
+            let printer = data["printer"].as_str()?;
             Some(notice_text(Notice::PrinterStopped { printer, condition, waiting }, language))
         }
         _ => None,
@@ -213,12 +240,44 @@ mod tests {
             time: String::new(),
             kind: "order_held".into(),
             order: Some(format!("SO-{seq}")),
-            data: json!({"hold": {"reason": "risk", "note": "长".repeat(500)}}),
+            data: json!({"hold": {"reason": "risk", "note": "长".repeat(500)}}).to_string(),
         };
         let events = (0..30).map(|seq| crate::upstream::envelope::letter(fact(seq)).expect("JSON")).collect();
-        let buried = vec![("erp".to_owned(), 7, "HTTP 422".to_owned())];
-        let text = robot.text(&Delivery { events, through: 30, buried }, |_| 5);
-        assert!(text.starts_with("Target erp refused 2 event(s) · HTTP 422\nOn hold: SO-0 · risk · 长"), "{text}");
-        assert!(text.ends_with("and 21 more") && text.len() < 2_048, "{}", text.len());
+        let trouble = Trouble { target: "erp".into(), dead: 2, down: true, told: (9, 1), answer: "HTTP 422".into() };
+        let text = robot.text(&Delivery { events, through: 30, troubles: vec![trouble] });
+        let first = "Target erp takes nothing, everything waits · HTTP 422\nTarget erp refused 2 event(s) · HTTP 422\nOn hold: SO-0 · risk · 长";
+        assert!(text.starts_with(first), "{text}");
+        assert!(text.ends_with("and 22 more") && text.len() < 2_048, "{}", text.len());
+    }
+
+    #[test]
+    fn what_people_wrote_is_neither_a_line_nor_mark_up() {
+        let note = "paid\r\n✕ dock · SO-9 \u{2028}<at user_id=\"all\">all</at> @all <@all> **now** [here](https://evil.example) `x`\u{202e}\u{7}";
+        let fact = Fact {
+            kind: "order_held".into(),
+            order: Some("SO-1\n@所有人".into()),
+            data: json!({"hold": {"reason": "other", "note": note}}).to_string(),
+            ..Fact::default()
+        };
+        let events = vec![crate::upstream::envelope::letter(fact).expect("JSON")];
+        let delivery = Delivery { events, ..Delivery::default() };
+        for format in [Format::Wecom, Format::Dingtalk, Format::Feishu] {
+            let robot = Robot::new(&Uri::from_static("http://127.0.0.1:1/"), format, None, Language::English);
+            let text = robot.text(&delivery);
+            assert!(text.starts_with("On hold: SO-1 ＠所有人 · other · paid  ✕ dock"), "{text}");
+            assert!(!text.contains(['\n', '\r', '@', '<', '>', '\u{2028}', '\u{202e}', '\u{7}']), "{format:?}: {text}");
+            assert!(text.len() <= LINE_MAX, "{}", text.len());
+        }
+        let feishu = without_markup("[x](y) **b** ~~s~~ `c` a_b-c #1", Format::Feishu);
+        assert_eq!(feishu, "［x］(y) ＊＊b＊＊ ～～s～～ ｀c｀ a_b-c #1");
+        assert_eq!(without_markup("SO_1 *2 [3]", Format::Wecom), "SO_1 *2 [3]");
+    }
+
+    #[test]
+    fn what_is_escaped_stays_within_its_bytes() {
+        let robot = Robot::new(&Uri::from_static("http://127.0.0.1:1/"), Format::Feishu, None, Language::Chinese);
+        let lines: Vec<String> = (0..30).map(|_| "<@>".repeat(5_000)).collect();
+        let text = robot.joined(&lines);
+        assert!(text.len() < 2_048 && text.lines().count() == LINES_MAX + 1, "{}", text.len());
     }
 }

@@ -226,6 +226,10 @@ pub struct TargetView {
     pub behind: bool,
     /// Failures in a row.
     pub failures: u32,
+    /// What was at fault the last time: `reach` (nobody answers), `answer` (it fails), `setup` (address or credential).
+    pub fault: Option<&'static str>,
+    /// The event that seems to be the only one that it fails on, while that is being found out.
+    pub suspect: Option<String>,
     /// What went wrong last.
     pub last_error: Option<String>,
     /// When it last took something.
@@ -234,8 +238,10 @@ pub struct TargetView {
     pub delivered: u64,
     /// Deliveries that failed since the start.
     pub retried: u64,
-    /// Events that it refused and does not have.
+    /// Events that it refused, or fails on, and does not have.
     pub dead: usize,
+    /// Orders of which it is not told what they do, because it does not have one of these.
+    pub orders_waiting: usize,
     /// The oldest of them.
     pub dead_letters: Vec<DeadLetterView>,
 }
@@ -256,8 +262,23 @@ pub struct DeadLetterView {
     pub answer: String,
     /// How often.
     pub times: u32,
+    /// `refused`, or `failing` where the target fails on this event alone.
+    pub why: &'static str,
+    /// When it is tried again by itself.
+    pub next: Option<String>,
+    /// What its order did since, and waits.
+    pub behind: u64,
     /// Who corrected what is sent, if somebody did.
     pub corrected_by: Option<String>,
+}
+
+/// A person's word about a dead letter.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LetterWord {
+    /// These data are sent in its stead.
+    Send(serde_json::Value),
+    /// The target does without it.
+    LetGo,
 }
 
 /// A dead letter with what is sent, for people.
@@ -598,13 +619,13 @@ pub trait Backend: Secrets + Clone + Send + Sync + 'static {
     fn look_now(&self, source: &str) -> bool;
     /// A target's dead letter with what is sent; none if there is no such target or letter.
     fn letter(&self, target: &str, id: &str) -> impl Future<Output = Result<Option<LetterView>, Unavailable>> + Send;
-    /// Records a person's correction of a dead letter, and sends it; false if there is no such target or letter.
-    fn correct_letter(
+    /// Records a person's word about a dead letter, and does it; false if there is no such target or letter.
+    fn settle_letter(
         &self,
         caller: Caller,
         target: String,
         id: String,
-        data: serde_json::Value,
+        word: LetterWord,
         by: String,
     ) -> impl Future<Output = Result<bool, Unavailable>> + Send;
     /// The couriers' channels.

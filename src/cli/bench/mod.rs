@@ -30,6 +30,9 @@ pub(super) struct Settings {
     /// Measure only the labels that are printed while stations scan.
     #[arg(long)]
     labels: bool,
+    /// Measure only how fast targets take what waited for them.
+    #[arg(long)]
+    drain: bool,
 }
 
 const STATIONS: usize = 32;
@@ -56,9 +59,14 @@ fn failed(error: std::io::Error) -> Failure {
 
 fn measure(settings: &Settings, base: &Path) -> Result<(), Failure> {
     let span = Duration::from_secs(settings.seconds);
-    if settings.labels {
-        return spool::measure(&base.join("spool"), span);
+    match (settings.labels, settings.drain) {
+        (true, _) => spool::measure(&base.join("spool"), span),
+        (_, true) => drain::measure(&base.join("drain")),
+        _ => all(settings, base, span),
     }
+}
+
+fn all(settings: &Settings, base: &Path, span: Duration) -> Result<(), Failure> {
     let small = Service::start(&base.join("small"), "")?;
     small.seed(1_000)?;
     small.prepare_work()?;

@@ -73,6 +73,7 @@ impl Fold<'_> {
             // what people did about messages, where records lie, and how a machine is, is told and kept, and is no state of
             // the warehouse
             Event::LetterCorrected { .. }
+            | Event::LetterLetGo { .. }
             | Event::AlertTaken { .. }
             | Event::RecordsArchived { .. }
             | Event::ArchiveRemoved { .. }

@@ -78,6 +78,7 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/api/v1/sources", get(sources::sources::<B>))
         .route("/api/v1/sources/{name}/retry", post(sources::retry::<B>))
         .route("/api/v1/targets/{name}/letters/{id}", get(targets::letter::<B>).post(targets::correct::<B>))
+        .route("/api/v1/targets/{name}/letters/{id}/let-go", post(targets::let_go::<B>))
         .route("/api/v1/alerts", get(alerts::alerts::<B>))
         .route("/api/v1/alerts/{id}/take", post(alerts::take::<B>))
         .route("/api/v1/ledger/archive", post(archive::archive::<B>))

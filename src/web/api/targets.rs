@@ -5,7 +5,7 @@ use axum::extract::{Extension, Path, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::web::backend::{Backend, Caller};
+use crate::web::backend::{Backend, Caller, LetterWord};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
 use crate::web::problem::Problem;
@@ -56,10 +56,31 @@ pub(super) async fn correct<B: Backend>(
     let corrected: Corrected = body.json()?;
     let by = person(&corrected.by)?;
     let caller = Caller { peer: peer.to_string(), call: "dead letter" };
-    if !backend.correct_letter(caller, name.clone(), id.clone(), corrected.data, by).await? {
+    if !backend.settle_letter(caller, name.clone(), id.clone(), LetterWord::Send(corrected.data), by).await? {
         return Err(Problem::missing("dead letter", &id));
     }
     Ok(Json(json!({"target": name, "id": id, "again": 1})))
+}
+
+/// Who lets a target do without an event.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LetGo {
+    by: String,
+}
+
+pub(super) async fn let_go<B: Backend>(
+    State(backend): State<B>,
+    Extension(peer): Extension<Peer>,
+    Path((name, id)): Path<(String, String)>,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    let by = person(&body.json::<LetGo>()?.by)?;
+    let caller = Caller { peer: peer.to_string(), call: "dead letter" };
+    if !backend.settle_letter(caller, name.clone(), id.clone(), LetterWord::LetGo, by.clone()).await? {
+        return Err(Problem::missing("dead letter", &id));
+    }
+    Ok(Json(json!({"target": name, "id": id, "let_go_by": by})))
 }
 
 /// Characters of a person's name.

@@ -65,10 +65,11 @@ pub(super) async fn home<B: Backend>(State(backend): State<B>, Spoken(language):
     Ok(Page(layout(say(Phrase::Overview), language, "home", Some("home.js"), &content)).into_response())
 }
 
-/// Targets that somebody should look at: behind for minutes, or refusing events.
+/// Targets that somebody should look at: behind for minutes, taking nothing, or refusing events.
 fn troubled(targets: &[TargetView], language: Language) -> Markup {
     let say = |name| phrase(name, language);
-    let troubled: Vec<&TargetView> = targets.iter().filter(|target| target.behind || target.dead > 0).collect();
+    let troubled: Vec<&TargetView> =
+        targets.iter().filter(|target| target.behind || target.dead > 0 || target.circuit == "open").collect();
     html! {
         @if !troubled.is_empty() {
             section.targets role="status" {
@@ -77,7 +78,9 @@ fn troubled(targets: &[TargetView], language: Language) -> Markup {
                     li {
                         strong { a href={ "/targets/" (target.name) } { (target.name) } }
                         @if target.behind { span.bad { " ✕ " (target.depth) " " (say(Phrase::Waiting)) @if let Some(oldest) = &target.oldest { " · " (say(Phrase::Since)) " " (when(oldest)) } } }
+                        @if target.circuit == "open" { span.bad { " ✕ " (say(if target.fault == Some("setup") { Phrase::TargetSetup } else { Phrase::TargetDown })) } }
                         @if target.dead > 0 { span.bad { " ✕ " (target.dead) " " (say(Phrase::DeadLetters)) } }
+                        @if target.orders_waiting > 0 { span.bad { " · " (target.orders_waiting) " " (say(Phrase::OrdersBehind)) } }
                         @if let Some(error) = &target.last_error { " · " (error) }
                     }
                 } }

@@ -64,6 +64,7 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
         .route("/alerts/{id}/take", post(alerts::take::<B>))
         .route("/targets/{name}", get(targets::page::<B>))
         .route("/targets/{name}/letters/{id}", post(targets::correct::<B>))
+        .route("/targets/{name}/letters/{id}/let-go", post(targets::let_go::<B>))
         .route("/search", get(home::search::<B>))
         .route("/login", get(login::page).post(login::enter::<B>))
         .route("/language/{tag}", get(language))

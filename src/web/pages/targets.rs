@@ -2,15 +2,15 @@
 
 use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse, Response};
-use maud::html;
+use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Page;
-use super::layout::layout;
-use crate::message::{Phrase, phrase};
+use super::layout::{layout, when};
+use crate::message::{Language, Phrase, phrase};
 use crate::web::api::person;
-use crate::web::backend::{Backend, Caller, LetterView};
+use crate::web::backend::{Backend, Caller, LetterView, LetterWord, TargetView};
 use crate::web::body::Body;
 use crate::web::form::{back_to, form};
 use crate::web::guard::Peer;
@@ -35,23 +35,57 @@ pub(super) async fn page<B: Backend>(
     let content = html! {
         main.overview {
             h1 { (say(Phrase::Target)) " " (name) }
-            p { (target.depth) " " (say(Phrase::Waiting)) " · " (target.dead) " " (say(Phrase::DeadLetters)) }
-            @if let Some(error) = &target.last_error { p.bad { (error) } }
+            (how(target, language))
             @if letters.is_empty() { p.empty { (say(Phrase::NothingRefused)) } }
-            @for view in &letters {
-                section.letter {
-                    h2 { (view.letter.kind) @if let Some(order) = &view.letter.order { " · " a href={ "/order/" (order) } { (order) } } }
-                    p.bad { (view.letter.answer) " · " (super::layout::when(&view.letter.at)) @if let Some(by) = &view.letter.corrected_by { " · " (say(Phrase::CorrectedBy)) " " (by) } }
-                    form method="post" action={ "/targets/" (name) "/letters/" (view.letter.id) } {
-                        label { (say(Phrase::WhatIsSent)) textarea name="data" rows="12" spellcheck="false" { (serde_json::to_string_pretty(&view.sent).unwrap_or_default()) } }
-                        label { (say(Phrase::YourName)) " " input name="by" autocomplete="name" required; }
-                        button { (say(Phrase::SendAgain)) }
-                    }
-                }
-            }
+            @for view in &letters { (letter(&name, view, language)) }
         }
     };
     Ok(Page(layout(&name, language, "home", None, &content)).into_response())
+}
+
+/// How a target is: what waits, since when, and why.
+fn how(target: &TargetView, language: Language) -> Markup {
+    let say = |name| phrase(name, language);
+    html! {
+        p {
+            (target.depth) " " (say(Phrase::Waiting))
+            @if let Some(oldest) = &target.oldest { " · " (say(Phrase::Since)) " " (when(oldest)) }
+            " · " (target.dead) " " (say(Phrase::DeadLetters))
+        }
+        @if target.circuit == "open" { p.bad { (say(Phrase::TargetDown)) } }
+        @if target.fault == Some("setup") { p.bad { (say(Phrase::TargetSetup)) } }
+        @if let Some(error) = &target.last_error { p.bad { (error) } }
+        @if let Some(suspect) = &target.suspect { p.bad { (say(Phrase::FailsOn)) " " (suspect) } }
+        @if target.orders_waiting > 0 { p.bad { (target.orders_waiting) " " (say(Phrase::OrdersBehind)) } }
+    }
+}
+
+/// A dead letter: what happened to it, and what a person may do.
+fn letter(target: &str, view: &LetterView, language: Language) -> Markup {
+    let say = |name| phrase(name, language);
+    let letter = &view.letter;
+    let way = format!("/targets/{target}/letters/{}", letter.id);
+    html! {
+        section.letter {
+            h2 { (letter.kind) @if let Some(order) = &letter.order { " · " a href={ "/order/" (order) } { (order) } } }
+            p.bad { (letter.answer) " · " (when(&letter.at)) @if let Some(by) = &letter.corrected_by { " · " (say(Phrase::CorrectedBy)) " " (by) } }
+            p {
+                (letter.id) " · " (letter.times) " " (say(Phrase::Times))
+                @if letter.why == "failing" { " · " (say(Phrase::FailsAlone)) }
+                @if let Some(next) = &letter.next { " · " (say(Phrase::TriedAgain)) " " (next) }
+            }
+            @if letter.behind > 0 { p.bad { (letter.behind) " " (say(Phrase::EventsBehind)) } }
+            form method="post" action=(way) {
+                label { (say(Phrase::WhatIsSent)) textarea name="data" rows="12" spellcheck="false" { (serde_json::to_string_pretty(&view.sent).unwrap_or_default()) } }
+                label { (say(Phrase::YourName)) " " input name="by" autocomplete="name" required; }
+                button { (say(Phrase::SendAgain)) }
+            }
+            form method="post" action={ (way) "/let-go" } {
+                label { (say(Phrase::YourName)) " " input name="by" autocomplete="name" required; }
+                button { (say(Phrase::LetGo)) }
+            }
+        }
+    }
 }
 
 /// What the form sends.
@@ -71,7 +105,34 @@ pub(super) async fn correct<B: Backend>(
     let data: Value = serde_json::from_str(&corrected.data)
         .map_err(|error| Problem::malformed(format!("what is sent is no JSON: {error}")))?;
     let caller = Caller { peer: peer.to_string(), call: "target page" };
-    if !backend.correct_letter(caller, name.clone(), id.clone(), data, person(&corrected.by)?).await? {
+    said(&backend, caller, name, id, LetterWord::Send(data), &corrected.by).await
+}
+
+/// Who lets a target do without an event.
+#[derive(Deserialize)]
+struct LetGo {
+    by: String,
+}
+
+pub(super) async fn let_go<B: Backend>(
+    State(backend): State<B>,
+    Extension(peer): Extension<Peer>,
+    Path((name, id)): Path<(String, String)>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let caller = Caller { peer: peer.to_string(), call: "target page" };
+    said(&backend, caller, name, id, LetterWord::LetGo, &form::<LetGo>(&body)?.by).await
+}
+
+async fn said<B: Backend>(
+    backend: &B,
+    caller: Caller,
+    name: String,
+    id: String,
+    word: LetterWord,
+    by: &str,
+) -> Result<Response, Problem> {
+    if !backend.settle_letter(caller, name.clone(), id.clone(), word, person(by)?).await? {
         return Err(Problem::missing("dead letter", &id));
     }
     Ok(back_to(&format!("/targets/{name}")))
