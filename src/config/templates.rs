@@ -341,9 +341,11 @@ mod tests {
     #[test]
     fn lists_are_held_against_all_that_stands_on_the_page() {
         let text = |max: &str, more: &str| {
-            format!(
-                "title = {{ zh = \"一\", en = \"one\" }}\nsize = [50, 60]\n[[text]]\nat = [1, 50]\nsize = [40, 5]\nheight = 3\ntext = \"x\"\n[[repeat]]\nover = \"lines\"\nas = \"line\"\nat = [0, 0]\npitch = [0, 10]\nmax = {max}\n{more}[sample]\nlines = [\"a\"]\n"
-            )
+            let foot = "[[text]]\nat = [1, 50]\nsize = [40, 5]\nheight = 3\ntext = \"x\"\n";
+            let list = "[[repeat]]\nover = \"lines\"\nas = \"line\"\nat = [0, 0]\npitch = [0, 10]\n";
+            let sample = "[sample]\nlines = [\"a\"]\n";
+            let head = "title = { zh = \"一\", en = \"one\" }\nsize = [50, 60]\n";
+            format!("{head}{foot}{list}max = {max}\n{more}{sample}")
         };
         let cell = "[[repeat.text]]\nat = [1, 1]\nsize = [40, 5]\nheight = 3\ntext = \"{line}\"\n";
         assert_eq!(problems(&text("5", cell)), Vec::<String>::new());
