@@ -329,10 +329,11 @@ impl View for Tables<'_> {
 }
 
 impl Tables<'_> {
-    /// A number was used.
+    /// A number was used: by a new thing, or by a known one that is put again.
     pub(super) fn used_number(&self, kind: Numbered, number: u32) {
-        let slot = &self.numbers[number_slot(kind)];
-        slot.set(slot.get().max(number));
+        // the table's greatest is looked up before a known thing's smaller one stands in its place
+        let greatest = self.next_number(kind) - 1;
+        self.numbers[number_slot(kind)].set(greatest.max(number));
     }
 }
 
