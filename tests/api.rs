@@ -590,9 +590,7 @@ fn what_is_put_again_beside_something_new_takes_nobodys_number() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start(folder.path(), "");
     let mut client = served.client();
-    let order = |id: &str, quantity: u32| {
-        json!({"id": id, "carrier": "ZTO", "consignee": {"name": "x"}, "lines": [{"line": 1, "sku": "A", "quantity": quantity}]})
-    };
+    let order = |id: &str, quantity: u32| json!({"id": id, "carrier": "ZTO", "consignee": {"name": "x"}, "lines": [{"line": 1, "sku": "A", "quantity": quantity}]});
     client.must("/api/v1/products", &json!([{"sku": "A"}, {"sku": "B"}, {"sku": "C"}]));
     client.must("/api/v1/orders", &json!([order("SO-1", 1), order("SO-2", 1), order("SO-3", 1)]));
     client.must("/api/v1/products", &json!([{"sku": "A", "name": "changed"}, {"sku": "D"}]));
@@ -602,7 +600,10 @@ fn what_is_put_again_beside_something_new_takes_nobodys_number() {
     }
     let lists = json!([{"id": "PL-1", "orders": ["SO-1"]}, {"id": "PL-2", "orders": ["SO-2"]}, {"id": "PL-3", "orders": ["SO-3"]}]);
     client.must("/api/v1/pick-lists", &lists);
-    client.must("/api/v1/pick-lists", &json!([{"id": "PL-1", "tote": "T1", "orders": ["SO-1"]}, {"id": "PL-4", "orders": ["SO-4"]}]));
+    client.must(
+        "/api/v1/pick-lists",
+        &json!([{"id": "PL-1", "tote": "T1", "orders": ["SO-1"]}, {"id": "PL-4", "orders": ["SO-4"]}]),
+    );
     assert_eq!(client.scan("1", "http-pick", "PL-2"), "opened");
     assert!(served.terminate().success());
     assert_clean(&folder.path().join("data"));

@@ -91,7 +91,8 @@ fn whatever_the_first_channel_does_the_second_gives_the_number() {
     let mut body: Value = serde_json::from_slice(&request.body).unwrap();
     let name = body["request"].take();
     assert!(name.as_str().unwrap().starts_with("SO-0-1-"), "{name}");
-    let wanted = json!({"request": null, "to": {"name": "张三丰 \"x\"", "phone": "13800001234"}, "goods": "Filter × 1"});
+    let wanted =
+        json!({"request": null, "to": {"name": "张三丰 \"x\"", "phone": "13800001234"}, "goods": "Filter × 1"});
     assert_eq!(body, wanted);
 
     // the number that everybody gets is taken once, by the order that is asked for first
@@ -200,7 +201,10 @@ fn a_number_that_was_entered_stays_when_the_channels_answer_comes() {
     let form = |number: &str| format!("number={number}&by=%E7%8E%8B%E8%8A%B3");
     let (status, page) = client.text("POST", "/order/SO-1/waybill", headers, &form("SF1234567890123"));
     assert_eq!(status, 422);
-    assert!(page.contains("does not look like a number of ZTO") && page.contains("value=\"SF1234567890123\""), "{page}");
+    assert!(
+        page.contains("does not look like a number of ZTO") && page.contains("value=\"SF1234567890123\""),
+        "{page}"
+    );
     assert!(page.contains("value=\"王芳\""), "{page}");
     let (status, _) = client.text("POST", "/order/SO-1/waybill", headers, &form("75312345678901"));
     assert_eq!(status, 303);
@@ -344,15 +348,29 @@ fn requests_are_signed_as_each_courier_asks_for_it() {
     });
     let content = r#"content = '{"o":"{order}","to":"{name}"}'"#;
     let channels = [
-        ("header", r#"body = '{"o":"{order}","to":"{name}"}'
+        (
+            "header",
+            r#"body = '{"o":"{order}","to":"{name}"}'
 headers = { x-digest = "{sign}" }
-sign = { of = "{body}{secret}" }"#.to_owned()),
-        ("form", format!("{content}\ncontent_type = \"application/x-www-form-urlencoded\"
+sign = { of = "{body}{secret}" }"#
+                .to_owned(),
+        ),
+        (
+            "form",
+            format!(
+                "{content}\ncontent_type = \"application/x-www-form-urlencoded\"
 body = \"content={{content}}&time={{timestamp}}&digest={{sign}}\"
-[channel.sign]\nof = \"{{content}}{{timestamp}}{{secret}}\"\nalgorithm = \"md5\"\nencoding = \"base64\"")),
-        ("inside", format!("{content}
+[channel.sign]\nof = \"{{content}}{{timestamp}}{{secret}}\"\nalgorithm = \"md5\"\nencoding = \"base64\""
+            ),
+        ),
+        (
+            "inside",
+            format!(
+                "{content}
 body = '{{\"param\":\"{{content}}\",\"nonce\":\"{{nonce}}\",\"sign\":\"{{sign}}\"}}'
-sign = {{ of = \"{{content}}create{{nonce}}{{secret}}\", encoding = \"hex\" }}")),
+sign = {{ of = \"{{content}}create{{nonce}}{{secret}}\", encoding = \"hex\" }}"
+            ),
+        ),
         ("query", "sign = { of = \"{secret}{order}{carrier}{secret}\", encoding = \"hex\" }".to_owned()),
     ];
     let mut config = STATION.to_owned();

@@ -250,7 +250,9 @@ pub const SHIFT: &[Step] = &[
     Erp(Numbers("75312345678924", "SO-2004")),
     Asked,
     Scan("bench-01", "75312345678924", "waybill_bound"),
-    Say("单号三重兜底：直连失败，备用通道给号；恢复后又由直连给。 Waybill numbers: the first channel fails, the second gives one."),
+    Say(
+        "单号三重兜底：直连失败，备用通道给号；恢复后又由直连给。 Waybill numbers: the first channel fails, the second gives one.",
+    ),
     Courier("direct", Mood::Fails),
     Erp(Made("SO-3001")),
     Asked,
