@@ -589,6 +589,30 @@ fn commands_reach_the_running_service_and_work_without_it() {
 }
 
 #[test]
+fn what_is_put_again_beside_something_new_takes_nobodys_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(folder.path(), "");
+    let mut client = served.client();
+    let order = |id: &str, quantity: u32| json!({"id": id, "carrier": "ZTO", "consignee": {"name": "x"}, "lines": [{"line": 1, "sku": "A", "quantity": quantity}]});
+    client.must("/api/v1/products", &json!([{"sku": "A"}, {"sku": "B"}, {"sku": "C"}]));
+    client.must("/api/v1/orders", &json!([order("SO-1", 1), order("SO-2", 1), order("SO-3", 1)]));
+    client.must("/api/v1/products", &json!([{"sku": "A", "name": "changed"}, {"sku": "D"}]));
+    client.must("/api/v1/orders", &json!([order("SO-1", 2), order("SO-4", 1)]));
+    for id in ["SO-1", "SO-2", "SO-3", "SO-4"] {
+        assert_eq!(client.get(&format!("/api/v1/orders/{id}"))["id"], id);
+    }
+    let lists = json!([{"id": "PL-1", "orders": ["SO-1"]}, {"id": "PL-2", "orders": ["SO-2"]}, {"id": "PL-3", "orders": ["SO-3"]}]);
+    client.must("/api/v1/pick-lists", &lists);
+    client.must(
+        "/api/v1/pick-lists",
+        &json!([{"id": "PL-1", "tote": "T1", "orders": ["SO-1"]}, {"id": "PL-4", "orders": ["SO-4"]}]),
+    );
+    assert_eq!(client.scan("1", "http-pick", "PL-2"), "opened");
+    assert!(served.terminate().success());
+    assert_clean(&folder.path().join("data"));
+}
+
+#[test]
 fn the_demo_plays_its_story_as_expected() {
     let folder = tempfile::tempdir().unwrap();
     let played = Command::new(program())

@@ -181,7 +181,8 @@ impl Packer<'_> {
                 return;
             }
             if Instant::now() > until {
-                panic!("{} changes, {}, {known:?}", self.around.erp.last(), self.client.get("/api/v1/sources"));
+                let source = self.client.get("/api/v1/sources");
+                panic!("{} changes, {source}, {known:?}", self.around.erp.last());
             }
             std::thread::sleep(Duration::from_millis(10));
         }
