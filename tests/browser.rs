@@ -245,7 +245,7 @@ async fn a_pin_is_typed_on_the_page_after_the_badge() {
 async fn a_dock_is_told_at_once_what_must_come_off_and_an_overview_keeps_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let driver = Driver::start();
-    let dock = "[[station]]\nid = \"dock-01\"\nmode = \"load\"\n";
+    let dock = "[[station]]\nid = \"dock-01\"\nmode = \"load\"\n[[station]]\nid = \"bench-02\"\nmode = \"bench\"\n";
     let served = Served::start(folder.path(), &format!("{CONFIG}{dock}"));
     let mut client = served.client();
     work(&mut client);
@@ -276,6 +276,18 @@ async fn a_dock_is_told_at_once_what_must_come_off_and_an_overview_keeps_its_pla
     served.client().scan("u2", "dock-01", "75312345678901");
     band(&browser, "unloaded").await;
     assert!(browser.find(Locator::Css("[data-alarm]")).await.is_err(), "it is off: the alarm is over");
+
+    // work that is taken over is gone from the page of who had it, without a scan there
+    served.client().must("/api/v1/operators", &json!({"id": "lead", "name": "组长", "role": "lead"}));
+    served.client().scan("t0", "bench-01", "SO-1001");
+    browser.goto(&at("/station/bench-01")).await.unwrap();
+    assert!(text(&browser, ".work h2").await.contains("SO-1001"));
+    for (id, code) in [("t1", "list_in_use"), ("t2", "opened")] {
+        let scan = json!({"id": id, "station": "bench-02", "data": "SO-1001", "operator": "lead"});
+        assert_eq!(served.client().post("/api/v1/scans", &scan).1["code"], code);
+    }
+    let gone = browser.wait().at_most(PATIENCE).for_element(Locator::Css("main:not(:has(.work))")).await;
+    assert!(gone.is_ok(), "it is not there any more");
 
     // the overview: sorted by key, filtered by typing, and still so when it is drawn anew
     browser.goto(&at("/")).await.unwrap();

@@ -351,6 +351,17 @@ impl Event {
         )
     }
 
+    /// A station that it changes besides the one where it came about: its page shows something else now.
+    #[must_use]
+    pub fn elsewhere(&self) -> Option<&StationId> {
+        match self {
+            Event::WorkTakenOver { from, .. } => Some(from),
+            Event::SignedIn { left, .. } => left.as_ref(),
+            Event::ParcelSealed { station, .. } => Some(station),
+            _ => None,
+        }
+    }
+
     /// The order that it is about, if it is about one.
     #[must_use]
     pub fn order(&self) -> Option<&OrderId> {

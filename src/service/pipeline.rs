@@ -22,6 +22,8 @@ struct Judged {
     recorded: bool,
     /// Whether something is to be printed.
     prints: bool,
+    /// Other stations that it changed.
+    elsewhere: Vec<StationId>,
 }
 
 impl Core {
@@ -69,7 +71,7 @@ impl Core {
             }
         };
         let verdict = Verdict { why: Some(Why::Storage(reason)), ..Verdict::new(scan.id.clone(), code) };
-        Judged { verdict, reading: None, recorded: false, prints: false }
+        Judged { verdict, reading: None, recorded: false, prints: false, elsewhere: Vec::new() }
     }
 
     fn show(&self, scan: &Scan, judged: &Judged, now: Now) {
@@ -85,6 +87,7 @@ impl Core {
         };
         held(&self.parts.shown).insert(scan.station.clone(), shown);
         self.announce(&scan.station);
+        judged.elsewhere.iter().for_each(|station| self.announce(station));
         if judged.recorded {
             self.feed_moved();
         }
@@ -130,7 +133,8 @@ fn record(
 ) -> Result<Judged, UnknownStation> {
     let (mut verdict, mut events, reading) = match decide(transaction.view(), site, scan, now)? {
         Decision::Repeated(verdict) => {
-            return Ok(Judged { verdict: *verdict, reading: None, recorded: false, prints: false });
+            let (reading, elsewhere) = (None, Vec::new());
+            return Ok(Judged { verdict: *verdict, reading, recorded: false, prints: false, elsewhere });
         }
         Decision::Decided { verdict, events, reading } => (*verdict, events, reading),
     };
@@ -147,8 +151,10 @@ fn record(
         broken: scan.broken.clone(),
         fingerprint: data_encoding::HEXLOWER.encode(&fingerprint(scan)),
     };
+    let elsewhere = events.iter().filter_map(Event::elsewhere).filter(|other| **other != scan.station);
+    let elsewhere = elsewhere.cloned().collect();
     transaction.append(now.at, cause, Some(&mut verdict), events);
-    Ok(Judged { verdict, reading: reading.as_deref().map(summary), recorded: true, prints })
+    Ok(Judged { verdict, reading: reading.as_deref().map(summary), recorded: true, prints, elsewhere })
 }
 
 /// What a scan said, for people.

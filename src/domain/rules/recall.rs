@@ -82,7 +82,8 @@ pub fn on_line(view: &dyn View, line: &OrderLine) -> Vec<Recalled> {
         }
     };
     for unit in &line.units {
-        add(&unit.sku, unit.identity.lot.as_ref(), unit.picked);
+        // a unit that was let pass at the bench is in the box, though another was picked
+        add(&unit.sku, unit.identity.lot.as_ref(), unit.picked.max(unit.packed));
     }
     let captured = |fits: &dyn Fn(&Unit) -> bool| -> u32 {
         line.units.iter().filter(|unit| fits(unit)).map(|unit| unit.picked).sum()
