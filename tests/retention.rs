@@ -13,7 +13,7 @@ use support::year::{RECORDS, Year, began, day, judge, now, scanned, terms};
 use waybind::domain::event::Event;
 use waybind::domain::ids::OrderId;
 use waybind::ledger::{
-    Cause, FeedEvent, HeldBy, KEPT_RECORDS, LedgerError, Marked, Reader, RetentionTerms, back_up, verify,
+    Cause, FeedEvent, HeldBy, KEPT_RECORDS, LedgerError, Marked, Reader, RetentionTerms, Span, back_up, verify,
 };
 
 const ORDERS: usize = 400;
@@ -74,8 +74,11 @@ async fn old_records_are_in_an_archive_and_everything_is_told_as_before() {
     assert_eq!(after.len(), before.len() + 2);
     assert_eq!(year.reader.order_history("SO-7").unwrap(), story);
     assert!(story.events.len() >= 6 && story.missing.is_empty());
-    let few = year.reader.events_within(after[3].seq, 1_000, 1).unwrap();
-    assert_eq!(few[0], after[4], "at least one where there is one");
+    let span = Span { after: after[3].seq, through: u64::MAX, limit: 1_000, bytes: 1 };
+    let few = year.reader.texts(span).unwrap();
+    assert_eq!(few[0].id(), after[4].id, "at least one where there is one");
+    let two = year.reader.texts(Span { after: 1, through: 3, limit: 1_000, bytes: usize::MAX }).unwrap();
+    assert_eq!(two.iter().map(|event| event.seq).collect::<Vec<_>>(), [2, 3], "no more than was asked for");
     assert_eq!(year.reader.events_after(0, 5).unwrap(), after[..5]);
     // a scan whose record is archived counts no second time, and another one under its id is a conflict
     let (first, other) = year
