@@ -194,6 +194,7 @@ async fn print_jobs_and_bags_count_apart() {
             by: None,
             at: now.at,
             state: JobState::Queued,
+            history: Vec::new(),
         };
         let facts = (1..4).map(|number| Event::PrintRequested { job: Box::new(job(number)) }).collect();
         transaction.append(now.at, Cause::Local { what: "test".into() }, None, facts);
