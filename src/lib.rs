@@ -66,6 +66,18 @@ pub mod docs {
         pub mod d0012 {}
         #[doc = include_str!("docs/decisions/0013-couriers-and-escalation.md")]
         pub mod d0013 {}
+        #[doc = include_str!("docs/decisions/0014-pictures-and-native-commands.md")]
+        pub mod d0014 {}
+        #[doc = include_str!("docs/decisions/0015-labels-from-outside-on-paper.md")]
+        pub mod d0015 {}
+        #[doc = include_str!("docs/decisions/0016-what-targets-do-not-take.md")]
+        pub mod d0016 {}
+        #[doc = include_str!("docs/decisions/0017-retention.md")]
+        pub mod d0017 {}
+        #[doc = include_str!("docs/decisions/0018-what-files-say.md")]
+        pub mod d0018 {}
+        #[doc = include_str!("docs/decisions/0019-numbers-that-help.md")]
+        pub mod d0019 {}
         #[doc = include_str!("docs/decisions/0020-boxes-and-words-that-cross.md")]
         pub mod d0020 {}
     }

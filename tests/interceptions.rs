@@ -166,14 +166,14 @@ fn recalled_goods_on_the_truck_are_among_what_must_come_off() {
         client.scan(&format!("b{step}"), "http-load", data);
     }
     let page = |client: &mut Client| client.text("GET", "/station/http-load", "accept-language: en\r\n", "").1;
-    assert!(!page(&mut client).contains("Must come off"));
+    assert!(!page(&mut client).contains("must come off"));
     client.must("/api/v1/stop-lists", &json!({"id": "RC-1", "sku": "T", "lots": ["L1"]}));
     let manifest = client.get("/api/v1/manifests/M-1");
     assert_eq!(manifest["stopped"], json!([{"waybill": "W-1", "order": "SO-1", "why": "recalled"}]));
     assert_eq!(manifest["counts"]["stopped"], 1);
     let shown = page(&mut client);
     assert!(
-        shown.contains("Must come off") && shown.contains("Recalled, do not ship") && shown.contains("L1"),
+        shown.contains("must come off") && shown.contains("Recalled, do not ship") && shown.contains("L1"),
         "{shown}"
     );
     // a cancelled order is told first; the recall stays the reason of the other
@@ -198,7 +198,7 @@ fn recalled_goods_on_the_truck_are_among_what_must_come_off() {
         assert_eq!(client.scan(&format!("c{step}"), "http-load", data), code, "{data}");
     }
     assert_eq!(client.get("/api/v1/manifests/M-1")["counts"]["stopped"], 0);
-    assert!(!page(&mut client).contains("Must come off"));
+    assert!(!page(&mut client).contains("must come off"));
     served.terminate();
     assert_clean(&folder.path().join("data"));
 }

@@ -229,8 +229,11 @@ fn functions_fit_a_screen() {
             let closing = format!("{}}}", " ".repeat(indent));
             let Some(length) = lines[start..].iter().position(|line| *line == closing) else { continue };
             seen += 1;
-            if length + 1 > FUNCTION_MAX {
-                broken.push(format!("{}:{}: {} lines", source.name, start + 1, length + 1));
+            // the rows of a table that names things are as many as there are things
+            let is_row = |line: &&&str| line.contains(" => \"") && line.ends_with("\",");
+            let length = length + 1 - lines[start..start + length].iter().filter(is_row).count();
+            if length > FUNCTION_MAX {
+                broken.push(format!("{}:{}: {length} lines", source.name, start + 1));
             }
         }
     }
@@ -295,4 +298,13 @@ fn every_path_of_the_api_is_described() {
         assert!(by_action || described.contains_key(path), "{path} is not in openapi.json");
     }
     assert!(seen > 10);
+}
+
+#[test]
+fn every_document_is_in_the_public_docs() {
+    let documents = files("src/docs", "md");
+    let lib = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    let is_told = |file: &&Source| lib.contains(&format!("include_str!(\"{}\")", file.name.trim_start_matches("src/")));
+    let missing: Vec<String> = documents.iter().filter(|file| !is_told(file)).map(|file| file.name.clone()).collect();
+    report("documents are compiled into the documentation", documents.len(), &missing);
 }

@@ -112,11 +112,23 @@ fn without_markup(line: &str, format: Format) -> String {
     line.chars().map(|letter| if taken.contains(letter) { wide(letter) } else { letter }).collect()
 }
 
+/// The facts that may be exceptions: no other is read.
+const EXCEPTIONS: &[&str] = &[
+    "scan_refused",
+    "order_held",
+    "order_differs",
+    "waybill_pending",
+    "waybill_conflict",
+    "print_failed",
+    "print_unknown",
+    "printer_stopped",
+];
+
 /// A stop, a hold, what upstream wants otherwise than it was begun, what is wrong with a number, a print job or a printer,
 /// in words; none of anything else.
 pub(super) fn exception(fact: &Fact, language: Language) -> Option<String> {
     let order = fact.order.as_deref();
-    if !matches!(fact.kind.as_str(), "scan_refused" | "order_held" | "waybill_pending" | "waybill_conflict") {
+    if !EXCEPTIONS.contains(&fact.kind.as_str()) {
         return None;
     }
     let data = fact.value();

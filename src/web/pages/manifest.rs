@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::layout::when;
-use super::view::ManifestView;
+use super::view::{ManifestView, StoppedView};
 use crate::message::{Language, Phrase, code_title, phrase};
 
 /// Waybills that the alarm names; where there are more, all stand in a table below.
@@ -16,9 +16,18 @@ pub(super) fn must_come_off(manifest: &ManifestView, language: Language) -> Mark
         @if !named.is_empty() {
             section.alarm role="alert" data-alarm=(named.join(" ")) {
                 strong { "✕ " (phrase(Phrase::TakeItOff, language)) }
-                @for stopped in manifest.stopped.iter().take(NAMED_MAX) { p { (stopped.waybill) " · " (stopped.order) " · " (code_title(stopped.why, language)) } }
+                @for stopped in manifest.stopped.iter().take(NAMED_MAX) { p { (stopped.waybill) " · " (stopped.order) " · " (reason(stopped, language)) } }
             }
         }
+    }
+}
+
+/// Why it must come off, and which goods are to blame.
+fn reason(stopped: &StoppedView, language: Language) -> Markup {
+    html! {
+        strong { (code_title(stopped.why, language)) }
+        @if let Some(sku) = &stopped.sku { " · " (sku) }
+        @if let Some(lot) = &stopped.lot { " · " (phrase(Phrase::Lot, language)) " " (lot) }
     }
 }
 
@@ -42,11 +51,7 @@ pub(super) fn manifest(manifest: &ManifestView, language: Language) -> Markup {
                             tr.stopped {
                                 td.sku { (stopped.waybill) }
                                 td { (stopped.order) }
-                                td {
-                                    strong { (code_title(stopped.why, language)) }
-                                    @if let Some(sku) = &stopped.sku { " · " (sku) }
-                                    @if let Some(lot) = &stopped.lot { " · " (say(Phrase::Lot)) " " (lot) }
-                                }
+                                td { (reason(stopped, language)) }
                             }
                         }
                     }

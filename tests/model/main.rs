@@ -5,10 +5,13 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
+mod command;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::BTreeMap;
 
+use command::{Command, DOCKS, ORDERS, SKUS, STATIONS, STEPS, command};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use support::facts::DRAWN;
@@ -26,153 +29,6 @@ use waybind::domain::scan::Scan;
 use waybind::domain::upstream::OrderAction;
 use waybind::domain::verdict::{Code, Verdict};
 use waybind::domain::view::View;
-
-const ORDERS: usize = 3;
-const SKUS: [&str; 3] = ["A", "B", "C"];
-const DOCKS: [&str; 2] = ["dock", "dock2"];
-const STEPS: usize = 6;
-const STATIONS: [&str; 4] = ["pick", "pack", "bench", "bench2"];
-
-#[derive(Clone, Debug)]
-enum Command {
-    Open { station: usize, order: usize },
-    Item { station: usize, sku: usize },
-    Twice { station: usize },
-    Undo { station: usize },
-    Done { station: usize },
-    Pause { station: usize },
-    Seal { station: usize },
-    Waybill { station: usize, order: usize },
-    Load { order: usize },
-    Unload { order: usize },
-    Short { station: usize, sku: usize },
-    Hold { order: usize },
-    Release { order: usize },
-    Cancel { order: usize },
-    CancelOne { order: usize, line: u32 },
-    Readdress { order: usize, name: u8 },
-    Confirm { order: usize },
-    Stop { sku: usize, lot: bool, lifted: bool },
-    Take { station: usize, order: usize },
-    Respecify { order: usize, quantity: u32, other: bool },
-    Refund { order: usize },
-    Teach { station: usize, sku: usize },
-    Shadow { on: bool },
-    Rule { quiet: bool },
-    Rebind { order: usize },
-    Manifest { dock: usize },
-    Leave { dock: usize, lead: bool },
-    PutAside { dock: usize },
-    LoadAt { dock: usize, order: usize },
-    Ship { dock: usize, order: usize },
-    Retry { back: usize },
-    Spool { pick: usize, step: usize },
-    Resolve { pick: usize, how: usize },
-    Reprint { station: usize },
-    Unbag { order: usize },
-    BagUp { order: usize, seal: bool },
-    CloseBag,
-    Tick { late: bool },
-    LoadLabel { label: u32, version: u32, member: u32 },
-    Gives { order: usize, before: bool },
-    Fails { order: usize },
-    Fills,
-    Hands { order: usize },
-    ByHand { station: usize },
-    VoidAll { order: usize },
-    Decide { order: usize, how: usize },
-    Acknowledge { station: usize },
-    Advance { order: usize, exchange: bool },
-    List { station: usize, order: usize, half: bool },
-    TakeOver { station: usize, order: usize },
-    Badge { station: usize, out: bool },
-    Pin { right: bool, wanted: bool },
-    LetPass { station: usize },
-    GiveBack { order: usize },
-    Describe { sku: usize },
-    MakeLabel { order: usize },
-    EndLabel { label: u32 },
-    Idle,
-    NoNumber { order: usize },
-    PrintOut { pick: usize, end: usize },
-    VoidLabel { label: u32 },
-    PrintLabel { label: u32, again: bool },
-    Choose { station: usize, other: bool },
-    OwnLabel { order: usize, zpl: bool },
-}
-
-fn command() -> impl Strategy<Value = Command> {
-    let (station, order) = (0..STATIONS.len(), 0..ORDERS);
-    prop_oneof![
-        6 => (station.clone(), order.clone()).prop_map(|(station, order)| Command::Open { station, order }),
-        20 => (station.clone(), 0..SKUS.len()).prop_map(|(station, sku)| Command::Item { station, sku }),
-        2 => station.clone().prop_map(|station| Command::Twice { station }),
-        3 => station.clone().prop_map(|station| Command::Undo { station }),
-        3 => station.clone().prop_map(|station| Command::Done { station }),
-        3 => station.clone().prop_map(|station| Command::Pause { station }),
-        1 => station.clone().prop_map(|station| Command::Seal { station }),
-        4 => (station.clone(), order.clone()).prop_map(|(station, order)| Command::Waybill { station, order }),
-        3 => order.clone().prop_map(|order| Command::Load { order }),
-        1 => order.clone().prop_map(|order| Command::Unload { order }),
-        1 => (station.clone(), 0..SKUS.len()).prop_map(|(station, sku)| Command::Short { station, sku }),
-        1 => order.clone().prop_map(|order| Command::Hold { order }),
-        2 => order.clone().prop_map(|order| Command::Release { order }),
-        1 => order.clone().prop_map(|order| Command::Cancel { order }),
-        1 => (order.clone(), 1..3_u32).prop_map(|(order, line)| Command::CancelOne { order, line }),
-        1 => (order.clone(), 0..2_u8).prop_map(|(order, name)| Command::Readdress { order, name }),
-        2 => order.clone().prop_map(|order| Command::Confirm { order }),
-        1 => (0..SKUS.len(), any::<bool>(), any::<bool>())
-            .prop_map(|(sku, lot, lifted)| Command::Stop { sku, lot, lifted }),
-        1 => (0..STATIONS.len(), order.clone()).prop_map(|(station, order)| Command::Take { station, order }),
-        1 => (order.clone(), 1..4_u32, any::<bool>())
-            .prop_map(|(order, quantity, other)| Command::Respecify { order, quantity, other }),
-        1 => order.clone().prop_map(|order| Command::Refund { order }),
-        1 => (0..STATIONS.len(), 0..SKUS.len()).prop_map(|(station, sku)| Command::Teach { station, sku }),
-        1 => any::<bool>().prop_map(|on| Command::Shadow { on }),
-        1 => any::<bool>().prop_map(|quiet| Command::Rule { quiet }),
-        1 => order.clone().prop_map(|order| Command::Rebind { order }),
-        2 => (0..DOCKS.len()).prop_map(|dock| Command::Manifest { dock }),
-        2 => (0..DOCKS.len(), any::<bool>()).prop_map(|(dock, lead)| Command::Leave { dock, lead }),
-        1 => (0..DOCKS.len()).prop_map(|dock| Command::PutAside { dock }),
-        3 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::LoadAt { dock, order }),
-        2 => (0..DOCKS.len(), 0..ORDERS).prop_map(|(dock, order)| Command::Ship { dock, order }),
-        2 => (0..5_usize).prop_map(|back| Command::Retry { back }),
-        8 => (0..12_usize, prop_oneof![3 => Just(STEPS), 1 => 0..STEPS]).prop_map(|(pick, step)| Command::Spool { pick, step }),
-        2 => (0..12_usize, 0..3_usize).prop_map(|(pick, how)| Command::Resolve { pick, how }),
-        1 => (0..STATIONS.len()).prop_map(|station| Command::Reprint { station }),
-        2 => (0..ORDERS).prop_map(|order| Command::Unbag { order }),
-        5 => (prop_oneof![Just(0_usize), Just(2)], any::<bool>()).prop_map(|(order, seal)| Command::BagUp { order, seal }),
-        2 => Just(Command::CloseBag),
-        3 => any::<bool>().prop_map(|late| Command::Tick { late }),
-        2 => (1..4_u32, 1..4_u32, 1..4_u32).prop_map(|(label, version, member)| Command::LoadLabel { label, version, member }),
-        2 => (order.clone(), any::<bool>()).prop_map(|(order, before)| Command::Gives { order, before }),
-        2 => order.clone().prop_map(|order| Command::Fails { order }),
-        1 => Just(Command::Fills),
-        1 => order.clone().prop_map(|order| Command::Hands { order }),
-        2 => station.clone().prop_map(|station| Command::ByHand { station }),
-        1 => order.clone().prop_map(|order| Command::VoidAll { order }),
-        2 => (order.clone(), 0..4_usize).prop_map(|(order, how)| Command::Decide { order, how }),
-        2 => station.clone().prop_map(|station| Command::Acknowledge { station }),
-        1 => (order.clone(), any::<bool>()).prop_map(|(order, exchange)| Command::Advance { order, exchange }),
-        3 => (station.clone(), order.clone(), any::<bool>())
-            .prop_map(|(station, order, half)| Command::List { station, order, half }),
-        2 => (station.clone(), order.clone()).prop_map(|(station, order)| Command::TakeOver { station, order }),
-        1 => (station.clone(), any::<bool>()).prop_map(|(station, out)| Command::Badge { station, out }),
-        1 => (any::<bool>(), any::<bool>()).prop_map(|(right, wanted)| Command::Pin { right, wanted }),
-        2 => station.clone().prop_map(|station| Command::LetPass { station }),
-        1 => order.clone().prop_map(|order| Command::GiveBack { order }),
-        1 => (0..SKUS.len()).prop_map(|sku| Command::Describe { sku }),
-        1 => order.clone().prop_map(|order| Command::MakeLabel { order }),
-        1 => (1..4_u32).prop_map(|label| Command::EndLabel { label }),
-        1 => Just(Command::Idle),
-        1 => order.clone().prop_map(|order| Command::NoNumber { order }),
-        2 => (0..4_usize, 0..3_usize).prop_map(|(pick, end)| Command::PrintOut { pick, end }),
-        1 => (1..4_u32).prop_map(|label| Command::VoidLabel { label }),
-        2 => (1..4_u32, any::<bool>()).prop_map(|(label, again)| Command::PrintLabel { label, again }),
-        1 => (0..STATIONS.len(), any::<bool>()).prop_map(|(station, other)| Command::Choose { station, other }),
-        1 => (0..ORDERS, any::<bool>()).prop_map(|(order, zpl)| Command::OwnLabel { order, zpl }),
-    ]
-}
 
 /// The reference: units in hand by order and product, counted from the verdicts alone.
 #[derive(Default)]
