@@ -124,6 +124,7 @@ fn version_line<B: Backend>(backend: &B, version: &LabelVersion, language: Langu
 struct Reason {
     reason: Option<String>,
 }
+
 pub(super) async fn print<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
