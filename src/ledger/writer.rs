@@ -3,7 +3,8 @@
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -51,6 +52,7 @@ type Job = Box<dyn FnOnce(Result<&mut WriteTransaction<'_>, WriteError>) -> Answ
 #[derive(Clone)]
 pub struct Writer {
     queue: mpsc::Sender<Job>,
+    waiting: Arc<AtomicUsize>,
     health: watch::Receiver<Health>,
     box_id: Arc<str>,
 }
@@ -69,7 +71,7 @@ impl Writer {
         let main = Main { folder: folder.clone(), health: health_tx };
         let spawned = std::thread::Builder::new().name("ledger".into()).spawn(move || main.run(store, jobs));
         spawned.map_err(LedgerError::io("can't start the writer for", &folder.database()))?;
-        Ok(Writer { queue, health, box_id })
+        Ok(Writer { queue, waiting: Arc::default(), health, box_id })
     }
 
     /// Runs something within the writer's transaction; the answer comes when it is durable.
@@ -90,8 +92,9 @@ impl Writer {
             Err(error) => Box::new(move |_| drop(reply.send(Err(error)))),
         });
         let gone = || WriteError::NotRecorded("waybind is stopping".into());
+        let place = Place::take(&self.waiting);
         self.queue.send(job).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| WriteError::NotConfirmed("the writer is gone".into()))?
+        place.wait(answer).await.map_err(|_| WriteError::NotConfirmed("the writer is gone".into()))?
     }
 
     /// How the writer is, and when that changes.
@@ -104,6 +107,38 @@ impl Writer {
     #[must_use]
     pub fn box_id(&self) -> &Arc<str> {
         &self.box_id
+    }
+}
+
+/// How long the only caller looks for his answer before he sleeps. To be woken takes a tenth of the time of a scan; while
+/// others wait too, their work is worth more than his looking.
+const ANSWER_LOOK: Duration = Duration::from_millis(1);
+
+/// A caller's place among those who wait for the writer.
+struct Place<'w>(&'w AtomicUsize);
+
+impl Place<'_> {
+    fn take(waiting: &AtomicUsize) -> Place<'_> {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Place(waiting)
+    }
+
+    async fn wait<T>(&self, mut answer: oneshot::Receiver<T>) -> Result<T, oneshot::error::RecvError> {
+        let until = Instant::now() + ANSWER_LOOK;
+        while self.0.load(Ordering::Relaxed) == 1 && Instant::now() < until {
+            match answer.try_recv() {
+                Err(oneshot::error::TryRecvError::Empty) => tokio::task::yield_now().await,
+                Ok(answer) => return Ok(answer),
+                Err(oneshot::error::TryRecvError::Closed) => break,
+            }
+        }
+        answer.await
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -272,12 +307,12 @@ const LOOK: Duration = Duration::from_micros(150);
 
 /// The next job; none once nobody is left to ask.
 fn next_job(jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
-    let until = std::time::Instant::now() + LOOK;
+    let until = Instant::now() + LOOK;
     loop {
         match jobs.try_recv() {
             Ok(job) => return Some(job),
             Err(mpsc::error::TryRecvError::Disconnected) => return None,
-            Err(mpsc::error::TryRecvError::Empty) if std::time::Instant::now() >= until => return jobs.blocking_recv(),
+            Err(mpsc::error::TryRecvError::Empty) if Instant::now() >= until => return jobs.blocking_recv(),
             Err(mpsc::error::TryRecvError::Empty) => std::thread::yield_now(),
         }
     }
@@ -285,12 +320,12 @@ fn next_job(jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
 
 /// Refuses what comes in for a while; false once nobody is left to ask.
 fn refuse_for(span: Duration, jobs: &mut mpsc::Receiver<Job>, reason: &str) -> bool {
-    let until = std::time::Instant::now() + span;
+    let until = Instant::now() + span;
     loop {
         match jobs.try_recv() {
             Ok(job) => job(Err(WriteError::NotRecorded(reason.to_owned())))(Ok(())),
             Err(mpsc::error::TryRecvError::Disconnected) => return false,
-            Err(mpsc::error::TryRecvError::Empty) if std::time::Instant::now() >= until => return true,
+            Err(mpsc::error::TryRecvError::Empty) if Instant::now() >= until => return true,
             Err(mpsc::error::TryRecvError::Empty) => std::thread::sleep(Duration::from_millis(5)),
         }
     }

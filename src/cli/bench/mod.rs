@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use self::service::Service;
 use super::selftest::flushes;
 use super::{Failure, say};
-use crate::ledger::BareCommit;
+use crate::ledger::ScanRows;
 
 /// How to measure.
 #[derive(clap::Args)]
@@ -70,10 +70,7 @@ fn all(settings: &Settings, base: &Path, span: Duration) -> Result<(), Failure> 
     let small = Service::start(&base.join("small"), "")?;
     small.seed(1_000)?;
     small.prepare_work()?;
-    let flush = median(flushes(&base.join("flush"), 1_000).map_err(failed)?);
-    let one = small.one_station(span)?;
-    let flush_after = median(flushes(&base.join("flush"), 1_000).map_err(failed)?);
-    let floor = flush.min(flush_after);
+    let (one, floor) = beside_flushes(&small, &base.join("flush"), span)?;
     report(
         "one station: scan to durable verdict over HTTP, median",
         one,
@@ -82,8 +79,7 @@ fn all(settings: &Settings, base: &Path, span: Duration) -> Result<(), Failure> 
         "at most 2",
     )?;
 
-    let bare = BareCommit::measure(&base.join("bare.db"), STATIONS, span).map_err(|error| Failure::failed(&error))?;
-    let many = small.all_stations(span)?;
+    let (many, bare) = beside_bare_commits(&small, base, span)?;
     say(&format!(
         "32 stations: {many:.0} scans/s; the bare commit of the same rows, 32 to a commit: {bare:.0} rows/s; ratio {:.2} (at least 0.3)",
         many / bare
@@ -104,7 +100,7 @@ fn all(settings: &Settings, base: &Path, span: Duration) -> Result<(), Failure> 
     let small = Service::start(&base.join("small"), "")?;
     let mut ratios: Vec<f64> = Vec::new();
     for _ in 0..3 {
-        let (few, lots) = (small.one_station(span / 2)?, large.one_station(span / 2)?);
+        let (few, lots) = (median(small.one_station(span / 2)?), median(large.one_station(span / 2)?));
         ratios.push(lots.as_secs_f64() / few.as_secs_f64());
     }
     ratios.sort_by(f64::total_cmp);
@@ -129,6 +125,33 @@ fn all(settings: &Settings, base: &Path, span: Duration) -> Result<(), Failure> 
     ))?;
     drop(again);
     Ok(())
+}
+
+/// How often two measures take turns: what else the machine does meets both.
+const TURNS: u32 = 8;
+/// Flushes in a turn.
+const FLUSHES: usize = 250;
+
+/// The median of a scan at one station, and that of an append with its flush.
+fn beside_flushes(service: &Service, file: &Path, span: Duration) -> Result<(Duration, Duration), Failure> {
+    let (mut scans, mut appends) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        appends.extend(flushes(file, FLUSHES).map_err(failed)?);
+        scans.extend(service.one_station(span / TURNS)?);
+    }
+    Ok((median(scans), median(appends)))
+}
+
+/// Scans a second of all stations, and how many a second their rows could be committed.
+fn beside_bare_commits(service: &Service, base: &Path, span: Duration) -> Result<(f64, f64), Failure> {
+    let ledger = |error| Failure::failed(&error);
+    let (mut scans, mut commits) = (0.0, 0.0);
+    for _ in 0..TURNS {
+        scans += service.all_stations(span / TURNS)?;
+        let rows = ScanRows::newest(&base.join("small/data/waybind.db")).map_err(ledger)?;
+        commits += rows.commit(&base.join("bare.db"), STATIONS, span / TURNS).map_err(ledger)?;
+    }
+    Ok((scans / f64::from(TURNS), commits / f64::from(TURNS)))
 }
 
 fn report(what: &str, took: Duration, against: &str, base: Duration, bar: &str) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{CHUNK, LINES, STATIONS, failed, median};
+use super::{CHUNK, LINES, STATIONS, failed};
 use crate::cli::Failure;
 
 /// A service in a process of its own.
@@ -112,9 +112,10 @@ impl Service {
         both.ok_or_else(|| Failure::Failed("the service does not say how its target is".into()))
     }
 
-    pub(super) fn one_station(&self, span: Duration) -> Result<Duration, Failure> {
+    /// How long each scan of one station took.
+    pub(super) fn one_station(&self, span: Duration) -> Result<Vec<Duration>, Failure> {
         let mut client = Client::connect(self.address).map_err(failed)?;
-        Ok(median(client.scan_for(0, span)?))
+        client.scan_for(0, span)
     }
 
     pub(super) fn all_stations(&self, span: Duration) -> Result<f64, Failure> {
