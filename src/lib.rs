@@ -80,5 +80,7 @@ pub mod docs {
         pub mod d0019 {}
         #[doc = include_str!("docs/decisions/0020-boxes-and-words-that-cross.md")]
         pub mod d0020 {}
+        #[doc = include_str!("docs/decisions/0021-what-a-scan-waits-for.md")]
+        pub mod d0021 {}
     }
 }

@@ -10,6 +10,7 @@ mod body;
 mod form;
 mod guard;
 mod pages;
+mod person;
 mod pictures;
 mod problem;
 mod server;

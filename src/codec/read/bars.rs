@@ -161,14 +161,16 @@ impl Patch {
         let margin = BLOCK as f32 * 1.5 + (right - left) * 0.12;
         let (left, right) = (left - margin, right + margin);
         let (top, bottom) = (top - BLOCK as f32 * 0.4, bottom + BLOCK as f32 * 0.4);
+        let band = (bottom - top) / ROWS as f32;
+        let rows = (0..ROWS).map(|row| {
+            let at = top + band * (row as f32 + 0.5);
+            profile(picture, self.across, along, (left, right), at, band)
+        });
+        let rows: Vec<(Vec<f32>, f32)> = rows.collect();
         let mut read: Vec<(Content, usize, f32, f32)> = Vec::new();
         for sharp in [0.0, 2.0, 6.0] {
-            for row in 0..ROWS {
-                let share = (row as f32 + 0.5) / ROWS as f32;
-                let band = (bottom - top) / ROWS as f32;
-                let at = top + (bottom - top) * share;
-                let (samples, step) = profile(picture, self.across, along, (left, right), at, band);
-                let dark = dark(&samples, sharp);
+            for (samples, step) in &rows {
+                let dark = dark(samples, sharp);
                 let found = either_way(bars, &dark)
                     .or_else(|| either_way(bars, &regrown(&dark)?))
                     .or_else(|| either_way(bars, &bridged(&dark)?));

@@ -2,24 +2,16 @@
 
 use axum::Json;
 use axum::extract::{Extension, Path, State};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::targets::person;
 use crate::web::backend::{Backend, Caller};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
+use crate::web::person::By;
 use crate::web::problem::Problem;
 
 pub(super) async fn alerts<B: Backend>(State(backend): State<B>) -> Json<Value> {
     Json(json!({"alerts": backend.alerts()}))
-}
-
-/// Who takes it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Taken {
-    by: String,
 }
 
 pub(super) async fn take<B: Backend>(
@@ -28,7 +20,7 @@ pub(super) async fn take<B: Backend>(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
-    let by = person(&body.json::<Taken>()?.by)?;
+    let by = body.json::<By>()?.person()?;
     let caller = Caller { peer: peer.to_string(), call: "alert" };
     if !backend.take_alert(caller, id.clone(), by.clone()).await? {
         return Err(Problem::missing("open alert", &id));

@@ -35,7 +35,6 @@ pub(super) use self::orders::{badge_of, bags_in, prints_of};
 pub(super) use self::returns::RETURNS_MAX;
 pub use self::scans::verdict_json;
 pub(super) use self::stop_lists::{TRACED_MAX, Traced, trace};
-pub(super) use self::targets::person;
 pub use self::things::{Kind, things_from_json, with_label_read};
 
 pub(super) fn routes<B: Backend>() -> Router<B> {

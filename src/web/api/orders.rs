@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::printing::job_json;
-use super::targets::person;
 use super::things::{ConsigneeBody, consignee_of, outcome_words};
 use crate::barcode::codes::{CodeKind, SiteKey};
 use crate::domain::bag::LabelVersion;
@@ -27,6 +26,7 @@ use crate::domain::work::Parcel;
 use crate::web::backend::{Acted, Backend, Caller, FeedItem, Idempotency};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
+use crate::web::person::person;
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::web::backend::{Backend, Caller, LetterWord};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
+use crate::web::person::{By, person};
 use crate::web::problem::Problem;
 
 pub(super) async fn targets<B: Backend>(State(backend): State<B>) -> Result<Json<Value>, Problem> {
@@ -62,33 +63,16 @@ pub(super) async fn correct<B: Backend>(
     Ok(Json(json!({"target": name, "id": id, "again": 1})))
 }
 
-/// Who lets a target do without an event.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LetGo {
-    by: String,
-}
-
 pub(super) async fn let_go<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
     Path((name, id)): Path<(String, String)>,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
-    let by = person(&body.json::<LetGo>()?.by)?;
+    let by = body.json::<By>()?.person()?;
     let caller = Caller { peer: peer.to_string(), call: "dead letter" };
     if !backend.settle_letter(caller, name.clone(), id.clone(), LetterWord::LetGo, by.clone()).await? {
         return Err(Problem::missing("dead letter", &id));
     }
     Ok(Json(json!({"target": name, "id": id, "let_go_by": by})))
-}
-
-/// Characters of a person's name.
-const NAME_MAX: usize = 100;
-
-/// A person's name as it is recorded.
-pub(in crate::web) fn person(name: &str) -> Result<String, Problem> {
-    let name = name.trim();
-    let fits = !name.is_empty() && name.chars().count() <= NAME_MAX && !name.chars().any(char::is_control);
-    fits.then(|| name.to_owned()).ok_or_else(|| Problem::malformed("by says who: a name of up to 100 characters"))
 }

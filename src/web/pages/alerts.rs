@@ -3,14 +3,13 @@
 use axum::extract::{Extension, Path, State};
 use axum::response::Response;
 use maud::{Markup, html};
-use serde::Deserialize;
 
 use crate::message::{Language, Phrase, phrase};
-use crate::web::api::person;
 use crate::web::backend::{AlertView, Backend, Caller};
 use crate::web::body::Body;
 use crate::web::form::{back_to, form};
 use crate::web::guard::Peer;
+use crate::web::person::By;
 use crate::web::problem::Problem;
 
 /// Alerts that the overview shows; the others are in the API.
@@ -37,19 +36,13 @@ pub(super) fn section(alerts: &[AlertView], language: Language) -> Markup {
     }
 }
 
-/// What the form sends.
-#[derive(Deserialize)]
-struct Taken {
-    by: String,
-}
-
 pub(super) async fn take<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let by = person(&form::<Taken>(&body)?.by)?;
+    let by = form::<By>(&body)?.person()?;
     let caller = Caller { peer: peer.to_string(), call: "overview" };
     // one that somebody else took meanwhile is taken: the overview says so
     backend.take_alert(caller, id, by).await?;

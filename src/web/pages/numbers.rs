@@ -15,6 +15,7 @@ use crate::web::backend::{Acted, Backend, Caller, ChannelView};
 use crate::web::body::Body;
 use crate::web::form::{back_to, form};
 use crate::web::guard::Peer;
+use crate::web::person::person;
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 
@@ -87,7 +88,7 @@ pub(super) async fn enter<B: Backend>(
 ) -> Result<Response, Problem> {
     let order = OrderId::new(&id).map_err(|_| Problem::missing("order", &id))?;
     let entered: Entered = form(&body)?;
-    let by = crate::web::api::person(&entered.by)?;
+    let by = person(&entered.by)?;
     let Entered { number, confirm, .. } = entered;
     let action = OrderAction::EnterNumber { text: number.clone(), by: by.clone(), confirmed: confirm.is_some() };
     let caller = Caller { peer: peer.to_string(), call: "order page" };

@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::Page;
 use super::layout::{layout, when};
 use crate::message::{Language, Phrase, phrase};
-use crate::web::api::person;
 use crate::web::backend::{Backend, Caller, LetterView, LetterWord, TargetView};
 use crate::web::body::Body;
 use crate::web::form::{back_to, form};
 use crate::web::guard::Peer;
+use crate::web::person::{By, person};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 
@@ -105,13 +105,7 @@ pub(super) async fn correct<B: Backend>(
     let data: Value = serde_json::from_str(&corrected.data)
         .map_err(|error| Problem::malformed(format!("what is sent is no JSON: {error}")))?;
     let caller = Caller { peer: peer.to_string(), call: "target page" };
-    said(&backend, caller, name, id, LetterWord::Send(data), &corrected.by).await
-}
-
-/// Who lets a target do without an event.
-#[derive(Deserialize)]
-struct LetGo {
-    by: String,
+    said(&backend, caller, name, id, LetterWord::Send(data), person(&corrected.by)?).await
 }
 
 pub(super) async fn let_go<B: Backend>(
@@ -121,7 +115,7 @@ pub(super) async fn let_go<B: Backend>(
     body: Body,
 ) -> Result<Response, Problem> {
     let caller = Caller { peer: peer.to_string(), call: "target page" };
-    said(&backend, caller, name, id, LetterWord::LetGo, &form::<LetGo>(&body)?.by).await
+    said(&backend, caller, name, id, LetterWord::LetGo, form::<By>(&body)?.person()?).await
 }
 
 async fn said<B: Backend>(
@@ -130,9 +124,9 @@ async fn said<B: Backend>(
     name: String,
     id: String,
     word: LetterWord,
-    by: &str,
+    by: String,
 ) -> Result<Response, Problem> {
-    if !backend.settle_letter(caller, name.clone(), id.clone(), word, person(by)?).await? {
+    if !backend.settle_letter(caller, name.clone(), id.clone(), word, by).await? {
         return Err(Problem::missing("dead letter", &id));
     }
     Ok(back_to(&format!("/targets/{name}")))
