@@ -1,9 +1,8 @@
 //! The proof that a label can be scanned: every code of it is read back from the dots that will be printed, as they are
 //! and blurred by a dot, and the room around it is white.
 //!
-//! Every dot of a code is compared with what was drawn before it is read. Sharp, its modules therefore stand where they
-//! were put, and only decoding them can go wrong; a reader has to find the code in the blurred dots, as a scanner has
-//! to on paper. Finding a code is nearly all that a reader does, so a label is proved in half the time.
+//! Every dot of a code is compared with what was drawn. The modules are then decoded from the middles of their dots, and
+//! a reader has to find and decode the blurred code as a scanner has to on paper.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

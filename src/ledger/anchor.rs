@@ -1,9 +1,9 @@
 //! The head of the chain, kept outside the database: two slots of 4 KiB, written in turn, each with its checksum.
 //!
-//! Every scan waits for this write, so it goes past the page cache where the disk takes that: what the kernel does to
-//! find and write out a changed page of its cache costs half as much again as the transfer.
+//! Every scan waits for this write, so it goes past the page cache where the disk takes that.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -35,6 +35,8 @@ struct Slot([u8; SLOT]);
 
 pub(super) struct Anchor {
     file: File,
+    /// The same file past the page cache, where that goes.
+    direct: Option<File>,
     slot: Box<Slot>,
     next: usize,
 }
@@ -59,29 +61,39 @@ impl Anchor {
             .filter_map(|(index, slot)| slot.map(|head| (index, head)))
             .max_by_key(|(_, head)| head.seq);
         let next = newest.map_or(0, |(index, _)| 1 - index);
-        let mut slot = Box::new(Slot([0; SLOT]));
-        let file = past_the_cache(path, &mut slot).unwrap_or(file);
-        Ok((Anchor { file, slot, next }, newest.map(|(_, head)| head)))
+        let anchor = Anchor { file, direct: None, slot: Box::new(Slot([0; SLOT])), next };
+        Ok((anchor, newest.map(|(_, head)| head)))
+    }
+
+    /// Writes past the page cache from now on, if that goes.
+    pub(super) fn go_past_the_cache(&mut self, path: &Path) {
+        let flags = OFlags::DIRECT.bits().cast_signed();
+        let opened = File::options().write(true).custom_flags(flags).open(path);
+        self.direct = opened.inspect_err(through_the_cache).ok();
     }
 
     /// Writes the head into the older slot and syncs it.
     pub(super) fn write(&mut self, head: Head) -> std::io::Result<()> {
         let offset = (self.next * SLOT) as u64;
         self.slot.0[..CHECKED + 32].copy_from_slice(&encode(head));
-        self.file.write_all_at(&self.slot.0, offset)?;
-        self.file.sync_data()?;
+        let put = |file: &File| file.write_all_at(&self.slot.0, offset).and_then(|()| file.sync_data());
+        match self.direct.as_ref().map(put) {
+            // the disk does not take such transfers
+            Some(Err(error)) if error.kind() == ErrorKind::InvalidInput => {
+                through_the_cache(&error);
+                put(&self.file)?;
+                self.direct = None;
+            }
+            Some(done) => done?,
+            None => put(&self.file)?,
+        }
         self.next = 1 - self.next;
         Ok(())
     }
 }
 
-/// The file for transfers between memory and disk, if both can do that: it is tried with a read.
-fn past_the_cache(path: &Path, slot: &mut Slot) -> Option<File> {
-    let flags = i32::try_from(OFlags::DIRECT.bits()).ok()?;
-    let file = File::options().read(true).write(true).custom_flags(flags).open(path).ok()?;
-    file.read_exact_at(&mut slot.0, 0).ok()?;
-    slot.0.fill(0);
-    Some(file)
+fn through_the_cache(error: &std::io::Error) {
+    tracing::info!(%error, "The anchor is written through the page cache, which takes longer.");
 }
 
 fn encode(head: Head) -> [u8; CHECKED + 32] {
@@ -112,7 +124,9 @@ mod tests {
         let head = |seq| Head { seq, hash: [seq as u8; 32] };
         let (mut anchor, found) = Anchor::open(&path).expect("an anchor");
         assert_eq!(found, None);
-        for seq in 1..=3 {
+        anchor.write(head(1)).expect("written");
+        anchor.go_past_the_cache(&path);
+        for seq in 2..=3 {
             anchor.write(head(seq)).expect("written");
         }
         assert_eq!(Anchor::open(&path).expect("an anchor").1, Some(head(3)));

@@ -42,7 +42,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::archived::Archive;
 pub use self::backup::{BackedUp, Restored, SmallFile, back_up, restore};
-pub use self::bare::ScanRows;
+pub use self::bare::{BareCommits, ScanRows};
 pub use self::feed::{FeedEvent, FeedText, OrderHistory, Span};
 pub use self::reader::{Reader, Stats};
 pub use self::record::{Cause, Record};

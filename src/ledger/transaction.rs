@@ -206,9 +206,7 @@ pub(super) fn write_changed(conn: &Connection, cache: &mut Cache, found: Found) 
             conn.prepare_cached(sql)?.execute(params![list.number, list.id.as_str(), tote, json(&*list)?])?;
         }
         for parcel in cache.parcels.take_changed() {
-            let sql =
-                "INSERT INTO parcels (number, id, doc) VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE SET doc = ?3";
-            conn.prepare_cached(sql)?.execute(params![parcel.number, parcel.id.as_str(), json(&*parcel)?])?;
+            conn.prepare_cached(PUT_PARCEL)?.execute(params![parcel.number, parcel.id.as_str(), json(&*parcel)?])?;
         }
         let waybills = cache.waybills.take_changed();
         for waybill in &waybills {
@@ -269,11 +267,18 @@ fn write_bag(conn: &Connection, bag: &Bag) -> Result<(), WriteFault> {
     Ok(())
 }
 
+/// A station's row, once it is there.
+pub(super) const UPDATE_STATION: &str = "UPDATE stations SET doc = ?2 WHERE id = ?1";
+/// An order's row, once it is there.
+pub(super) const UPDATE_ORDER: &str =
+    "UPDATE orders SET tracking = ?2, phone = ?3, doc = ?4, attention = ?5 WHERE number = ?1";
+/// A parcel's row.
+pub(super) const PUT_PARCEL: &str =
+    "INSERT INTO parcels (number, id, doc) VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE SET doc = ?3";
+
 fn write_station(conn: &Connection, station: &Station) -> Result<(), WriteFault> {
     let doc = json(station)?;
-    if conn.prepare_cached("UPDATE stations SET doc = ?2 WHERE id = ?1")?.execute(params![station.id.as_str(), doc])?
-        == 0
-    {
+    if conn.prepare_cached(UPDATE_STATION)?.execute(params![station.id.as_str(), doc])? == 0 {
         conn.prepare_cached("INSERT INTO stations (id, doc) VALUES (?1, ?2)")?
             .execute(params![station.id.as_str(), doc])?;
     }
@@ -332,9 +337,8 @@ fn write_order(conn: &Connection, order: &Order, found: Found) -> Result<(), Wri
     let phone = Some(phone).filter(|phone| !phone.is_empty());
     let doc = json(order)?;
     let attention = order.attention().map(Attention::as_str);
-    let update = "UPDATE orders SET tracking = ?2, phone = ?3, doc = ?4, attention = ?5 WHERE number = ?1";
     let values = params![order.number, order.spec.tracking_code, phone, doc, attention];
-    if conn.prepare_cached(update)?.execute(values)? == 0 {
+    if conn.prepare_cached(UPDATE_ORDER)?.execute(values)? == 0 {
         let insert = "INSERT INTO orders (number, id, tracking, phone, doc, attention) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let values = params![order.number, id, order.spec.tracking_code, phone, doc, attention];
         conn.prepare_cached(insert)?.execute(values)?;

@@ -52,7 +52,7 @@ type Job = Box<dyn FnOnce(Result<&mut WriteTransaction<'_>, WriteError>) -> Answ
 #[derive(Clone)]
 pub struct Writer {
     queue: mpsc::Sender<Job>,
-    waiting: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
     health: watch::Receiver<Health>,
     box_id: Arc<str>,
 }
@@ -71,7 +71,7 @@ impl Writer {
         let main = Main { folder: folder.clone(), health: health_tx };
         let spawned = std::thread::Builder::new().name("ledger".into()).spawn(move || main.run(store, jobs));
         spawned.map_err(LedgerError::io("can't start the writer for", &folder.database()))?;
-        Ok(Writer { queue, waiting: Arc::default(), health, box_id })
+        Ok(Writer { queue, waiting: Arc::new(Waiting::new()), health, box_id })
     }
 
     /// Runs something within the writer's transaction; the answer comes when it is durable.
@@ -92,9 +92,9 @@ impl Writer {
             Err(error) => Box::new(move |_| drop(reply.send(Err(error)))),
         });
         let gone = || WriteError::NotRecorded("waybind is stopping".into());
-        let place = Place::take(&self.waiting);
+        let caller = self.waiting.one_more();
         self.queue.send(job).await.map_err(|_| gone())?;
-        place.wait(answer).await.map_err(|_| WriteError::NotConfirmed("the writer is gone".into()))?
+        caller.wait(answer).await.ok_or_else(|| WriteError::NotConfirmed("the writer gave no answer".into()))?
     }
 
     /// How the writer is, and when that changes.
@@ -110,35 +110,51 @@ impl Writer {
     }
 }
 
-/// How long the only caller looks for his answer before he sleeps. To be woken takes a tenth of the time of a scan; while
-/// others wait too, their work is worth more than his looking.
+/// How long the only caller looks for his answer before he sleeps: some two scans of a good disk; a slower one makes him
+/// wait anyway. To be woken takes a tenth of the time of a scan; while others wait too, their work is worth more than his
+/// looking.
 const ANSWER_LOOK: Duration = Duration::from_millis(1);
 
-/// A caller's place among those who wait for the writer.
-struct Place<'w>(&'w AtomicUsize);
+/// Those who wait for the writer.
+struct Waiting {
+    callers: AtomicUsize,
+    look: Duration,
+}
 
-impl Place<'_> {
-    fn take(waiting: &AtomicUsize) -> Place<'_> {
-        waiting.fetch_add(1, Ordering::Relaxed);
-        Place(waiting)
+impl Waiting {
+    /// On one core who looks keeps the writer from its work.
+    fn new() -> Waiting {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let look = if cores > 1 { ANSWER_LOOK } else { Duration::ZERO };
+        Waiting { callers: AtomicUsize::new(0), look }
     }
 
-    async fn wait<T>(&self, mut answer: oneshot::Receiver<T>) -> Result<T, oneshot::error::RecvError> {
-        let until = Instant::now() + ANSWER_LOOK;
-        while self.0.load(Ordering::Relaxed) == 1 && Instant::now() < until {
-            match answer.try_recv() {
-                Err(oneshot::error::TryRecvError::Empty) => tokio::task::yield_now().await,
-                Ok(answer) => return Ok(answer),
-                Err(oneshot::error::TryRecvError::Closed) => break,
-            }
-        }
-        answer.await
+    fn one_more(&self) -> Caller<'_> {
+        self.callers.fetch_add(1, Ordering::Relaxed);
+        Caller(self)
     }
 }
 
-impl Drop for Place<'_> {
+/// One of those who wait.
+struct Caller<'w>(&'w Waiting);
+
+impl Caller<'_> {
+    /// The answer; none where the job that was to give it is gone.
+    async fn wait<T>(&self, mut answer: oneshot::Receiver<T>) -> Option<T> {
+        let until = Instant::now() + self.0.look;
+        while self.0.callers.load(Ordering::Relaxed) == 1 && Instant::now() < until {
+            match answer.try_recv() {
+                Err(oneshot::error::TryRecvError::Empty) => tokio::task::yield_now().await,
+                told => return told.ok(),
+            }
+        }
+        answer.await.ok()
+    }
+}
+
+impl Drop for Caller<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.callers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -158,6 +174,7 @@ impl Store {
         let conn = schema::open_writer(&folder.database())?;
         let head = read_head(&conn)?;
         let (mut anchor, anchored) = Anchor::open(&folder.anchor())?;
+        anchor.go_past_the_cache(&folder.anchor());
         let damage = compare(&conn, head, anchored)?;
         if damage.is_none() && anchored != Some(head) {
             // the last commit was made and its anchor was not: what is there now is synced before it is trusted
@@ -303,11 +320,11 @@ impl Main {
 
 /// How long the writer looks for more work before it sleeps: waking it costs the next scan more than a scanner's
 /// acknowledgement takes, and an idle box sleeps all the same.
-const LOOK: Duration = Duration::from_micros(150);
+const JOB_LOOK: Duration = Duration::from_micros(150);
 
 /// The next job; none once nobody is left to ask.
 fn next_job(jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
-    let until = Instant::now() + LOOK;
+    let until = Instant::now() + JOB_LOOK;
     loop {
         match jobs.try_recv() {
             Ok(job) => return Some(job),
@@ -442,4 +459,19 @@ pub fn accept_damage(folder: &Folder) -> Result<Option<Accepted>, LedgerError> {
         return Ok(Some(Accepted { damage, by, last }));
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lone_caller_whose_job_breaks_is_told_and_the_next_one_is_served() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let writer = Writer::start(&Folder::new(folder.path())).expect("a writer");
+        let broken = writer.submit(|_| -> () { panic!("a bug of ours") }).await;
+        assert!(matches!(broken, Err(WriteError::NotConfirmed(_))), "{broken:?}");
+        assert_eq!(writer.submit(|_| 7).await, Ok(7));
+        assert_eq!(writer.waiting.callers.load(Ordering::Relaxed), 0);
+    }
 }

@@ -14,7 +14,7 @@ pub(super) fn person(name: &str) -> Result<String, Problem> {
     fits.then(|| name.to_owned()).ok_or_else(|| Problem::malformed("by says who: a name of up to 100 characters"))
 }
 
-/// A word that says nothing but whose it is.
+/// A body that only says who.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct By {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use self::service::Service;
 use super::selftest::flushes;
 use super::{Failure, say};
-use crate::ledger::ScanRows;
+use crate::ledger::{BareCommits, ScanRows};
 
 /// How to measure.
 #[derive(clap::Args)]
@@ -70,22 +70,22 @@ fn all(settings: &Settings, base: &Path, span: Duration) -> Result<(), Failure> 
     let small = Service::start(&base.join("small"), "")?;
     small.seed(1_000)?;
     small.prepare_work()?;
-    let (one, floor) = beside_flushes(&small, &base.join("flush"), span)?;
+    let (one, flush) = beside_flushes(&base.join("flush"), span, |turn| small.one_station(turn))?;
     report(
         "one station: scan to durable verdict over HTTP, median",
         one,
         "append + fdatasync of 4 KiB",
-        floor,
+        flush,
         "at most 2",
     )?;
 
-    let (many, bare) = beside_bare_commits(&small, base, span)?;
+    let (many, bare) = beside_bare_commits(&small, &base.join("bare.db"), span)?;
     say(&format!(
         "32 stations: {many:.0} scans/s; the bare commit of the same rows, 32 to a commit: {bare:.0} rows/s; ratio {:.2} (at least 0.3)",
         many / bare
     ))?;
     drop(small);
-    wire::measure(&base.join("wire"), span, floor)?;
+    wire::measure(&base.join("wire"), span)?;
     drain::measure(&base.join("drain"))?;
     spool::measure(&base.join("spool"), span)?;
 
@@ -109,7 +109,7 @@ fn all(settings: &Settings, base: &Path, span: Duration) -> Result<(), Failure> 
         settings.orders, ratios[1]
     ))?;
     drop(small);
-    let many = large.all_stations(span)?;
+    let many = large.all_stations(span)?.a_second();
     say(&format!(
         "memory with {} orders and 32 stations at {many:.0} scans/s: {:.0} MiB (at most 100)",
         settings.orders,
@@ -129,29 +129,57 @@ fn all(settings: &Settings, base: &Path, span: Duration) -> Result<(), Failure> 
 
 /// How often two measures take turns: what else the machine does meets both.
 const TURNS: u32 = 8;
-/// Flushes in a turn.
-const FLUSHES: usize = 250;
+/// Flushes in a turn: some twentieth of a second.
+const FLUSHES_A_TURN: usize = 250;
 
-/// The median of a scan at one station, and that of an append with its flush.
-fn beside_flushes(service: &Service, file: &Path, span: Duration) -> Result<(Duration, Duration), Failure> {
+/// The median of scans that are made for a while, and that of appends with their flush, in turns.
+fn beside_flushes(
+    file: &Path,
+    span: Duration,
+    mut scan: impl FnMut(Duration) -> Result<Vec<Duration>, Failure>,
+) -> Result<(Duration, Duration), Failure> {
     let (mut scans, mut appends) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
-        appends.extend(flushes(file, FLUSHES).map_err(failed)?);
-        scans.extend(service.one_station(span / TURNS)?);
+        appends.extend(flushes(file, FLUSHES_A_TURN).map_err(failed)?);
+        scans.extend(scan(span / TURNS)?);
     }
     Ok((median(scans), median(appends)))
 }
 
-/// Scans a second of all stations, and how many a second their rows could be committed.
-fn beside_bare_commits(service: &Service, base: &Path, span: Duration) -> Result<(f64, f64), Failure> {
+/// Scans a second of all stations, and how many a second their rows could be committed, in turns.
+fn beside_bare_commits(service: &Service, database: &Path, span: Duration) -> Result<(f64, f64), Failure> {
     let ledger = |error| Failure::failed(&error);
-    let (mut scans, mut commits) = (0.0, 0.0);
-    for _ in 0..TURNS {
-        scans += service.all_stations(span / TURNS)?;
-        let rows = ScanRows::newest(&base.join("small/data/waybind.db")).map_err(ledger)?;
-        commits += rows.commit(&base.join("bare.db"), STATIONS, span / TURNS).map_err(ledger)?;
+    let mut bare = BareCommits::new(database, STATIONS as u32).map_err(ledger)?;
+    let (mut scans, mut commits) = (Rate::default(), Rate::default());
+    for turn in 0..=TURNS {
+        let scanned = service.all_stations(span / TURNS)?;
+        let rows = ScanRows::newest(service.folder()).map_err(ledger)?;
+        let (done, time) = bare.run(&rows, span / TURNS).map_err(ledger)?;
+        // the first turn lets both logs grow to their size
+        if turn > 0 {
+            scans.add(scanned);
+            commits.add(Rate { done, time });
+        }
     }
-    Ok((scans / f64::from(TURNS), commits / f64::from(TURNS)))
+    Ok((scans.a_second(), commits.a_second()))
+}
+
+/// How much was done in how long.
+#[derive(Default)]
+struct Rate {
+    done: f64,
+    time: Duration,
+}
+
+impl Rate {
+    fn add(&mut self, more: Rate) {
+        self.done += more.done;
+        self.time += more.time;
+    }
+
+    fn a_second(&self) -> f64 {
+        self.done / self.time.as_secs_f64()
+    }
 }
 
 fn report(what: &str, took: Duration, against: &str, base: Duration, bar: &str) -> Result<(), Failure> {

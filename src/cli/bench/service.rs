@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{CHUNK, LINES, STATIONS, failed};
+use super::{CHUNK, LINES, Rate, STATIONS, failed};
 use crate::cli::Failure;
+use crate::ledger::Folder;
 
 /// A service in a process of its own.
 pub(super) struct Service {
     child: Child,
     address: SocketAddr,
+    folder: Folder,
 }
 
 impl Drop for Service {
@@ -38,6 +40,7 @@ impl Service {
         let file = folder.join("waybind.toml");
         std::fs::write(&file, config).map_err(failed)?;
         let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map_err(failed)?;
+        let data = Folder::new(&folder.join("data"));
         let program = std::env::current_exe().map_err(failed)?;
         let mut command = Command::new(program);
         command
@@ -45,11 +48,11 @@ impl Service {
             .arg("--config")
             .arg(&file)
             .arg("--data")
-            .arg(folder.join("data"))
+            .arg(data.path())
             .arg("--listen")
             .arg(address.to_string());
         let child = command.stderr(Stdio::null()).spawn().map_err(failed)?;
-        let service = Service { child, address };
+        let service = Service { child, address, folder: data };
         service.wait_ready()?;
         Ok(service)
     }
@@ -118,8 +121,10 @@ impl Service {
         client.scan_for(0, span)
     }
 
-    pub(super) fn all_stations(&self, span: Duration) -> Result<f64, Failure> {
+    /// What all stations scan together.
+    pub(super) fn all_stations(&self, span: Duration) -> Result<Rate, Failure> {
         let address = self.address;
+        let began = Instant::now();
         let work = move |station: usize| -> Result<usize, Failure> {
             let mut client = Client::connect(address).map_err(failed)?;
             Ok(client.scan_for(station, span)?.len())
@@ -129,7 +134,12 @@ impl Service {
         for thread in threads {
             scans += thread.join().map_err(|_| Failure::Failed("a client ended badly".into()))??;
         }
-        Ok(scans as f64 / span.as_secs_f64())
+        Ok(Rate { done: scans as f64, time: began.elapsed() })
+    }
+
+    /// Its ledger.
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     pub(super) fn client(&self) -> Result<Client, Failure> {

@@ -35,7 +35,7 @@ pub(super) fn measure(folder: &Path, span: Duration) -> Result<(), Failure> {
     wait(&sim, 1)?;
     let (mut ratios, mut labels, mut printing) = (Vec::new(), 1, Duration::ZERO);
     for _ in 0..TURNS {
-        let without = service.all_stations(span)?;
+        let without = service.all_stations(span)?.a_second();
         let stop = Arc::new(AtomicBool::new(false));
         let (mut client, stopped, first) = (service.client()?, stop.clone(), labels);
         let packer = std::thread::spawn(move || -> Result<usize, Failure> {
@@ -49,7 +49,7 @@ pub(super) fn measure(folder: &Path, span: Duration) -> Result<(), Failure> {
             Ok(number)
         });
         let began = Instant::now();
-        let with = service.all_stations(span)?;
+        let with = service.all_stations(span)?.a_second();
         printing += began.elapsed();
         stop.store(true, Ordering::Relaxed);
         labels = packer.join().map_err(|_| Failure::Failed("the packer ended badly".into()))??;
