@@ -82,5 +82,7 @@ pub mod docs {
         pub mod d0020 {}
         #[doc = include_str!("docs/decisions/0021-what-a-scan-waits-for.md")]
         pub mod d0021 {}
+        #[doc = include_str!("docs/decisions/0022-a-labels-proof.md")]
+        pub mod d0022 {}
     }
 }
