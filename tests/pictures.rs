@@ -82,6 +82,36 @@ fn a_codes_place_and_symbology_are_told() {
     }
 }
 
+#[test]
+fn each_code_of_a_sheet_is_read_where_it_stands_though_no_paper_is_beside_it() {
+    let sheet = pictures::sheet(&["LOC-A1-01", "LOC-A1-02", "LOC-A1-03", "LOC-A1-04", "LOC-A1-05"]);
+    let symbols = read(&sheet.bmp(), &Limits::default()).unwrap();
+    let texts: Vec<_> = symbols.iter().map(|symbol| String::from_utf8_lossy(&symbol.text).into_owned()).collect();
+    assert_eq!(texts, sheet.texts, "{symbols:?}");
+    for (nth, symbol) in symbols.iter().enumerate() {
+        let [(left, top), (right, _), (_, bottom), _] = symbol.bounds;
+        let upper = nth as f32 * 54.0;
+        assert!(left < 30.0 && right > sheet.width as f32 - 30.0, "{:?}", symbol.bounds);
+        assert!((upper - 8.0..upper + 15.0).contains(&top) && bottom < upper + 60.0, "{nth}: {:?}", symbol.bounds);
+    }
+}
+
+#[test]
+fn codes_beside_a_tiny_one_are_looked_for_in_the_picture_as_it_is() {
+    let label = pictures::label(4, &pictures::Wear { module: 3, ..pictures::GOOD });
+    assert!(label.texts.len() > 1, "several codes");
+    let limits = Limits { looked_at: label.pixels.len() / 3, ..Limits::default() };
+    let mut texts: Vec<_> = read(&label.bmp(), &limits)
+        .unwrap()
+        .into_iter()
+        .map(|symbol| String::from_utf8(symbol.text).unwrap())
+        .collect();
+    let mut meant = label.texts.clone();
+    texts.sort();
+    meant.sort();
+    assert_eq!(texts, meant);
+}
+
 /// A PNG that says to have this many pixels and has none.
 fn png_of(width: u32, height: u32) -> Vec<u8> {
     let chunk = |kind: &[u8; 4], body: &[u8]| {

@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "test support")]
 
 use fast_qr::{ECL, QRBuilder};
+use rxing::common::BitMatrix;
 use rxing::{BarcodeFormat, MultiFormatWriter, Writer as _};
 
 /// Random numbers that are the same for the same seed (SplitMix64).
@@ -207,13 +208,35 @@ pub fn photo(seed: u64, scene: Scene) -> Picture {
 }
 
 /// Kinds of codes beside QR, with a text that each can say.
-pub const OTHERS: [(BarcodeFormat, &str); 5] = [
+pub const OTHERS: [(BarcodeFormat, &str); 6] = [
     (BarcodeFormat::CODE_128, "75312345678901"),
     (BarcodeFormat::CODE_128, "SF1234567890123"),
     (BarcodeFormat::EAN_13, "6901234567892"),
     (BarcodeFormat::ITF, "16901234567892"),
     (BarcodeFormat::DATA_MATRIX, "WB:K:4711:A1B2"),
+    (BarcodeFormat::CODE_39, "LOC-A1-07"),
 ];
+
+/// Codes of bars close above each other, as on a sheet of locations, cut out without paper beside them.
+pub fn sheet(texts: &[&str]) -> Picture {
+    const HIGH: usize = 44;
+    let codes: Vec<_> = texts
+        .iter()
+        .map(|text| MultiFormatWriter.encode(text, &BarcodeFormat::CODE_39, 0, 0).expect("its characters"))
+        .collect();
+    let ink = |code: &BitMatrix| (0..code.width()).filter(|x| code.get(*x, 0)).collect::<Vec<u32>>();
+    let width = codes.iter().map(|code| ink(code)).map(|ink| (ink[ink.len() - 1] + 1 - ink[0]) as usize * 2).max();
+    let (width, height) = (width.expect("some codes"), (HIGH + 10) * texts.len());
+    let mut paper = Paper { width, height, dark: vec![false; width * height] };
+    for (nth, code) in codes.iter().enumerate() {
+        let ink = ink(code);
+        for x in &ink {
+            paper.fill((x - ink[0]) as usize * 2, nth * (HIGH + 10), 2, HIGH, true);
+        }
+    }
+    let pixels = paper.dark.iter().map(|dark| if *dark { 0 } else { 255 }).collect();
+    Picture { width, height, pixels, texts: texts.iter().map(|text| (*text).to_owned()).collect() }
+}
 
 /// A label with one of the other codes and some writing, worn and taken as told.
 pub fn other(seed: u64, nth: usize, wear: &Wear) -> Picture {

@@ -21,6 +21,15 @@ const PATCHES_MAX: usize = 24;
 const ROWS: usize = 9;
 /// Rows that must say the same: a single row of text now and then passes for a code.
 const AGREE: usize = 2;
+/// Pixels from row to row where a patch has several codes above each other, and the most such rows.
+const CLOSE: f32 = 6.0;
+const CLOSE_ROWS_MAX: f32 = 160.0;
+/// Close rows, one after the other, that must say the same.
+const CLOSE_AGREE: usize = 3;
+/// Close rows between them that may say nothing.
+const CLOSE_GAP: usize = 2;
+/// What lies beyond the edge of a picture is paper: a code may be cut out without its quiet zones.
+const PAPER: f32 = 255.0;
 /// Samples of a row at most, some four for each bar of the longest Code 128.
 const SAMPLES_MAX: usize = 4096;
 /// What reading a row costs, in units of work.
@@ -61,7 +70,7 @@ fn look(picture: &Gray, times: f32, most: usize, search: &mut Search) {
         if !search.spend(ROW_WORK * ROWS as u64) {
             return;
         }
-        if let Some((content, corners)) = patch.read(picture, &mut bars) {
+        for (content, corners) in patch.read(picture, &mut bars, search) {
             search.found(content, corners.map(|corner| corner.times(times)));
         }
     }
@@ -152,69 +161,137 @@ impl Patch {
         places.fold((f32::MAX, f32::MIN), |(from, to), at| (from.min(at), to.max(at)))
     }
 
-    /// Reads rows of the patch until enough of them say the same.
-    fn read(&self, picture: &Gray, bars: &mut Bars) -> Option<(Content, [Point; 4])> {
+    /// What the patch reaches, with the quiet zones and what the blocks cut off.
+    fn frame(&self) -> Frame {
         let along = Point::new(-self.across.y, self.across.x);
         let (left, right) = self.reach(self.across);
         let (top, bottom) = self.reach(along);
-        // the quiet zones, and what the blocks cut off
         let margin = BLOCK as f32 * 1.5 + (right - left) * 0.12;
         let (left, right) = (left - margin, right + margin);
         let (top, bottom) = (top - BLOCK as f32 * 0.4, bottom + BLOCK as f32 * 0.4);
-        let band = (bottom - top) / ROWS as f32;
-        let rows = (0..ROWS).map(|row| {
-            let at = top + band * (row as f32 + 0.5);
-            profile(picture, self.across, along, (left, right), at, band)
-        });
-        let rows: Vec<(Vec<f32>, f32)> = rows.collect();
-        let mut read: Vec<(Content, usize, f32, f32)> = Vec::new();
+        Frame { across: self.across, along, left, right, top, bottom }
+    }
+
+    /// Reads rows of the patch until enough of them say the same, or several codes stand above each other.
+    fn read(&self, picture: &Gray, bars: &mut Bars, search: &mut Search) -> Vec<(Content, [Point; 4])> {
+        let frame = self.frame();
+        let rows = frame.rows(picture, ROWS);
+        let mut read: Vec<(RowRead, usize)> = Vec::new();
         for sharp in [0.0, 2.0, 6.0] {
-            for (samples, step) in &rows {
-                let dark = dark(samples, sharp);
-                let found = either_way(bars, &dark)
-                    .or_else(|| either_way(bars, &regrown(&dark)?))
-                    .or_else(|| either_way(bars, &bridged(&dark)?));
-                let Some((content, from, to)) = found else { continue };
-                let ends = (left + from * step, left + to * step);
-                match read.iter_mut().find(|(known, ..)| *known == content) {
-                    Some((_, count, ..)) => *count += 1,
-                    None => read.push((content, 1, ends.0, ends.1)),
+            for row in rows.iter().filter_map(|row| row.read(bars, sharp)) {
+                match read.iter_mut().find(|(known, _)| known.content == row.content) {
+                    Some((_, count)) => *count += 1,
+                    None => read.push((row, 1)),
                 }
             }
-            if let Some(nth) = read.iter().position(|(_, count, ..)| *count >= AGREE) {
-                let (content, _, from, to) = read.swap_remove(nth);
-                let place = |across: f32, down: f32| self.across.times(across).plus(along.times(down));
-                let corners = [place(from, top), place(to, top), place(to, bottom), place(from, bottom)];
-                return Some((content, corners));
+            if read.len() > 1 {
+                let codes = frame.codes(picture, bars, sharp, search);
+                if codes.len() > 1 {
+                    return codes;
+                }
+            }
+            if let Some(nth) = read.iter().position(|(_, count)| *count >= AGREE) {
+                let (row, _) = read.swap_remove(nth);
+                let corners = frame.corners((row.from, row.to), (frame.top, frame.bottom));
+                return vec![(row.content, corners)];
             }
         }
-        None
+        Vec::new()
     }
 }
 
-/// The greys along a line across the bars, each the mean over a band, and the pixels from one to the next.
-fn profile(
-    picture: &Gray,
+/// A part of the picture along and across bars, in pixels in their directions.
+struct Frame {
     across: Point,
     along: Point,
-    (left, right): (f32, f32),
-    at: f32,
-    band: f32,
-) -> (Vec<f32>, f32) {
+    left: f32,
+    right: f32,
+    top: f32,
+    bottom: f32,
+}
+
+impl Frame {
+    /// So many rows across the bars, from the top down.
+    fn rows(&self, picture: &Gray, count: usize) -> Vec<Row> {
+        let band = (self.bottom - self.top) / count as f32;
+        let at = |row: usize| self.top + band * (row as f32 + 0.5);
+        (0..count).map(|row| profile(picture, self, at(row), band)).collect()
+    }
+
+    fn corners(&self, (from, to): (f32, f32), (top, bottom): (f32, f32)) -> [Point; 4] {
+        let place = |across: f32, down: f32| self.across.times(across).plus(self.along.times(down));
+        [place(from, top), place(to, top), place(to, bottom), place(from, bottom)]
+    }
+
+    /// Codes above each other, from the top down.
+    fn codes(&self, picture: &Gray, bars: &mut Bars, sharp: f32, search: &mut Search) -> Vec<(Content, [Point; 4])> {
+        let count = ((self.bottom - self.top) / CLOSE).clamp(1.0, CLOSE_ROWS_MAX) as usize;
+        if !search.spend(ROW_WORK * count as u64) {
+            return Vec::new();
+        }
+        // what each code's first row said, and the numbers of its first and last one
+        let mut codes: Vec<(RowRead, usize, usize, usize)> = Vec::new();
+        for (nth, row) in self.rows(picture, count).iter().enumerate() {
+            let Some(read) = row.read(bars, sharp) else { continue };
+            match codes.last_mut().filter(|(known, ..)| known.content == read.content) {
+                Some((_, _, last, rows)) if nth - *last <= CLOSE_GAP + 1 => (*last, *rows) = (nth, *rows + 1),
+                _ => codes.push((read, nth, nth, 1)),
+            }
+        }
+        let band = (self.bottom - self.top) / count as f32;
+        let whole = codes.into_iter().filter(|(.., rows)| *rows >= CLOSE_AGREE);
+        let placed = whole.map(|(read, first, last, _)| {
+            let (top, bottom) = (self.top + band * first as f32, self.top + band * (last + 1) as f32);
+            (read.content, self.corners((read.from, read.to), (top, bottom)))
+        });
+        placed.collect()
+    }
+}
+
+/// A row across bars: its greys, where it begins, and the pixels from one to the next.
+struct Row {
+    samples: Vec<f32>,
+    left: f32,
+    step: f32,
+}
+
+/// What a row says, and from where to where.
+struct RowRead {
+    content: Content,
+    from: f32,
+    to: f32,
+}
+
+impl Row {
+    fn read(&self, bars: &mut Bars, sharp: f32) -> Option<RowRead> {
+        let dark = dark(&self.samples, sharp);
+        let (content, from, to) = either_way(bars, &dark)
+            .or_else(|| either_way(bars, &regrown(&dark)?))
+            .or_else(|| either_way(bars, &bridged(&dark)?))?;
+        Some(RowRead { content, from: self.left + from * self.step, to: self.left + to * self.step })
+    }
+}
+
+/// The greys along a line across the bars, each the mean over a band.
+fn profile(picture: &Gray, frame: &Frame, at: f32, band: f32) -> Row {
     const LINES: usize = 8;
+    let Frame { across, along, left, right, .. } = frame;
     // two samples for each pixel keep bars of a pixel and a half apart
     let count = (((right - left) * 2.0) as usize).clamp(2, SAMPLES_MAX);
     let step = (right - left) / count as f32;
     let band = band.min(10.0);
     let samples = (0..count).map(|nth| {
         let middle = across.times(left + (nth as f32 + 0.5) * step).plus(along.times(at));
+        if !picture.has(middle) {
+            return PAPER;
+        }
         let lines = (0..LINES).map(|line| {
             let place = middle.plus(along.times(band * ((line as f32 + 0.5) / LINES as f32 - 0.5)));
             picture.at(place.x, place.y)
         });
         lines.sum::<f32>() / LINES as f32
     });
-    (samples.collect(), step)
+    Row { samples: samples.collect(), left: *left, step }
 }
 
 /// Tells dark from light along a row, by the middle between the darkest and the lightest nearby; blurred edges are made

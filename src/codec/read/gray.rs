@@ -1,5 +1,7 @@
 //! Grey pictures and the filters that make a worn or badly lit code legible.
 
+use super::geometry::Point;
+
 /// A picture in 256 greys, row by row from the top.
 #[derive(Clone, Debug)]
 pub(super) struct Gray {
@@ -37,6 +39,11 @@ impl Gray {
         let above = pixel(left, top) * (1.0 - along) + pixel(right, top) * along;
         let below = pixel(left, bottom) * (1.0 - along) + pixel(right, bottom) * along;
         above * (1.0 - down) + below * down
+    }
+
+    /// Whether a place lies in the picture.
+    pub(super) fn has(&self, place: Point) -> bool {
+        (0.0..self.width as f32).contains(&place.x) && (0.0..self.height as f32).contains(&place.y)
     }
 
     /// The picture made smaller: each pixel is the mean of `times` × `times`.

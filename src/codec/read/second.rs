@@ -51,7 +51,9 @@ pub(super) fn read(picture: &Gray, search: &mut Search) -> Vec<(Content, [Point;
         let found = contained(|| {
             let sampled = SampleQR(&bits, &set).ok()?;
             let places = sampled.getPoints().iter().map(|point| Point::new(point.x, point.y));
-            Some((decoders::matrix(sampled.getBits())?, corners(places)?))
+            // it names the lower left corner before the lower right one
+            let [first, second, fourth, third] = corners(places)?;
+            Some((decoders::matrix(sampled.getBits())?, [first, second, third, fourth]))
         });
         if let Some(found) = found {
             used.extend([set.bl, set.tl, set.tr]);
