@@ -37,7 +37,8 @@ mod transaction;
 mod verify;
 mod writer;
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 pub use self::archived::Archive;
@@ -236,12 +237,14 @@ impl Folder {
         self.path.join("site.key")
     }
 
-    /// Makes the folder and takes its lock, which lasts as long as the answer.
+    /// Makes the folder, for nobody but who runs waybind: consignees and their telephone numbers stand in it. Takes its
+    /// lock, which lasts as long as the answer.
     ///
     /// # Errors
     /// The folder can't be made, or another process holds it.
     pub fn lock(&self) -> Result<File, LedgerError> {
-        std::fs::create_dir_all(&self.path).map_err(LedgerError::io("can't make the data folder", &self.path))?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
+        made.map_err(LedgerError::io("can't make the data folder", &self.path))?;
         let path = self.path.join("lock");
         let file = File::options()
             .create(true)
@@ -254,5 +257,21 @@ impl Folder {
             Err(std::fs::TryLockError::WouldBlock) => Err(LedgerError::InUse { folder: self.path.clone() }),
             Err(std::fs::TryLockError::Error(source)) => Err(LedgerError::Io { what: "can't lock", path, source }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_new_data_folder_is_nobody_elses() {
+        let home = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(&home.path().join("data"));
+        let _lock = folder.lock().expect("a lock");
+        let mode = folder.path().metadata().expect("a folder").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
     }
 }

@@ -77,6 +77,11 @@ const FACTS: &[(&str, &str, &str)] = &[
     ("print_unknown", "打印结果不明", "Nobody knows whether it was printed"),
     ("print_resolved", "打印结果已确认", "Print settled by a person"),
     ("remembered", "工位记录", "Remembered by a station"),
+    ("letter_let_go", "放弃推送", "Let go"),
+    ("printer_stopped", "打印机停止", "Printer stopped"),
+    ("printer_resumed", "打印机恢复", "Printer works again"),
+    ("records_archived", "记录已归档", "Records archived"),
+    ("archive_removed", "归档已删除", "Archive removed"),
 ];
 
 /// What a fact is called; its own name where it has no other.

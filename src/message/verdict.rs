@@ -34,7 +34,7 @@ const NO_HINT: (&str, &str) = ("", "");
 pub fn verdict_text(verdict: &Verdict, language: Language) -> VerdictText {
     let words = words_of(verdict.code);
     let pick = |(chinese, english): (&'static str, &'static str)| language.pick(chinese, english).to_owned();
-    let mut hint = pick(words.hint);
+    let mut hint = pick(if is_picked_only(verdict) { PICKED } else { words.hint });
     if let Some(why) = &verdict.why {
         let (_, advice) = why_text(why, language);
         if !advice.is_empty() {
@@ -42,6 +42,13 @@ pub fn verdict_text(verdict: &Verdict, language: Language) -> VerdictText {
         }
     }
     VerdictText { title: pick(words.title), detail: detail(verdict, language), hint }
+}
+
+/// What to do with an order that is picked and has yet to be packed.
+const PICKED: (&str, &str) = ("拣货完成，送去打包", "Picked; on to packing");
+
+fn is_picked_only(verdict: &Verdict) -> bool {
+    verdict.code == Code::OrderComplete && verdict.counts.is_some_and(|counts| counts.packed < counts.picked)
 }
 
 #[rustfmt::skip]
@@ -256,6 +263,17 @@ pub fn order_stage(stage: Stage, language: Language) -> &'static str {
 mod tests {
     use super::*;
     use crate::domain::ids::{ScanId, Sku};
+
+    #[test]
+    fn an_order_that_is_only_picked_gets_no_waybill_yet() {
+        let complete = |packed| {
+            let counts = Some(crate::domain::verdict::Counts { picked: 2, packed, demanded: 2 });
+            let verdict = Verdict { counts, ..Verdict::new(ScanId::new("1").expect("an id"), Code::OrderComplete) };
+            verdict_text(&verdict, Language::English).hint
+        };
+        assert_eq!(complete(0), "Picked; on to packing");
+        assert_eq!(complete(2), "Stick the waybill on and scan it");
+    }
 
     #[test]
     fn every_code_has_words_of_its_own_in_both_languages() {

@@ -30,7 +30,7 @@ pub enum ServeError {
     #[error(transparent)]
     Target(#[from] OpenError),
     /// An address can't be listened on.
-    #[error("can't listen on {address}")]
+    #[error("can't listen on {address}; `--listen`, or `listen` in the configuration, names another address")]
     Listen {
         /// Which.
         address: String,

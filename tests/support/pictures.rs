@@ -225,7 +225,7 @@ pub fn sheet(texts: &[&str]) -> Picture {
         .map(|text| MultiFormatWriter.encode(text, &BarcodeFormat::CODE_39, 0, 0).expect("its characters"))
         .collect();
     let ink = |code: &BitMatrix| (0..code.width()).filter(|x| code.get(*x, 0)).collect::<Vec<u32>>();
-    let width = codes.iter().map(|code| ink(code)).map(|ink| (ink[ink.len() - 1] + 1 - ink[0]) as usize * 2).max();
+    let width = codes.iter().map(ink).map(|ink| (ink[ink.len() - 1] + 1 - ink[0]) as usize * 2).max();
     let (width, height) = (width.expect("some codes"), (HIGH + 10) * texts.len());
     let mut paper = Paper { width, height, dark: vec![false; width * height] };
     for (nth, code) in codes.iter().enumerate() {
