@@ -96,22 +96,6 @@ fn each_code_of_a_sheet_is_read_where_it_stands_though_no_paper_is_beside_it() {
     }
 }
 
-#[test]
-fn codes_beside_a_tiny_one_are_looked_for_in_the_picture_as_it_is() {
-    let label = pictures::label(4, &pictures::Wear { module: 3, ..pictures::GOOD });
-    assert!(label.texts.len() > 1, "several codes");
-    let limits = Limits { looked_at: label.pixels.len() / 3, ..Limits::default() };
-    let mut texts: Vec<_> = read(&label.bmp(), &limits)
-        .unwrap()
-        .into_iter()
-        .map(|symbol| String::from_utf8(symbol.text).unwrap())
-        .collect();
-    let mut meant = label.texts.clone();
-    texts.sort();
-    meant.sort();
-    assert_eq!(texts, meant);
-}
-
 /// A PNG that says to have this many pixels and has none.
 fn png_of(width: u32, height: u32) -> Vec<u8> {
     let chunk = |kind: &[u8; 4], body: &[u8]| {

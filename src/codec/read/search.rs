@@ -24,8 +24,6 @@ const SURROUNDINGS: usize = 16;
 const SURE: f32 = 0.85;
 /// Pictures with fewer pixels are looked at twice as large, too: their modules may be of a pixel or two.
 const SMALL: usize = 300_000;
-/// Pixels along a side of a tiny QR code: two for a module of a small one.
-const TINY: f32 = 50.0;
 /// Greys by which a pixel must be darker than its surroundings' mean to be dark, turned round: noise on white paper
 /// stays white.
 const PAPER: i32 = 4;
@@ -56,12 +54,6 @@ impl Search {
             let bounds = corners.map(|corner| (corner.x, corner.y));
             self.symbols.push(Symbol { aim: content.aim, text: content.text, bounds });
         }
-    }
-
-    /// Whether a QR code was read that was tiny in a picture made smaller by so much: others like it may be lost in it.
-    fn has_tiny(&self, times: f32) -> bool {
-        let side = |symbol: &Symbol| symbol.corners()[1].minus(symbol.corners()[0]).length() / times;
-        self.symbols.iter().any(|symbol| symbol.aim.starts_with("]Q") && side(symbol) < TINY)
     }
 
     /// Whether a place lies in a code that is read.
@@ -105,7 +97,7 @@ pub(super) fn search(picture: &Gray, limits: &Limits) -> Vec<Symbol> {
         last_resorts(&stretched, radius, scale, &mut search);
     }
     let finer = times / 2;
-    if finer >= 1 && (search.symbols.is_empty() || search.has_tiny(scale)) {
+    if search.symbols.is_empty() && finer >= 1 {
         let finer_picture = if finer > 1 { picture.shrunk(finer).stretched() } else { picture.stretched() };
         if let Some(finer_picture) = finer_picture {
             pass(&finer_picture, radius * 2, finer as f32, &mut search);
