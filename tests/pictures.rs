@@ -83,6 +83,18 @@ fn a_codes_place_and_symbology_are_told() {
 }
 
 #[test]
+fn a_code_that_fills_its_picture_has_its_corners_in_order() {
+    let picture = pictures::filling("TEST");
+    let symbols = read(&picture.bmp(), &Limits::default()).unwrap();
+    let far = picture.width as f32 - 8.0;
+    let corners = [(8.0, 8.0), (far, 8.0), (far, far), (8.0, far)];
+    assert_eq!(symbols.len(), 1);
+    for ((x, y), (u, v)) in symbols[0].bounds.into_iter().zip(corners) {
+        assert!((x - u).abs() < 4.0 && (y - v).abs() < 4.0, "{:?}", symbols[0].bounds);
+    }
+}
+
+#[test]
 fn each_code_of_a_sheet_is_read_where_it_stands_though_no_paper_is_beside_it() {
     let sheet = pictures::sheet(&["LOC-A1-01", "LOC-A1-02", "LOC-A1-03", "LOC-A1-04", "LOC-A1-05"]);
     let symbols = read(&sheet.bmp(), &Limits::default()).unwrap();

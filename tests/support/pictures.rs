@@ -217,6 +217,16 @@ pub const OTHERS: [(BarcodeFormat, &str); 6] = [
     (BarcodeFormat::CODE_39, "LOC-A1-07"),
 ];
 
+/// A QR code of coarse modules that fills its picture but for a module around it.
+pub fn filling(text: &str) -> Picture {
+    const MODULE: usize = 8;
+    let side = QRBuilder::new(text).ecl(ECL::M).build().expect("a short text fits").size * MODULE + 2 * MODULE;
+    let mut paper = Paper { width: side, height: side, dark: vec![false; side * side] };
+    paper.qr(MODULE, MODULE, MODULE, text);
+    let pixels = paper.dark.iter().map(|dark| if *dark { 0 } else { 255 }).collect();
+    Picture { width: side, height: side, pixels, texts: vec![text.to_owned()] }
+}
+
 /// Codes of bars close above each other, as on a sheet of locations, cut out without paper beside them.
 pub fn sheet(texts: &[&str]) -> Picture {
     const HIGH: usize = 44;
