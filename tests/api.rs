@@ -480,17 +480,25 @@ fn a_plan_groups_parcels_says_why_and_changes_nothing() {
         assert!(got == status && answer.contains(says), "{body:.200} should say {says}: {got} {answer}");
     };
     let with = |field: &str| format!(r#"{{"parcels":[{{"order":"A","carrier":"ZTO"}},{{"order":"B",{field}}}]}}"#);
-    refused(&with(r#""carrier":"ZTO","ship_time":"2026-11-21T10:00:00""#), 400, r"parcels[1] (B): ship_time");
-    refused(&with(r#""carrier":"ZTO","ship_time":"2026-13-21T10:00:00Z""#), 400, "parcels[1] (B): ship_time");
-    refused(&with(r#""carrier":"ZTO","ship_time":5"#), 400, "parcels[1]: invalid type");
+    refused(&with(r#""carrier":"ZTO","ship_time":"2026-11-21T10:00:00""#), 400, "parcels[1]: order B: ship_time");
+    refused(&with(r#""carrier":"ZTO","ship_time":"2026-13-21T10:00:00Z""#), 400, "parcels[1]: order B: ship_time");
+    refused(
+        &with(r#""carrier":"ZTO","ship_time":5"#),
+        400,
+        "parcels[1].ship_time: the number 5 stands where a text belongs",
+    );
     refused(&with(r#""carrier":"ZTO","colour":"red""#), 400, "parcels[1]: unknown field `colour`");
-    refused(&with(r#""carrier":"""#), 400, "parcels[1] (B): carrier is empty");
-    refused(&with(r#""carrier":"ZTO","region":"a\u0007""#), 400, "parcels[1] (B): region holds the control character");
+    refused(&with(r#""carrier":"""#), 400, "parcels[1]: order B: carrier is empty");
+    refused(
+        &with(r#""carrier":"ZTO","region":"a\u0007""#),
+        400,
+        "parcels[1]: order B: region holds the control character",
+    );
     refused(&with(r#""region":"1""#), 400, "parcels[1]: missing field `carrier`");
     refused(r#"{"parcels":[{"order":"","carrier":"ZTO"}]}"#, 400, "parcels[0]: order is empty");
     refused(r#"{"parcels":[],"extra":1}"#, 400, "unknown field `extra`");
     refused(r#"{"max":3}"#, 400, "missing field `parcels`");
-    refused(r#"{"parcels":{}}"#, 400, "expected an array of parcels");
+    refused(r#"{"parcels":{}}"#, 400, "parcels: an object stands where an array of parcels belongs");
     for max in ["0", "13", "-1"] {
         refused(
             &format!(r#"{{"parcels":[],"max":{max}}}"#),

@@ -70,6 +70,47 @@ async fn each_scope_opens_its_own_calls() {
     assert_eq!(call("nobody", CALLS[1]).await.0, 303);
 }
 
+#[tokio::test]
+async fn a_browser_shows_its_token_once_and_goes_on_to_the_page_that_it_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(b"abc123"));
+    let token = format!("[[token]]\nname = \"pda\"\nsha256 = \"{sha256}\"\n");
+    let mut config = Config::parse(&token, &BTreeMap::new()).unwrap();
+    config.data = folder.path().join("data");
+    let mut router = router(Core::open(&config).unwrap(), Trust::Loopback, Vec::new());
+    let there: IpAddr = "192.0.2.7".parse().unwrap();
+    let mut call = async |method: &str, path: &str, cookie: &str, body: String| {
+        let request = Request::builder().method(method).uri(path).header("host", "192.0.2.1").header("cookie", cookie);
+        let mut request = request.body(Body::from(body)).unwrap();
+        request.extensions_mut().insert(Peer::Ip(there));
+        let answer = router.call(request).await.unwrap();
+        let header = |name| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let (status, to, cookie) = (answer.status().as_u16(), header("location"), header("set-cookie"));
+        let page = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, to, cookie, String::from_utf8(page.to_vec()).unwrap())
+    };
+    for (wanted, to, field, reached) in [
+        ("/", "/login?to=/", "/", "/"),
+        ("/orders/A%2FB&C", "/login?to=/orders/A%252FB%26C", "/orders/A%2FB&amp;C", "/orders/A%2FB&C"),
+    ] {
+        assert_eq!(call("GET", wanted, "", String::new()).await.1.as_deref(), Some(to));
+        let (status, _, _, page) = call("GET", to, "", String::new()).await;
+        assert!(status == 200 && page.contains(&format!("name=\"to\" value=\"{field}\"")), "{page}");
+        let written = reached.replace('%', "%25").replace('/', "%2F").replace('&', "%26");
+        let (status, _, _, page) = call("POST", "/login", "", format!("to={written}&token=wrong")).await;
+        assert!(status == 401 && page.contains(&format!("value=\"{field}\"")), "a mistyped token loses nothing");
+        let (status, to, cookie, _) = call("POST", "/login", "", format!("to={written}&token=abc123")).await;
+        assert_eq!((status, to.as_deref()), (303, Some(reached)));
+        let cookie = cookie.unwrap();
+        assert_ne!(call("GET", wanted, cookie.split(';').next().unwrap(), String::new()).await.0, 303);
+    }
+    for elsewhere in ["//evil.example", "https://evil.example", "/\\evil.example", ""] {
+        let written = elsewhere.replace(':', "%3A").replace('/', "%2F").replace('\\', "%5C");
+        let (_, to, _, _) = call("POST", "/login", "", format!("to={written}&token=abc123")).await;
+        assert_eq!(to.as_deref(), Some("/"), "{elsewhere}");
+    }
+}
+
 #[test]
 fn mistakes_of_tokens_and_sources_are_told() {
     let folder = tempfile::tempdir().unwrap();

@@ -8,7 +8,7 @@ pub mod code128;
 pub mod code39;
 pub mod dots_pdf;
 pub mod font;
-mod json;
+pub mod json;
 mod native;
 pub mod outside;
 pub mod pdf;
@@ -27,7 +27,6 @@ pub mod zpl_native;
 
 pub use self::dots_pdf::dots_pdf;
 pub use self::font::{FontError, FontFile, Fonts};
-pub use self::json::json;
 pub use self::pdf::{PdfError, Subsets, pdf};
 pub use self::picture::{PICTURE_LIMITS, Picture};
 pub use self::png::png;

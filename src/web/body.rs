@@ -7,8 +7,10 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::problem::Problem;
+use crate::codec::json::{Mistake, strict, typed};
 use crate::codec::read::PICTURE_BYTES_MAX;
 
 /// What a body may be.
@@ -39,12 +41,17 @@ pub(super) const PICTURE: BodyLimit = BodyLimit {
 impl BodyLimit {
     fn too_large(&self) -> Problem {
         let detail = format!("a body may have {} bytes", self.bytes);
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail).hint(self.hint)
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail, self.hint)
     }
 
     fn slow(&self) -> Problem {
         let detail = format!("the body did not come within {} seconds", self.time.as_secs());
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "slow", detail)
+        Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "slow",
+            detail,
+            "nothing was changed; send it again where the network is better",
+        )
     }
 }
 
@@ -87,6 +94,11 @@ impl Body {
 
     /// Its JSON.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_slice(&self.0).map_err(|error| Problem::malformed(error.to_string()))
+        typed(&self.0).map_err(|mistake| Problem::malformed(mistake.to_string()))
+    }
+
+    /// Its JSON, in which no object has two fields of one name.
+    pub(super) fn strict_json(&self) -> Result<Value, Problem> {
+        strict(&self.0).map_err(|error| Problem::malformed(Mistake::from(error).to_string()))
     }
 }

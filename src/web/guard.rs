@@ -58,19 +58,20 @@ impl<B: Backend> Guard<B> {
         if self.trust == Trust::Control {
             return Ok(());
         }
-        let refused = |detail: &str| Box::new(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail).into_response());
+        let refused = |detail: &str, hint: &str| {
+            Err(Box::new(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail, hint).into_response()))
+        };
         let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
         let host = text(header::HOST).unwrap_or_default();
         if !self.is_ours(host) {
-            let problem = Problem::new(StatusCode::FORBIDDEN, "forbidden", "this box does not go by that name");
-            return Err(Box::new(problem.hint("add it to `hosts` in the configuration").into_response()));
+            return refused("this box does not go by that name", "add it to `hosts` in the configuration");
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
             let foreign_origin = text(header::ORIGIN)
                 .is_some_and(|origin| origin.split_once("://").is_none_or(|(_, rest)| rest != host));
             let cross_site = request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site");
             if foreign_origin || cross_site {
-                return Err(refused("pages of other sites may not call"));
+                return refused("pages of other sites may not call", "call from a page of this box, or without Origin");
             }
         }
         self.check_token(request)
@@ -105,18 +106,25 @@ impl<B: Backend> Guard<B> {
                 Ok(())
             } else {
                 let detail = format!("this token may not be used for that; it wants the scope {}", wanted.as_str());
-                let problem = Problem::new(StatusCode::FORBIDDEN, "scope_wanted", detail);
-                Err(Box::new(problem.hint("`waybind token --scope` makes one with it").into_response()))
+                let hint = "`waybind token --scope` makes one with it";
+                Err(Box::new(Problem::new(StatusCode::FORBIDDEN, "scope_wanted", detail, hint).into_response()))
             };
         }
         let wants_page = request.method() == Method::GET && !path.starts_with("/api/") && path != "/metrics";
         if wants_page {
-            return Err(Box::new(Redirect::to("/login").into_response()));
+            return Err(Box::new(Redirect::to(&login_for(path)).into_response()));
         }
-        let problem =
-            Problem::new(StatusCode::UNAUTHORIZED, "token_wanted", "beyond this machine the API wants a token");
-        Err(Box::new(problem.hint("send `Authorization: Bearer …`; `waybind token` makes one").into_response()))
+        let (detail, hint) =
+            ("beyond this machine the API wants a token", "send `Authorization: Bearer …`; `waybind token` makes one");
+        Err(Box::new(Problem::new(StatusCode::UNAUTHORIZED, "token_wanted", detail, hint).into_response()))
     }
+}
+
+/// The page that asks for a token, and goes on to another page.
+fn login_for(page: &str) -> String {
+    // of what a path may have, only these mean something in a query
+    let written = page.replace('%', "%25").replace('&', "%26").replace('+', "%2B");
+    format!("/login?to={written}")
 }
 
 /// The scope that a call wants. What nobody thought of here wants the highest.

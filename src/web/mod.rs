@@ -5,6 +5,7 @@
 //! loop with limits of its own; `guard` checks hosts, origins and tokens.
 
 pub mod api;
+mod asked;
 pub mod backend;
 mod body;
 mod form;
@@ -39,11 +40,20 @@ pub fn router<B: Backend>(backend: B, trust: Trust, hosts: Vec<String>) -> Route
             }
         }
     });
-    api::routes::<B>().merge(pages::routes::<B>()).fallback(not_found).layer(check).with_state(backend)
+    api::routes::<B>()
+        .merge(pages::routes::<B>())
+        .fallback(not_found)
+        .method_not_allowed_fallback(other_method)
+        .layer(check)
+        .with_state(backend)
+}
+
+async fn other_method() -> Response {
+    let (detail, hint) = ("This address takes another method.", "see /openapi.json for what there is");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail, hint).into_response()
 }
 
 async fn not_found() -> Response {
-    Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.")
-        .hint("see /openapi.json for what there is")
-        .into_response()
+    let (detail, hint) = ("There is nothing here.", "see /openapi.json for what there is");
+    Problem::new(StatusCode::NOT_FOUND, "not_found", detail, hint).into_response()
 }

@@ -14,7 +14,6 @@ pub struct Problem {
     title: &'static str,
     status: u16,
     detail: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     hint: String,
     #[serde(flatten)]
     lists: Box<Lists>,
@@ -30,21 +29,21 @@ struct Lists {
 }
 
 impl Problem {
-    /// A problem of a kind, with what exactly is wrong.
+    /// A problem of a kind, with what exactly is wrong, and what to do about it.
     #[must_use]
-    pub fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, kind: &str, detail: impl Into<String>, hint: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
         Problem {
             kind: format!("urn:waybind:problem:{kind}"),
             title,
             status: status.as_u16(),
             detail: detail.into(),
-            hint: String::new(),
+            hint: hint.into(),
             lists: Box::default(),
         }
     }
 
-    /// What to do about it.
+    /// What to do about it, where more can be said than of its kind.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
@@ -68,13 +67,15 @@ impl Problem {
     /// A body that can't be read.
     #[must_use]
     pub fn malformed(detail: impl Into<String>) -> Self {
-        Problem::new(StatusCode::BAD_REQUEST, "malformed", detail)
+        let hint = "nothing was changed; correct what the detail names and send it again";
+        Problem::new(StatusCode::BAD_REQUEST, "malformed", detail, hint)
     }
 
     /// A thing that is not there.
     #[must_use]
     pub fn missing(what: &str, id: &str) -> Self {
-        Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what} \"{id}\""))
+        let hint = "GET /api/v1/search?q= finds things by any of their codes or numbers";
+        Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what} \"{id}\""), hint)
     }
 
     /// What exactly is wrong.
@@ -99,7 +100,7 @@ impl IntoResponse for Problem {
 
 impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Self {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ledger", error.0)
-            .hint("nothing was recorded; try again when the disk can be written")
+        let hint = "nothing was recorded; try again when the disk can be written";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ledger", error.0, hint)
     }
 }

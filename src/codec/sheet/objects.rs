@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::document::{DocumentError, Entry};
 use super::said::Said;
-use crate::codec::json::strict;
+use crate::codec::json::{Mistake, strict};
 use crate::intake::{Kind, nearest};
 
 /// UTF-8's mark, with which Windows begins files.
@@ -181,10 +181,10 @@ fn items(text: &str) -> Result<Vec<Item>, DocumentError> {
 
 /// Reads an object of its own.
 fn object(text: &str) -> Result<Value, String> {
-    match strict(text) {
+    match strict(text.as_bytes()) {
         Ok(object) if object.is_object() => Ok(object),
         Ok(_) => Err("it is no object".to_owned()),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(Mistake::from(error).to_string()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::document::{DocumentError, Entry, Progress};
 use super::text::DELIMITERS;
 use super::{SheetError, TextTable, Workbook};
-use crate::codec::json;
+use crate::codec::json::json;
 use crate::intake::{
     Assembly, Cell, Columns, Dictionary, HEADER_ROWS, KNOWN_LEAST, Kind, Merged, Row, Survey, Unrecognised,
 };

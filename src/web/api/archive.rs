@@ -31,13 +31,13 @@ pub(super) async fn archive<B: Backend>(
     match backend.archive(caller, wish.before, wish.dry_run).await? {
         Archiving::Done(done) => Ok(Json(done)),
         Archiving::Busy => {
-            let problem = Problem::new(StatusCode::CONFLICT, "busy", "records are being archived just now");
-            Err(problem.hint("try again in a minute"))
+            let detail = "records are being archived just now";
+            Err(Problem::new(StatusCode::CONFLICT, "busy", detail, "try again in a minute"))
         }
         Archiving::NoDate => {
             let detail = "records are kept for ever here, and no day was named";
-            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no_date", detail);
-            Err(problem.hint("name a day with `before`, or set keep_days in [ledger]"))
+            let hint = "name a day with `before`, or set keep_days in [ledger]";
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no_date", detail, hint))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
@@ -17,6 +17,7 @@ use crate::domain::bag::{Bag, Member};
 use crate::domain::ids::OrderId;
 use crate::domain::product::{barcode_key, part_number_key};
 use crate::domain::view::{Numbered, View};
+use crate::web::asked::Asked;
 use crate::web::backend::{Backend, FeedItem};
 use crate::web::problem::Problem;
 
@@ -38,7 +39,7 @@ pub(super) struct Cursor {
 
 pub(super) async fn events<B: Backend>(
     State(backend): State<B>,
-    Query(cursor): Query<Cursor>,
+    Asked(cursor): Asked<Cursor>,
 ) -> Result<Json<Value>, Problem> {
     let limit = cursor.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
     match backend.events(cursor.after, limit).await {
@@ -51,13 +52,13 @@ pub(super) async fn events<B: Backend>(
 async fn gone<B: Backend>(backend: &B, after: u64) -> Option<(Problem, u64)> {
     let begins = backend.feed_begins().await.ok().filter(|begins| after < *begins)?;
     let detail = format!("events up to {begins} are in archives that are not on this box");
-    let problem = Problem::new(StatusCode::GONE, "archived", detail);
-    Some((problem.hint(format!("ask with after={begins}, or bring the archives back")), begins))
+    let hint = format!("ask with after={begins}, or bring the archives back");
+    Some((Problem::new(StatusCode::GONE, "archived", detail, hint), begins))
 }
 
 pub(super) async fn stream<B: Backend>(
     State(backend): State<B>,
-    Query(cursor): Query<Cursor>,
+    Asked(cursor): Asked<Cursor>,
     headers: HeaderMap,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
@@ -107,7 +108,7 @@ const HITS_MAX: usize = 50;
 
 pub(super) async fn search<B: Backend>(
     State(backend): State<B>,
-    Query(query): Query<SearchQuery>,
+    Asked(query): Asked<SearchQuery>,
 ) -> Result<Json<Value>, Problem> {
     Ok(Json(json!({"hits": find(&backend, query.q.trim()).await?})))
 }

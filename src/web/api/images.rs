@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use axum::Json;
-use axum::extract::{Extension, Query, Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::scans::{ScanBody, answer, no_station};
 use crate::barcode::AimId;
 use crate::codec::{ReadError, Symbol};
+use crate::web::asked::Asked;
 use crate::web::backend::Backend;
 use crate::web::body::{Body, PICTURE};
 use crate::web::guard::Peer;
@@ -32,17 +33,17 @@ pub(super) async fn scan<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
     Spoken(language): Spoken,
-    wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
+    wanted: Result<Asked<Wanted>, Problem>,
     request: Request,
 ) -> Result<Response, Problem> {
     // the body is received even where it is refused: who is hung up on while sending sees no answer
     let Some(place) = backend.pictures().place() else {
         Body::dropped(request, PICTURE).await?;
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "other pictures are being read")
-            .hint("send it again in some seconds, with the same id"));
+        let hint = "send it again in some seconds, with the same id";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "other pictures are being read", hint));
     };
     let Body(picture) = Body::read(request, PICTURE).await?;
-    let Query(wanted) = wanted.map_err(|error| Problem::malformed(error.body_text()))?;
+    let Asked(wanted) = wanted?;
     let mut scan = ScanBody::of(wanted.id, wanted.station, wanted.operator, wanted.device).scan()?;
     if backend.station(scan.station.as_str()).is_none() {
         return Err(no_station(&scan.station));
@@ -54,13 +55,16 @@ pub(super) async fn scan<B: Backend>(
     let symbol = match symbols.as_slice() {
         [symbol] => symbol,
         [] => {
-            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no_code", "no code was found in the picture")
-                .hint("take it again nearer, sharper and without glare; nothing was recorded"));
+            let (detail, hint) = (
+                "no code was found in the picture",
+                "take it again nearer, sharper and without glare; nothing was recorded",
+            );
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no_code", detail, hint));
         }
         several => {
             let detail = format!("{} different codes were found in the picture", several.len());
-            return Err(Problem::new(StatusCode::CONFLICT, "several_codes", detail)
-                .hint("choose one of the candidates and send it as a scan, or take a picture of one code")
+            let hint = "choose one of the candidates and send it as a scan, or take a picture of one code";
+            return Err(Problem::new(StatusCode::CONFLICT, "several_codes", detail, hint)
                 .candidates(several.iter().map(described).collect()));
         }
     };
@@ -78,7 +82,7 @@ fn refused(error: ReadError) -> Problem {
         ReadError::Broken(_) => (StatusCode::UNPROCESSABLE_ENTITY, "damaged_picture"),
     };
     let hint = error.hint();
-    Problem::new(status, kind, error.to_string()).hint(hint)
+    Problem::new(status, kind, error.to_string(), hint)
 }
 
 /// A code, with `data` or `data_base64` as an ordinary scan of it has them.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -22,6 +22,7 @@ use crate::domain::printing::{PrintJob, PrintTrouble, Printable};
 use crate::domain::upstream::{LabelPrint, LabelSpec, Outcome, Refusal};
 use crate::domain::view::View;
 use crate::label::Resolution;
+use crate::web::asked::Asked;
 use crate::web::backend::{Backend, Caller, LabelAction, LabelAnswer};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
@@ -243,7 +244,7 @@ pub(super) struct Wanted {
 pub(super) async fn label<B: Backend>(
     State(backend): State<B>,
     Path(id): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
     Spoken(language): Spoken,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -305,10 +306,14 @@ async fn file<B: Backend>(
         Problem::malformed("dpi is none that printers have").hint(known.join(", "))
     })?;
     let files = backend.label_paper(label, format, resolution.dpi()).await?.map_err(|trouble| match trouble {
-        PrintTrouble::Void => Problem::new(StatusCode::CONFLICT, "label_void", format!("label {id} is void"))
-            .hint("its codes alarm; GET /api/v1/labels/ and its id tells what became of it"),
-        PrintTrouble::Label(why) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "label", why)
-            .hint("`waybind label check` and the template's name tell more"),
+        PrintTrouble::Void => {
+            let hint = "its codes alarm; GET /api/v1/labels/ and its id tells what became of it";
+            Problem::new(StatusCode::CONFLICT, "label_void", format!("label {id} is void"), hint)
+        }
+        PrintTrouble::Label(why) => {
+            let hint = "`waybind label check` and the template's name tell more";
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "label", why, hint)
+        }
         _ => Problem::missing("label", id).hint("the label of an open bag is made when the bag closes"),
     })?;
     let page = wanted.page.unwrap_or(1);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -23,6 +23,7 @@ use crate::domain::rules::recall;
 use crate::domain::upstream::{OrderAction, Outcome, Refusal};
 use crate::domain::view::View;
 use crate::domain::work::Parcel;
+use crate::web::asked::Asked;
 use crate::web::backend::{Acted, Backend, Caller, FeedItem, Idempotency};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
@@ -128,7 +129,7 @@ pub(super) struct PageQuery {
 /// Orders after an id, in the order of their ids; with `waybill=pending` those that wait for a number, and how many.
 pub(super) async fn orders<B: Backend>(
     State(backend): State<B>,
-    Query(query): Query<PageQuery>,
+    Asked(query): Asked<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     let limit = query.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
     let (ids, count) = match query.waybill.as_deref() {
@@ -365,8 +366,8 @@ pub(super) fn idempotency(headers: &HeaderMap, call: [&[u8]; 3]) -> Option<Idemp
 
 /// The answer where a key was used for another call.
 pub(super) fn key_conflict() -> Response {
-    Problem::new(StatusCode::CONFLICT, "idempotency_key", "this Idempotency-Key was used for another call")
-        .into_response()
+    let detail = "this Idempotency-Key was used for another call";
+    Problem::new(StatusCode::CONFLICT, "idempotency_key", detail, "use a new key for each call").into_response()
 }
 
 /// The answer to a call about one thing.

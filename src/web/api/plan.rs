@@ -58,15 +58,22 @@ struct ParcelBody {
     ship_time: Option<String>,
 }
 
-impl ParcelBody {
-    fn candidate(self) -> Result<Candidate, String> {
+/// A parcel of a request that says something that can be.
+#[derive(Deserialize)]
+#[serde(try_from = "ParcelBody")]
+struct Planned(Candidate);
+
+impl TryFrom<ParcelBody> for Planned {
+    type Error = String;
+
+    fn try_from(parcel: ParcelBody) -> Result<Planned, String> {
         let mut check = Checker::new("");
-        let order = check.id("order", &self.order, OrderId::new);
-        let named = order.as_ref().map(|order| format!(" ({order})")).unwrap_or_default();
-        let carrier = check.id("carrier", &self.carrier, CarrierCode::new);
-        let courier = check.text("courier", self.courier);
-        let region = check.text("region", self.region);
-        let ship_time = self.ship_time.map(|at| at.parse::<Timestamp>().map_err(|_| at));
+        let order = check.id("order", &parcel.order, OrderId::new);
+        let named = order.as_ref().map(|order| format!("order {order}: ")).unwrap_or_default();
+        let carrier = check.id("carrier", &parcel.carrier, CarrierCode::new);
+        let courier = check.text("courier", parcel.courier);
+        let region = check.text("region", parcel.region);
+        let ship_time = parcel.ship_time.map(|at| at.parse::<Timestamp>().map_err(|_| at));
         if let Some(Err(at)) = &ship_time {
             let at: String = at.chars().take(ECHO_MAX).collect();
             check.fault(format!("ship_time \"{at}\" is no time with offset; write it like 2026-11-21T15:00:00+08:00"));
@@ -80,11 +87,11 @@ impl ParcelBody {
             ship_time: ship_time.and_then(Result::ok),
             station: None,
         });
-        check.finish(candidate).map_err(|(_, fault)| format!("{named}: {fault}"))
+        check.finish(candidate).map(Planned).map_err(|(_, fault)| format!("{named}{fault}"))
     }
 }
 
-/// The parcels of a request; a mistake names the one that has it, by its index.
+/// The parcels of a request, no more than are planned at once.
 struct Parcels(Vec<Candidate>);
 
 impl<'de> Deserialize<'de> for Parcels {
@@ -104,18 +111,13 @@ impl<'de> Visitor<'de> for ParcelVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Parcels, A::Error> {
         let mut parcels = Vec::new();
-        loop {
-            let index = parcels.len();
-            let next = sequence.next_element::<ParcelBody>();
-            let Some(parcel) = next.map_err(|error| A::Error::custom(format!("parcels[{index}]: {error}")))? else {
-                return Ok(Parcels(parcels));
-            };
-            if index == PLANNED_MAX {
+        while let Some(Planned(candidate)) = sequence.next_element()? {
+            if parcels.len() == PLANNED_MAX {
                 return Err(A::Error::custom(format!("up to {PLANNED_MAX} parcels a request are taken")));
             }
-            let candidate = parcel.candidate();
-            parcels.push(candidate.map_err(|fault| A::Error::custom(format!("parcels[{index}]{fault}")))?);
+            parcels.push(candidate);
         }
+        Ok(Parcels(parcels))
     }
 }
 
@@ -181,7 +183,12 @@ fn planned(body: Body, language: Language) -> Result<String, Problem> {
 }
 
 fn broken(error: impl fmt::Display) -> Problem {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "plan", error.to_string())
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "plan",
+        error.to_string(),
+        "nothing was changed; the log of the box tells more",
+    )
 }
 
 pub(super) async fn plan(

@@ -1,7 +1,7 @@
 //! The printers, their jobs, and what people say of jobs that ask.
 
 use axum::Json;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::domain::ids::OperatorId;
 use crate::domain::printing::{JobState, Mark, PrintJob, Printable, Resolution, Unresolved};
 use crate::message::{Language, print_trouble};
+use crate::web::asked::Asked;
 use crate::web::backend::{Backend, Caller};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
@@ -42,7 +43,7 @@ pub(super) struct Wanted {
 
 pub(super) async fn jobs<B: Backend>(
     State(backend): State<B>,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
     Spoken(language): Spoken,
 ) -> Result<Json<Value>, Problem> {
     let state = match wanted.state.as_deref() {
@@ -69,11 +70,12 @@ struct Word {
 
 pub(super) async fn resolve<B: Backend>(
     State(backend): State<B>,
-    Path(number): Path<u32>,
+    Path(number): Path<String>,
     Extension(peer): Extension<Peer>,
     Spoken(language): Spoken,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
+    let number = number.parse().map_err(|_| Problem::missing("print job", &number))?;
     let Word { how, operator } = body.json()?;
     let by = operator.map(|id| OperatorId::new(&id)).transpose();
     let by = by.map_err(|error| Problem::malformed(format!("operator {error}")))?;
@@ -82,10 +84,12 @@ pub(super) async fn resolve<B: Backend>(
         Ok(job) => Ok(Json(json!({"job": job_json(&backend, &job, language)}))),
         Err(Unresolved::NoJob(number)) => Err(Problem::missing("print job", &number.to_string())),
         Err(asked @ Unresolved::NotAsked { .. }) => {
-            Err(Problem::new(StatusCode::CONFLICT, "not_asked", asked.to_string()))
+            let hint = "GET /api/v1/print-jobs/ and its number tells how it is";
+            Err(Problem::new(StatusCode::CONFLICT, "not_asked", asked.to_string(), hint))
         }
         Err(nowhere @ Unresolved::NoPrinter(_)) => {
-            Err(Problem::new(StatusCode::CONFLICT, "no_printer", nowhere.to_string()))
+            let hint = "name a printer in the configuration, and the station or carrier that prints on it";
+            Err(Problem::new(StatusCode::CONFLICT, "no_printer", nowhere.to_string(), hint))
         }
     }
 }
@@ -122,7 +126,9 @@ pub(super) async fn manifest_pdf<B: Backend>(backend: &B, id: &str) -> Result<Re
     match backend.manifest_pdf(id.to_owned()).await? {
         None => Err(Problem::missing("manifest", id)),
         Some(Ok(pdf)) => Ok(([(header::CONTENT_TYPE, "application/pdf")], pdf).into_response()),
-        Some(Err(why)) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "label", why)
-            .hint("`waybind label check manifest-a4` tells more")),
+        Some(Err(why)) => {
+            let hint = "`waybind label check manifest-a4` tells more";
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "label", why, hint))
+        }
     }
 }

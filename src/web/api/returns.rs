@@ -1,7 +1,7 @@
 //! Void waybill numbers that go back to their carriers.
 
 use axum::Json;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::orders::{acted_json, answered};
 use crate::domain::ids::WaybillNo;
 use crate::domain::work::Waybill;
+use crate::web::asked::Asked;
 use crate::web::backend::{Backend, Caller};
 use crate::web::guard::Peer;
 use crate::web::problem::Problem;
@@ -26,7 +27,7 @@ pub(super) struct Wanted {
 
 pub(super) async fn waybills<B: Backend>(
     State(backend): State<B>,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, Problem> {
     if wanted.state.as_deref() != Some("to_return") {
         return Err(Problem::malformed("state is to_return: the numbers that go back to their carriers"));

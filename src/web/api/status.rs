@@ -50,10 +50,17 @@ pub(super) async fn healthz() -> &'static str {
 pub(super) async fn readyz<B: Backend>(State(backend): State<B>) -> Response {
     match backend.health() {
         LedgerHealth::Good => "ready\n".into_response(),
-        LedgerHealth::Stopped(why) | LedgerHealth::Recovery(why) => {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ledger", why).into_response()
+        LedgerHealth::Stopped(why) => {
+            not_ready(why, "nothing is recorded until the disk can be written; free or mend it")
+        }
+        LedgerHealth::Recovery(why) => {
+            not_ready(why, "nothing is recorded; `waybind ledger verify` tells what is missing")
         }
     }
+}
+
+fn not_ready(why: String, hint: &str) -> Response {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ledger", why, hint).into_response()
 }
 
 pub(super) async fn metrics<B: Backend>(State(backend): State<B>) -> Response {

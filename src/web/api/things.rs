@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::orders::{answered, problem_members};
 use super::stop_lists::stop_list;
 use crate::barcode::codes::{CodeKind, SiteKey};
+use crate::codec::json::{Mistake, typed_value};
 use crate::domain::ids::{CarrierCode, IdError, ManifestId, OperatorId, OrderId, PickListId, Sku, WaybillNo};
 use crate::domain::manifest::{Expects, LISTED_MAX};
 use crate::domain::order::{
@@ -255,20 +256,16 @@ pub fn things_from_json(kind: Kind, value: Value, secrets: &dyn Secrets) -> Resu
     Err(Problem::malformed(detail).objects(faulty))
 }
 
-fn parse(kind: Kind, object: Value, secrets: &dyn Secrets) -> Result<Parsed, serde_json::Error> {
+fn parse(kind: Kind, object: Value, secrets: &dyn Secrets) -> Result<Parsed, Mistake> {
     Ok(match kind {
-        Kind::Products => product(read(object)?),
-        Kind::Orders => order(read(object)?),
-        Kind::PickLists => list(read(object)?),
-        Kind::Waybills => waybill(read(object)?),
-        Kind::Manifests => manifest(read(object)?),
-        Kind::Operators => operator(read(object)?, secrets),
-        Kind::StopLists => stop_list(read(object)?),
+        Kind::Products => product(typed_value(object)?),
+        Kind::Orders => order(typed_value(object)?),
+        Kind::PickLists => list(typed_value(object)?),
+        Kind::Waybills => waybill(typed_value(object)?),
+        Kind::Manifests => manifest(typed_value(object)?),
+        Kind::Operators => operator(typed_value(object)?, secrets),
+        Kind::StopLists => stop_list(typed_value(object)?),
     })
-}
-
-fn read<T: serde::de::DeserializeOwned>(object: Value) -> Result<T, serde_json::Error> {
-    serde_json::from_value(object)
 }
 
 /// Collects the first thing that is wrong with an object's values.
@@ -601,7 +598,7 @@ async fn upsert<B: Backend>(
     call: &'static str,
     body: Body,
 ) -> Result<Response, Problem> {
-    let objects = body.json()?;
+    let objects = body.strict_json()?;
     let secrets = backend.clone();
     // PINs are hashed slowly, and a thousand orders are read: no scan waits behind that
     let read = tokio::task::spawn_blocking(move || things_from_json(kind, objects, &secrets));

@@ -1,6 +1,6 @@
 //! The overview: stations with their open work, scanners, the newest orders, one search box.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use super::{alerts, numbers};
 use crate::domain::order::Order;
 use crate::domain::station::StationRules;
 use crate::message::{Language, Phrase, order_stage, phrase};
+use crate::web::asked::Asked;
 use crate::web::backend::{Backend, DeviceView, KeptView, LedgerHealth, PluggedView, SourceView, TargetView};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
@@ -228,7 +229,7 @@ fn kind_of(kind: &str, language: Language) -> &'static str {
 
 pub(super) async fn search<B: Backend>(
     State(backend): State<B>,
-    Query(query): Query<SearchQuery>,
+    Asked(query): Asked<SearchQuery>,
     Spoken(language): Spoken,
 ) -> Result<Response, Problem> {
     let hits = crate::web::api::find(&backend, query.q.trim()).await?;

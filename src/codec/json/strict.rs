@@ -1,30 +1,16 @@
-//! What was read of a sheet, as JSON; and JSON read with its places, without letting a later field of the same name win.
+//! JSON read without letting a later field of the same name win.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::intake::Node;
-
-/// The object as the API takes it.
-#[must_use]
-pub fn json(node: Node) -> Value {
-    match node {
-        Node::Text(text) => Value::String(text),
-        Node::Number(number) => number.into(),
-        Node::Bool(truth) => Value::Bool(truth),
-        Node::List(nodes) => nodes.into_iter().map(json).collect(),
-        Node::Object(fields) => fields.into_iter().map(|(name, node)| (name, json(node))).collect(),
-    }
-}
-
 /// Reads a value in which no object has two fields of one name.
 ///
 /// # Errors
 /// It is no JSON, or has such an object.
-pub(super) fn strict(text: &str) -> Result<Value, serde_json::Error> {
-    let mut reader = serde_json::Deserializer::from_str(text);
+pub fn strict(text: &[u8]) -> Result<Value, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
     let value = Strict.deserialize(&mut reader)?;
     reader.end().map(|()| value)
 }
@@ -104,11 +90,11 @@ mod tests {
     #[test]
     fn a_value_is_read_as_ever_but_for_names_that_stand_twice() {
         let text = r#"{"a": [1, -2, 2.5, 1e3, null, true, "x\u4e2d"], "b": {"a": {}}}"#;
-        assert_eq!(strict(text).unwrap(), serde_json::from_str::<Value>(text).unwrap());
-        let twice = strict("{\"lines\": [{\"quantity\": 1,\n\"quantity\": 2}]}").unwrap_err().to_string();
+        assert_eq!(strict(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+        let twice = strict(b"{\"lines\": [{\"quantity\": 1,\n\"quantity\": 2}]}").unwrap_err().to_string();
         assert!(twice.starts_with("field `quantity` stands twice"), "{twice}");
         for wrong in ["", "{", "{} {}", "[1,]", &"[".repeat(100_000)] {
-            assert!(strict(wrong).is_err(), "{wrong:.20}");
+            assert!(strict(wrong.as_bytes()).is_err(), "{wrong:.20}");
         }
     }
 }
