@@ -445,7 +445,7 @@ fn a_bad_object_of_a_json_file_refuses_itself_alone() {
     assert_line(&text, &["orders refused it is no object", "line 4)"]);
     assert_line(&text, &["orders LINES refused", "two", "line 5)"]);
     assert_line(&text, &["orders NONE refused", "line 6)"]);
-    assert_line(&text, &["orders refused the number 7 stands where an object belongs", "line 7)"]);
+    assert_line(&text, &["orders refused id: the number 7 stands where a text belongs", "line 7)"]);
     assert_line(&text, &["orders GOOD-2 created", "line 8)"]);
     assert_line(&text, &["orders TWICE refused it stands twice in the file and differs", "line 9)"]);
     assert_line(&text, &["orders TWICE refused it stands twice in the file and differs", "line 10)"]);
