@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use waybind::config::{Library, read_vectors};
 use waybind::domain::verdict::Code;
+use waybind::message::FACTS;
 
 const LINE_MAX: usize = 220;
 const FUNCTION_MAX: usize = 70;
@@ -274,6 +275,15 @@ fn every_verdict_code_has_a_scenario() {
         }
     }
     report("verdict codes without a scenario", Code::ALL.len(), &broken);
+}
+
+#[test]
+fn every_fact_has_a_title_and_can_be_chosen_by_a_target() {
+    let events = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/domain/event.rs")).unwrap();
+    let names: Vec<&str> = events.split("=> \"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let untold = |name: &&&str| !FACTS.iter().any(|(known, ..)| known == *name);
+    let broken: Vec<String> = names.iter().filter(untold).map(ToString::to_string).collect();
+    report("facts without a title", names.len(), &broken);
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub(super) fn replay(file: &Path, station: Option<String>, target: &Target) -> R
     }
     items.extend(framer.pause());
     let station = station.unwrap_or(trace.station);
+    // a trace that is played again is other scans
+    let played = crate::service::fresh_scan_id();
     runtime()?.block_on(async {
         let mut client = Client::connect(&config).await?;
         for (index, item) in items.into_iter().enumerate() {
@@ -42,7 +44,7 @@ pub(super) fn replay(file: &Path, station: Option<String>, target: &Target) -> R
                 }
                 Item::NoRead | Item::Reply(_) => continue,
             };
-            let id = format!("replay-{}-{index}", std::process::id());
+            let id = format!("{played}-{index}");
             let body = json!({"id": id, "station": station, "device": trace.device, "data_base64": data_encoding::BASE64.encode(&data)});
             let (status, verdict) = client.call(Method::POST, "/api/v1/scans", Some(&body)).await?;
             if !status.is_success() {

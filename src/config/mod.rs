@@ -6,6 +6,7 @@ mod fonts;
 mod headers;
 mod labels;
 mod ledger;
+mod patterns;
 mod pictures;
 mod printers;
 mod protocols;
@@ -239,6 +240,7 @@ impl Config {
         printers::check(self, reader);
         targets::check(&self.target, reader);
         targets::check_escalations(&self.escalation, &self.target, reader);
+        patterns::check(self, reader);
         couriers::check(&self.carrier, &self.channel, reader);
         rules::check(&self.rule, reader);
         sources::check(&self.source, reader);
@@ -365,6 +367,43 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_that_would_choose_nothing_is_told() {
+        let target = |name: &str, kind: &str, chosen: &str| {
+            format!("[[target]]\nname = \"{name}\"\n{kind}\nurl = \"http://erp/x\"\n{chosen}\n")
+        };
+        let (webhook, robot) = ("kind = \"webhook\"", "kind = \"robot\"\nformat = \"wecom\"");
+        let ladder = |chosen: &str| format!("[[escalation]]\nname = \"night\"\nsteps = [\"group\"]\n{chosen}\n");
+        let station = "[[station]]\nid = \"pack-01\"\n";
+        let group = target("group", robot, "events = []");
+        for (text, told) in [
+            (
+                target("erp", webhook, "events = [\"pack\"]"),
+                "target \"erp\": no event that it could choose is called \"pack\" (the nearest is \"packed\")",
+            ),
+            (target("erp", webhook, "events = [\"target_down\"]"), "target \"erp\": no event that"),
+            (
+                target("erp", webhook, "stations = [\"http_pack\"]"),
+                "no station that it could choose is called \"http_pack\" (the nearest is \"http-pack\")",
+            ),
+            (
+                target("erp", webhook, "stations = [\"http-*\"]") + station,
+                "no station that it could choose is called \"http-*\" (the nearest is \"pack-01\")",
+            ),
+            (target("chat", robot, "events = [\"packed\"]"), "target \"chat\": no event that"),
+            (group.clone() + &ladder("events = [\"order_complete\"]"), "escalation \"night\": no event that"),
+            (group.clone() + &ladder("stations = [\"dock-*\"]") + station, "escalation \"night\": no station that"),
+        ] {
+            let found = problems(&text);
+            assert!(found.len() == 1 && found[0].contains(told), "{text}\n{found:#?}");
+        }
+        let right = target("erp", webhook, "events = [\"order_*\", \"?acked\"]\nstations = [\"PACK-*\"]")
+            + &group
+            + &ladder("events = [\"target_down\", \"print*\"]\nstations = [\"*\"]")
+            + station;
+        assert!(problems(&right).is_empty(), "{:#?}", problems(&right));
+    }
+
+    #[test]
     fn every_mistake_of_a_target_is_told() {
         let text = [
             "[[target]]",
@@ -394,7 +433,7 @@ mod tests {
             "line 7: target \"log\": the secret's file",
             "line 11: target \"log\" stands twice",
             "line 11: target \"log\" does not say whose robot",
-            "line 11: target \"log\": no event is called \"Order Held\"",
+            "line 11: target \"log\": no event that it could choose is called \"Order Held\" (the nearest is \"order_held\")",
         ];
         for start in expected {
             assert!(told.iter().any(|line| line.starts_with(start)), "{start} is not among {told:#?}");

@@ -208,7 +208,6 @@ pub(super) fn check(targets: &[TargetSettings], reader: &mut Reader<'_>) {
             reader.problem(target.line, format!("target \"{name}\" writes to another target's file"), "");
         }
         check_kind(target, reader);
-        check_events(target, reader);
         if let Err(problem) = target.secret.keys() {
             let hint = "write secret = \"whsec_…\" or secret = { file = \"…\" }";
             reader.problem(target.line, format!("target \"{name}\": {problem}"), hint);
@@ -362,24 +361,5 @@ fn check_format(target: &TargetSettings, reader: &mut Reader<'_>) {
     }
     if target.file_mb == 0 {
         problem("puts its file aside after 0 megabytes", "leave `file_mb` out, or write 1 or more");
-    }
-}
-
-fn check_events(target: &TargetSettings, reader: &mut Reader<'_>) {
-    let name = &target.name;
-    if target.events.is_empty() && target.kind != Some(TargetKind::Robot) {
-        let hint = "leave `events` out to get all; only a robot may have none, for escalations";
-        reader.problem(target.line, format!("target \"{name}\" gets no events"), hint);
-    }
-    // the names of events are made of these; anything else matches nothing, silently
-    let fits = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'*' | b'?');
-    for pattern in target.events.iter().map(Glob::as_str) {
-        if pattern.is_empty() || !pattern.bytes().all(fits) {
-            reader.problem(
-                target.line,
-                format!("target \"{name}\": no event is called \"{pattern}\""),
-                "for example events = [\"order_*\", \"scan_refused\"]",
-            );
-        }
     }
 }

@@ -3,8 +3,8 @@
 use super::{Language, code_title};
 use crate::domain::verdict::Code;
 
-/// Facts, each by its name in the feed, in Chinese and in English.
-const FACTS: &[(&str, &str, &str)] = &[
+/// Facts of the feed, each by its name there, in Chinese and in English.
+pub const FACTS: &[(&str, &str, &str)] = &[
     ("scan_refused", "扫描被拒", "Scan refused"),
     ("product_put", "商品已更新", "Product described"),
     ("order_put", "收到订单", "Order received"),
@@ -83,6 +83,22 @@ const FACTS: &[(&str, &str, &str)] = &[
     ("records_archived", "记录已归档", "Records archived"),
     ("archive_removed", "归档已删除", "Archive removed"),
 ];
+
+/// The facts that may be exceptions, of which people are told: a stop, a hold, what upstream wants otherwise than it was
+/// begun, what is wrong with a number, a print job or a printer.
+pub const EXCEPTIONS: &[&str] = &[
+    "scan_refused",
+    "order_held",
+    "order_differs",
+    "waybill_pending",
+    "waybill_conflict",
+    "print_failed",
+    "print_unknown",
+    "printer_stopped",
+];
+
+/// The exception that a target takes nothing any more; it is no fact, and only ladders of escalation tell it.
+pub const TARGET_DOWN: &str = "target_down";
 
 /// What a fact is called; its own name where it has no other.
 #[must_use]

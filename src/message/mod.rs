@@ -16,7 +16,7 @@ mod why;
 use serde::{Deserialize, Serialize};
 
 pub use self::consolidation::{group_text, parcel_text, reason_text};
-pub use self::fact::{code_name_title, fact_title};
+pub use self::fact::{EXCEPTIONS, FACTS, TARGET_DOWN, code_name_title, fact_title};
 pub use self::notice::{Notice, hold_reason, notice_text};
 pub use self::number::number_refusal;
 pub use self::page::{Phrase, phrase};

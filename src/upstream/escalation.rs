@@ -19,7 +19,7 @@ use super::gateway::Gateway;
 use super::robot::{Robot, exception, one_line};
 use super::{EVENTS_MAX, Fact, Feed, OpenError, Outcome, Outlet, cut, outlet};
 use crate::config::{EscalationSettings, TargetKind, TargetSettings};
-use crate::message::{Language, Notice, notice_text};
+use crate::message::{Language, Notice, TARGET_DOWN, notice_text};
 use crate::protocol::Glob;
 
 /// Alerts of one ladder that are open at once: more than people can take. What comes beyond is not escalated, and counted.
@@ -36,9 +36,6 @@ const WAIT_MAX: i64 = 86_400;
 
 /// Bytes of an alert's text: two short messages, where it costs money.
 const TEXT_MAX: usize = 400;
-
-/// The alert that a target takes nothing any more; the configuration chooses it like an event.
-const TARGET_DOWN: &str = "target_down";
 
 /// The longest wait between two messages on the last step.
 const REPEAT_MAX: i64 = 3_600;

@@ -17,7 +17,7 @@ use crate::domain::courier::{Conflict, Pending};
 use crate::domain::order::{Difference, Hold};
 use crate::domain::printing::{Condition, Step};
 use crate::domain::verdict::{Severity, Verdict};
-use crate::message::{Language, Notice, notice_text};
+use crate::message::{EXCEPTIONS, Language, Notice, notice_text};
 
 /// Pause between two messages: these robots take 20 a minute. What happens meanwhile goes into the next message.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -112,20 +112,7 @@ fn without_markup(line: &str, format: Format) -> String {
     line.chars().map(|letter| if taken.contains(letter) { wide(letter) } else { letter }).collect()
 }
 
-/// The facts that may be exceptions: no other is read.
-const EXCEPTIONS: &[&str] = &[
-    "scan_refused",
-    "order_held",
-    "order_differs",
-    "waybill_pending",
-    "waybill_conflict",
-    "print_failed",
-    "print_unknown",
-    "printer_stopped",
-];
-
-/// A stop, a hold, what upstream wants otherwise than it was begun, what is wrong with a number, a print job or a printer,
-/// in words; none of anything else.
+/// An exception ([`EXCEPTIONS`]) in words; none of any other fact, and of those that need nobody.
 pub(super) fn exception(fact: &Fact, language: Language) -> Option<String> {
     let order = fact.order.as_deref();
     if !EXCEPTIONS.contains(&fact.kind.as_str()) {
