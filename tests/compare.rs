@@ -71,6 +71,27 @@ fn warehouse(folder: &Path) -> Served {
 }
 
 #[test]
+fn our_own_workbook_is_compared_and_no_folder_is_made_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("work.xlsx");
+    let made = Command::new(program()).args(["import", "--template"]).arg(&file).output().unwrap();
+    assert!(made.status.success() && String::from_utf8_lossy(&made.stdout).contains("work.xlsx was made"), "{made:?}");
+    let call = |data: &Path| {
+        let mut command = Command::new(program());
+        let called =
+            command.args(["compare", "--data"]).arg(data).arg(&file).current_dir(folder.path()).output().unwrap();
+        (called.status.code(), String::from_utf8_lossy(&called.stderr).into_owned())
+    };
+    let (code, told) = call(&folder.path().join("nowhere"));
+    assert!(code == Some(1) && told.contains("there is no ledger in"), "{told}");
+    assert!(!folder.path().join("nowhere").exists());
+    let served = warehouse(folder.path());
+    let (code, told) = call(&folder.path().join("data"));
+    assert_eq!(code, Some(0), "its sheets of products and operators are no orders: {told}");
+    drop(served);
+}
+
+#[test]
 fn equal_exports_end_with_0_and_differences_with_1() {
     let folder = tempfile::tempdir().unwrap();
     let served = warehouse(folder.path());

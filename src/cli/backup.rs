@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::client::display;
-use super::{Failure, Target, say};
+use super::{Failure, Target, existing, say};
 use crate::ledger::{BackedUp, Folder, LedgerError, Restored, SmallFile};
 use crate::upstream;
 
@@ -12,11 +12,7 @@ fn failed(error: &LedgerError) -> Failure {
 }
 
 pub(super) fn back_up(file: &Path, target: &Target) -> Result<(), Failure> {
-    let folder = Folder::new(&target.load()?.data);
-    if !folder.database().exists() {
-        let place = folder.path().display();
-        return Err(Failure::Failed(format!("there is no ledger in {place}; name the folder with --data")));
-    }
+    let folder = existing(&target.load()?)?;
     // read before the ledger is: a target is rather told twice of a fact than never
     let small = small_files(&folder)?;
     let BackedUp { head, bytes, archived } =

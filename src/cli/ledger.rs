@@ -5,9 +5,9 @@ use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::client::{Client, display};
-use super::{Failure, runtime, say};
+use super::{Failure, existing, runtime, say};
 use crate::config::Config;
-use crate::ledger::{Accepted, Folder, LedgerError, Reader, Report, accept_damage, verify};
+use crate::ledger::{Accepted, LedgerError, Reader, Report, accept_damage, verify};
 
 /// What to do with the ledger.
 #[derive(Subcommand)]
@@ -39,14 +39,8 @@ pub(super) enum Action {
 const CHUNK: usize = 1_000;
 
 pub(super) fn ledger(action: &Action, config: &Config, json: bool) -> Result<(), Failure> {
-    let folder = Folder::new(&config.data);
+    let folder = existing(config)?;
     let failed = |error: LedgerError| Failure::Failed(format!("{}; {}", display(&error), error.hint()));
-    if !folder.database().exists() {
-        return Err(Failure::Failed(format!(
-            "there is no ledger in {}; name the folder with --data",
-            folder.path().display()
-        )));
-    }
     match action {
         Action::Verify => say_verified(&verify(&folder).map_err(failed)?, json),
         Action::Archive { before, dry_run } => archive(config, *before, *dry_run, json),

@@ -30,6 +30,7 @@ use clap::{Parser, Subcommand};
 
 use self::terminal::{say, say_lines, warn};
 use crate::config::{CONFIG_FILE, Config, ConfigError, Scope};
+use crate::ledger::Folder;
 use crate::service;
 use crate::web::backend::{LABEL_CODES, LABEL_DOTS};
 
@@ -317,6 +318,16 @@ fn load(file: Option<&Path>, data: Option<&Path>) -> Result<Config, Failure> {
         config.data = data.to_owned();
     }
     Ok(config)
+}
+
+/// The data folder of a command that makes none.
+fn existing(config: &Config) -> Result<Folder, Failure> {
+    let folder = Folder::new(&config.data);
+    if folder.database().exists() {
+        return Ok(folder);
+    }
+    let place = folder.path().display();
+    Err(Failure::Failed(format!("there is no ledger in {place}; name the folder with --data")))
 }
 
 /// Runs the program.

@@ -6,12 +6,12 @@ use std::path::Path;
 use clap::ValueEnum;
 
 use super::label::{LanguageName, failed, press, settings, write};
-use super::{Failure, Target};
+use super::{Failure, Target, existing};
 use crate::barcode::codes::CodeKind;
 use crate::config::{Config, Library};
 use crate::domain::work::Operator;
 use crate::label::{Resolution, Value};
-use crate::ledger::{Folder, Reader};
+use crate::ledger::Reader;
 use crate::message::{COMMANDS, Language, role_name};
 use crate::protocol::{Setup, SetupSymbology};
 use crate::service::{Format, open_key};
@@ -64,11 +64,7 @@ fn commands() -> Vec<Value> {
 }
 
 fn badges(config: &Config, language: Language) -> Result<Vec<Value>, Failure> {
-    let folder = Folder::new(&config.data);
-    if !folder.database().exists() {
-        let place = folder.path().display();
-        return Err(Failure::Failed(format!("there is no ledger in {place}; name the folder with --data")));
-    }
+    let folder = existing(config)?;
     let ledger = |error| Failure::failed(&error);
     let operators = Reader::open(&folder).and_then(|reader| reader.operators()).map_err(ledger)?;
     let key = open_key(&folder).map_err(ledger)?;

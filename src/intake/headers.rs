@@ -160,7 +160,10 @@ impl Dictionary {
     /// How many headers of a row are known, and what it is.
     fn judge(&self, sheet: &str, row: &Row) -> (usize, Result<Columns, Unrecognised>) {
         let any = if self.is_comparing { &COMPARED[..] } else { &Kind::ALL };
-        let named = self.kind_of(sheet).filter(|kind| any.contains(kind));
+        let named = self.kind_of(sheet);
+        if named.is_some_and(|kind| !any.contains(&kind)) {
+            return (0, Err(Unrecognised::NoHeaders));
+        }
         let kinds = named.map_or_else(|| any.to_vec(), |kind| vec![kind]);
         let read = kinds.into_iter().map(|kind| self.columns(kind, row, named.is_some()));
         let mut read: Vec<Columns> = read.collect();

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use self::difference::{Difference, order};
 use super::client::{Client, display};
 use super::import::Source;
-use super::{Failure, Target, runtime, say};
+use super::{Failure, Target, existing, runtime, say};
 use crate::codec::sheet::{self, BOM, Progress, csv_line};
 use crate::config::headers;
 use crate::intake::Kind;
@@ -88,6 +88,7 @@ impl What {
 
 pub(super) fn compare(compared: &Compared<'_>) -> Result<(), Failure> {
     let config = compared.target.load()?;
+    existing(&config)?;
     let dictionary = headers(compared.mapping).map_err(|error| Failure::Usage(error.to_string()))?.comparing();
     let format = compared.report.map(format_of).transpose()?;
     let mut findings = Vec::new();

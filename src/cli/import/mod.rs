@@ -14,7 +14,7 @@ use self::report::{Origin, Report};
 use self::several::Several;
 use super::client::Client;
 use super::client::display;
-use super::{Failure, Target, runtime, warn};
+use super::{Failure, Target, runtime, say, warn};
 use crate::codec::sheet::{self, Document, DocumentError, Progress};
 use crate::config::headers;
 use crate::intake::{Dictionary, Kind};
@@ -33,16 +33,19 @@ pub(super) fn import(files: &[PathBuf], mapping: Option<&Path>, target: &Target)
     let rows = sources.iter().map(|source| source.document.rows()).sum();
     let zone = config.zone();
     let several = Several::find(&mut sources, &zone)?;
-    let refused = runtime()?.block_on(async {
+    let (refused, is_empty) = runtime()?.block_on(async {
         let mut report = Report::new(Client::connect(&config).await?, target.json, rows);
         let sent = send(&mut sources, &zone, &several, &mut report).await;
         // what is on its way is told, also where a file turned out to be unreadable
         let settled = report.settle().await;
         report.end();
-        sent.and(settled).map(|()| report.refused())
+        sent.and(settled).map(|()| (report.refused(), report.is_empty()))
     })?;
     if is_new {
         warn(&format!("the data folder {} was made", config.data.display()));
+    }
+    if is_empty {
+        warn("the files hold nothing that could be taken");
     }
     if refused > 0 { Err(Failure::Failed(format!("{refused} object(s) were refused"))) } else { Ok(()) }
 }
@@ -72,7 +75,8 @@ pub(super) fn template(file: &Path) -> Result<(), Failure> {
     // a file that people have filled in is never replaced
     let mut made =
         std::fs::OpenOptions::new().write(true).create_new(true).open(file).map_err(|error| failed(&error))?;
-    std::io::Write::write_all(&mut made, &bytes).map_err(|error| failed(&error))
+    std::io::Write::write_all(&mut made, &bytes).map_err(|error| failed(&error))?;
+    say(&format!("{} was made; fill in its sheets, and `waybind import` takes it", file.display()))
 }
 
 impl Source {

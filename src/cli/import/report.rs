@@ -220,6 +220,11 @@ impl Report {
         self.refused
     }
 
+    /// Whether nothing was found, neither to take nor to refuse.
+    pub(super) fn is_empty(&self) -> bool {
+        self.progress.done == 0
+    }
+
     pub(super) fn end(&mut self) {
         self.progress.clear();
     }
