@@ -621,6 +621,22 @@ fn what_is_put_again_beside_something_new_takes_nobodys_number() {
 }
 
 #[test]
+fn the_service_of_systemd_is_not_begun_again_with_a_configuration_that_has_mistakes() {
+    let unit = include_str!("../fixtures/systemd/waybind.service");
+    let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("waybind.toml");
+    std::fs::write(&config, "listn = \"127.0.0.1:0\"\n").unwrap();
+    let (config, data) = (config.to_str().unwrap(), folder.path().join("data"));
+    let words = value("ExecStart=").replace("/etc/waybind.toml", config);
+    let words = words.replace("/var/lib/waybind", data.to_str().unwrap());
+    let started = Command::new(program()).args(words.split(' ').skip(1)).output().unwrap();
+    let told = String::from_utf8_lossy(&started.stderr);
+    assert!(told.contains("there is no key \"listn\""), "{told}");
+    assert_eq!(started.status.code().unwrap().to_string(), value("RestartPreventExitStatus="));
+}
+
+#[test]
 fn the_demo_plays_its_story_as_expected() {
     let folder = tempfile::tempdir().unwrap();
     let played = Command::new(program())
