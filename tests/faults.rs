@@ -72,6 +72,33 @@ fn outcome(client: &mut Client, id: &str) -> (u16, String) {
 }
 
 #[test]
+fn a_data_folder_that_is_taken_away_makes_nothing_green_until_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(folder.path(), CONFIG);
+    let mut client = served.client();
+    work(&mut client);
+    assert_eq!(outcome(&mut client, "a"), (200, "accepted".into()));
+    let (data, away) = (folder.path().join("data"), folder.path().join("away"));
+    std::fs::rename(&data, &away).unwrap();
+    let (status, code) = outcome(&mut client, "b");
+    assert!(status != 200 && code == "not_recorded", "{status} {code}");
+    let why = client.text("GET", "/readyz", "", "").1;
+    assert!(why.contains("was moved, deleted or replaced"), "{why}");
+    // another ledger in its place is not written either
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("waybind.db"), "").unwrap();
+    assert_eq!(outcome(&mut client, "c").1, "not_recorded");
+    assert_eq!(std::fs::metadata(data.join("waybind.db")).unwrap().len(), 0);
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::rename(&away, &data).unwrap();
+    eventually("a green scan", || (outcome(&mut client, "d").1 == "accepted").then_some(()));
+    assert_eq!(packed(&mut client), 2);
+    drop(client);
+    assert!(served.terminate().success());
+    assert_clean(&data);
+}
+
+#[test]
 fn a_full_disk_refuses_everything_and_green_comes_back_with_space() {
     let folder = tempfile::tempdir().unwrap();
     let faulty = Faulty::start(folder.path());

@@ -38,7 +38,7 @@ mod verify;
 mod writer;
 
 use std::fs::{DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 pub use self::archived::Archive;
@@ -74,6 +74,12 @@ pub enum LedgerError {
         path: PathBuf,
         /// Why it failed.
         source: std::io::Error,
+    },
+    /// The database was taken away from under the one who writes it.
+    #[error("{} was moved, deleted or replaced while waybind worked with it", .path.display())]
+    Gone {
+        /// The database.
+        path: PathBuf,
     },
     /// SQLite says no.
     #[error("{what}")]
@@ -164,6 +170,7 @@ impl LedgerError {
             LedgerError::Unsettled { .. } => "it is tried again by itself",
             LedgerError::Panicked => "send the log to waybind's developers",
             LedgerError::Io { .. } => "check that the folder exists, is writable and has space",
+            LedgerError::Gone { .. } => "put it back, and it goes on; or start waybind again with what is there now",
             LedgerError::Newer { .. } => "nothing was changed",
             LedgerError::Exists { .. } => "nothing was changed; name another place, or move it away first",
             LedgerError::NoBackup { .. } => "nothing was changed; name a file that `waybind backup` made",
@@ -188,6 +195,10 @@ pub struct Damage {
     pub what: String,
 }
 
+/// A file, whatever it is called: its device and its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity(u64, u64);
+
 /// The file names in a data folder.
 #[derive(Clone, Debug)]
 pub struct Folder {
@@ -211,6 +222,13 @@ impl Folder {
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.path.join("waybind.db")
+    }
+
+    /// Which file the database is; another one under its name is another ledger.
+    fn identity(&self) -> Result<Identity, LedgerError> {
+        let path = self.database();
+        let metadata = path.metadata().map_err(|_| LedgerError::Gone { path })?;
+        Ok(Identity(metadata.dev(), metadata.ino()))
     }
 
     /// The head of the chain.

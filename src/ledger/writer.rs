@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::anchor::{Anchor, Head};
 use super::cache::Cache;
 use super::transaction::WriteTransaction;
-use super::{Damage, Folder, LedgerError, schema};
+use super::{Damage, Folder, Identity, LedgerError, schema};
 
 /// Jobs that may wait. At some 20,000 a second it is a twentieth of a second of work; more waiting helps nobody.
 const QUEUE_MAX: usize = 1_024;
@@ -160,6 +160,8 @@ impl Drop for Caller<'_> {
 
 /// The open database with what the writer keeps between transactions.
 struct Store {
+    folder: Folder,
+    identity: Identity,
     conn: Connection,
     anchor: Anchor,
     head: Head,
@@ -188,7 +190,14 @@ impl Store {
             .and_then(|body| serde_json::from_slice::<super::Record>(&body).ok())
             .map(|record| record.at.wall);
         let box_id = box_id(&conn)?;
-        Ok(Store { conn, anchor, head, last_wall, cache: Cache::default(), box_id, damage })
+        let (folder, identity) = (folder.clone(), folder.identity()?);
+        Ok(Store { folder, identity, conn, anchor, head, last_wall, cache: Cache::default(), box_id, damage })
+    }
+
+    /// Opens the same database again; none is made in its place.
+    fn reopen(folder: &Folder, identity: Identity) -> Result<Store, LedgerError> {
+        still(folder, identity)?;
+        Store::open(folder)
     }
 
     /// Runs a group of jobs in one transaction. The answers are given by the caller, who first says how the writer is.
@@ -201,7 +210,9 @@ impl Store {
     fn transact(&mut self, jobs: Vec<Job>, answers: &mut Vec<Answer>) -> Result<(), WriteError> {
         let mut jobs = jobs.into_iter();
         let not_recorded = |error: &dyn std::error::Error| WriteError::NotRecorded(chain(error));
-        if let Err(error) = run(&self.conn, "BEGIN IMMEDIATE") {
+        let begun = still(&self.folder, self.identity)
+            .and_then(|()| run(&self.conn, "BEGIN IMMEDIATE").map_err(LedgerError::sqlite("can't begin")));
+        if let Err(error) = begun {
             let error = not_recorded(&error);
             answers.extend(jobs.map(|job| job(Err(error.clone()))));
             return Err(error);
@@ -239,6 +250,12 @@ impl Store {
         (self.head, self.last_wall, self.cache) = (head, last_wall, cache);
         Ok(())
     }
+}
+
+/// Whether the database is the one that was opened. What is written to a deleted file is lost when it is closed.
+fn still(folder: &Folder, identity: Identity) -> Result<(), LedgerError> {
+    let is_same = folder.identity()? == identity;
+    if is_same { Ok(()) } else { Err(LedgerError::Gone { path: folder.database() }) }
 }
 
 /// Runs a statement that stays prepared.
@@ -292,9 +309,10 @@ impl Main {
     /// After a failure nothing is trusted: the database is closed, opened again, and what it holds is synced. While
     /// that can't be done every job is refused.
     fn reopen(&self, store: Store, jobs: &mut mpsc::Receiver<Job>) -> Option<Store> {
+        let identity = store.identity;
         drop(store);
         loop {
-            match Store::open(&self.folder).and_then(probed) {
+            match Store::reopen(&self.folder, identity).and_then(probed) {
                 Ok(store) => {
                     let health = store.damage.clone().map_or(Health::Good, Health::Recovery);
                     tracing::info!(head = store.head.seq, "The ledger can be written again.");
