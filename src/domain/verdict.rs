@@ -427,6 +427,8 @@ pub enum Why {
     AboutPlace,
     /// This is an operator's badge.
     AboutOperator,
+    /// Its quantity is 0.
+    CountsNothing,
     /// What the barcode parser said.
     Decode(crate::barcode::DecodeErrorCode, usize),
     /// What the scanner's protocol said.

@@ -1,6 +1,7 @@
 //! Reasons in words: why a code came at the wrong moment, what a word of information is about.
 
 use super::Language;
+use crate::barcode::DecodeErrorCode;
 use crate::domain::verdict::Why;
 
 /// What is the matter, and what to do next.
@@ -38,7 +39,8 @@ pub(super) fn why_text(why: &Why, language: Language) -> (String, String) {
         ),
         Why::Decode(code, offset) => {
             let place = language.pick("第 {} 个字符", "character {}").replace("{}", &(offset + 1).to_string());
-            (format!("{} ({place})", code.as_str()), String::new())
+            let (chinese, english) = misread(*code);
+            (format!("{} ({place})", language.pick(chinese, english)), String::new())
         }
         Why::Frame(fault) | Why::Storage(fault) => (fault.clone(), String::new()),
         other => {
@@ -113,6 +115,7 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::PinWanted => (("需要 PIN", "PIN wanted"), ("在屏幕上输入 PIN", "Type your PIN on the screen")),
         Why::NoPin => (("此人员未设置 PIN", "this person has no PIN"), ("请主管设置 PIN", "Ask a supervisor to set one")),
         Why::PinWrong => (("PIN 错误", "wrong PIN"), ("重新输入 PIN", "Type it again")),
+        Why::CountsNothing => (("条码中的数量为 0", "its quantity is 0"), ("换一个标签或手工计数", "Use another label, or count by hand")),
         Why::PinLate => (("PIN 输入超时", "the PIN came too late"), ("重新扫工牌", "Scan the badge again")),
         Why::PinLocked => (("PIN 错误次数过多", "too many wrong PINs"), ("五分钟后再扫工牌", "Scan the badge again in five minutes")),
         Why::Inactive => (("该人员已停用", "this person no longer works here"), ("", "")),
@@ -133,5 +136,28 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::AboutPlace => (("位置", "place"), ("", "")),
         Why::AboutOperator => (("工牌", "badge"), ("", "")),
         Why::Reprinting(_) | Why::QuantitySet(_) | Why::StillMissing(_) | Why::WrongLayout(_) | Why::Decode(..) | Why::Frame(_) | Why::Storage(_) => (("", ""), ("", "")),
+    }
+}
+
+/// What is wrong with a code.
+fn misread(code: DecodeErrorCode) -> (&'static str, &'static str) {
+    match code {
+        DecodeErrorCode::Empty => ("没有内容", "nothing was scanned"),
+        DecodeErrorCode::InvalidUtf8 => ("字符编码无法识别", "the bytes are no UTF-8 text"),
+        DecodeErrorCode::TooLarge => ("内容过长，不是条码", "longer than any barcode"),
+        DecodeErrorCode::InvalidAim => ("] 后面不是码制标识", "no symbology identifier follows the bracket"),
+        DecodeErrorCode::UnknownAi => ("未知的 GS1 应用标识符", "no such GS1 application identifier"),
+        DecodeErrorCode::TooShort => ("内容太短", "the value is too short"),
+        DecodeErrorCode::TooLong => ("内容太长", "the value is too long"),
+        DecodeErrorCode::InvalidCharacter => ("此处不允许的字符", "a character that may not stand here"),
+        DecodeErrorCode::CheckDigit => ("校验位不符", "the check digit does not match"),
+        DecodeErrorCode::CheckPair => ("校验字符不符", "the check characters do not match"),
+        DecodeErrorCode::InvalidDate => ("没有这样的日期", "no such date"),
+        DecodeErrorCode::InvalidContent => ("内容无效", "the content is not valid"),
+        DecodeErrorCode::RepeatedAi => ("同一标识符两次，内容不同", "the same identifier with two different values"),
+        DecodeErrorCode::TooManyElements => ("标识符太多", "too many elements"),
+        DecodeErrorCode::MisplacedSeparator => ("分隔符位置不对", "a separator with nothing before it"),
+        DecodeErrorCode::InvalidUri => ("Digital Link 网址格式不对", "the Digital Link is malformed"),
+        DecodeErrorCode::MisplacedKey => ("Digital Link 的键位置不对", "this key may not stand here in a Digital Link"),
     }
 }

@@ -1,5 +1,7 @@
 //! An item: which line takes it, or why none does.
 
+use std::cmp::Reverse;
+
 use super::Desk;
 use super::counting::Claim;
 use super::draft::Draft;
@@ -265,19 +267,27 @@ impl Desk<'_> {
             objections.iter().find(|(claim, takes, objection)| {
                 objection.code == code
                     && claim.order_line().is_some_and(|line| {
-                        takes.parts.iter().all(|part| could_take(&claim.order, line, takes, *part, item))
+                        let room = |part: &usize| could_take(&claim.order, line, takes, *part, item);
+                        takes.parts.iter().all(room) && self.wrong_unit(line, item).is_none()
                     })
             })
         };
         // a cancelled order alarms once; what is scanned after that goes back to the shelf
         let told =
             |claim: &Claim| !claim.order.cancelled || self.station.told_cancelled.as_ref() == Some(claim.order.id());
-        let returns = objections.iter().find(|(claim, takes, _)| told(claim) && put_back_fits(claim, takes, item));
-        let stopped = could_have(Code::OrderCancelled).or_else(|| could_have(Code::OrderHeld));
+        let goes_back = |(claim, takes, _): &&(&Claim, Takes, Objection)| put_back_fits(claim, takes, item);
+        let returns = objections.iter().filter(goes_back).find(|(claim, ..)| told(claim));
+        let untold = objections.iter().filter(goes_back).find(|(claim, ..)| !told(claim));
+        let stopped = untold.or_else(|| could_have(Code::OrderCancelled)).or_else(|| could_have(Code::OrderHeld));
         if let Some((claim, takes, _)) = returns.filter(|(claim, ..)| claim.order.cancelled || stopped.is_none()) {
             return self.put_back(claim.order_line(), &claim.order, takes, item, claim.list.clone());
         }
-        let first = stopped.or_else(|| objections.iter().min_by_key(|(_, _, objection)| objection.code));
+        // of lines that are only full, the one that still takes the most
+        let weight = |objection: &Objection| {
+            let is_stopped = matches!(objection.code, Code::OrderNotReleased | Code::OrderCancelled | Code::OrderHeld);
+            (is_stopped, objection.code, Reverse(objection.expected.quantity))
+        };
+        let first = stopped.or_else(|| objections.iter().min_by_key(|(_, _, objection)| weight(objection)));
         let Some((claim, _, objection)) = first else {
             return Draft::new(Code::NotOnList)
                 .got(self.item_facts(item))

@@ -56,8 +56,11 @@ impl Desk<'_> {
         if let Some(manifest) = self.manifest_here().filter(|manifest| !manifest.takes_order(&order)) {
             return self.foreign_order(&manifest, &order);
         }
-        let missing = Missing { order: id.clone(), line: None, quantity: None, why: MissingWhy::NotBound };
-        draft.missing(vec![missing])
+        let mut missing = gate::missing(self.view, &order);
+        if missing.iter().all(|missing| missing.why != MissingWhy::NotBound) {
+            missing.push(Missing { order: id.clone(), line: None, quantity: None, why: MissingWhy::NotBound });
+        }
+        draft.missing(missing)
     }
 
     fn cargo(&self, meaning: &Meaning) -> Cargo {
@@ -137,8 +140,9 @@ impl Desk<'_> {
                     return Draft::new(Code::WrongStep).why(Why::ManifestClosed).got(got);
                 }
                 let (parcels, order) = (waybill.parcels.clone(), waybill.only_order().cloned());
-                let event = Event::WaybillUnloaded { waybill: number, parcels, order, manifest };
-                Draft::new(Code::Unloaded).got(got).event(event)
+                let draft = Draft::new(Code::Unloaded).got(got);
+                let draft = order.iter().fold(draft, |draft, order| draft.order(order));
+                draft.event(Event::WaybillUnloaded { waybill: number, parcels, order, manifest })
             }
             None => Draft::new(Code::WrongStep).why(Why::NotLoaded).got(got),
         }

@@ -56,6 +56,9 @@ impl Meaning {
     }
 }
 
+/// Places in a text at which a revision may begin.
+const PARTS_MAX: usize = 8;
+
 /// What work is called when several could be meant.
 pub(super) fn describe(work: &Work) -> String {
     match work {
@@ -100,7 +103,7 @@ impl Desk<'_> {
         match &reading.content {
             Content::Gs1(elements) | Content::DigitalLink(elements) => {
                 let identity = identity_of(elements);
-                let count = elements.count.unwrap_or(1).max(1);
+                let count = elements.count.unwrap_or(1);
                 self.products_of(elements)
                     .into_iter()
                     .map(|(sku, pack)| item(sku, pack.saturating_mul(count), &identity))
@@ -117,13 +120,38 @@ impl Desk<'_> {
                 .map(|(sku, pack)| item(sku, pack, &plain))
                 .collect(),
             Content::Waybill(_) | Content::Text => {
-                let key = barcode_key(&reading.text);
-                self.barcode_or_name(&key, &reading.text)
-                    .into_iter()
-                    .map(|(sku, pack)| item(sku, pack, &plain))
-                    .collect()
+                let text = reading.text.as_str();
+                let whole = self.barcode_or_name(&barcode_key(text), text).into_iter();
+                let mut found: Vec<Item> =
+                    whole.map(|(sku, pack)| item(sku.clone(), pack, &self.marked(&sku, text))).collect();
+                if found.is_empty() {
+                    found.extend(self.with_revision(text).map(|(sku, pack, unit)| item(sku, pack, &unit)));
+                }
+                found
             }
         }
+    }
+
+    /// What a text that bears a product says of the unit: its revision, by the product's own pattern.
+    fn marked(&self, sku: &Sku, text: &str) -> Identity {
+        let product = self.view.product(sku.as_str());
+        let pattern = product.as_ref().and_then(|product| product.revision_pattern.as_ref());
+        let revision = pattern.and_then(|pattern| pattern.find(text)).map(str::to_owned);
+        Identity { revision, ..Identity::default() }
+    }
+
+    /// A product's code with a revision behind it, as its pattern has it.
+    fn with_revision(&self, text: &str) -> Option<(Sku, u32, Identity)> {
+        let ends = text.char_indices().filter(|(at, character)| *at > 0 && !character.is_alphanumeric());
+        let mut parted = ends.take(PARTS_MAX).map(|(at, _)| text.split_at(at));
+        parted.find_map(|(code, rest)| {
+            let found = self.barcode_or_name(&barcode_key(code), code);
+            let [(sku, pack)] = found.as_slice() else { return None };
+            let unit = self.marked(sku, rest);
+            let product = self.view.product(sku.as_str())?;
+            let written = format!("{}{}", product.revision_pattern.as_ref()?.after, unit.revision.as_ref()?);
+            (written == rest).then(|| (sku.clone(), *pack, unit))
+        })
     }
 
     fn products_of(&self, elements: &Elements) -> Vec<(Sku, u32)> {

@@ -199,6 +199,10 @@ impl<'a> Desk<'a> {
                 return (self.unreadable(why).got_text(&text), None);
             }
         };
+        if matches!(&reading.content, Content::Gs1(elements) | Content::DigitalLink(elements) if elements.count == Some(0))
+        {
+            return (self.unreadable(Why::CountsNothing).got_text(&text), Some(reading));
+        }
         let draft = match self.gate(&reading) {
             Some(draft) => draft,
             None => self.judge(&reading),
@@ -232,13 +236,13 @@ impl<'a> Desk<'a> {
         self.overridable(Draft::new(Code::Unreadable).why(why), None)
     }
 
-    /// Whether the text is one known code twice, and not a code as a whole.
+    /// Whether the text is one known code twice, and not a code as a whole. Something may stand between them.
     fn is_doubled(&self, text: &str) -> bool {
-        let Some((first, second)) = text.split_at_checked(text.len() / 2) else { return false };
-        if first.len() < DOUBLED_MIN || first != second {
-            return false;
-        }
-        self.bears(first) && !self.bears(text)
+        let Some((first, rest)) = text.split_at_checked(text.len() / 2) else { return false };
+        let second = rest.strip_prefix(BETWEEN).filter(|_| text.len() % 2 == 1).unwrap_or(rest);
+        let parted = text.len() % 2 == 1;
+        let long_enough = first.len() >= if parted { 1 } else { DOUBLED_MIN };
+        long_enough && first == second && self.bears(first) && !self.bears(text)
     }
 
     /// Signing in comes before everything that a code may mean.
@@ -386,8 +390,14 @@ impl<'a> Desk<'a> {
 
 /// Whether a fact ends what a quantity command was meant for: another person works here, or the work was left.
 fn ends_a_quantity(event: &Event) -> bool {
-    matches!(event, Event::SignedIn { .. } | Event::SignedOut { .. } | Event::WorkClosed { .. })
+    matches!(
+        event,
+        Event::SignedIn { .. } | Event::SignedOut { .. } | Event::WorkParked { .. } | Event::WorkClosed { .. }
+    )
 }
+
+/// What scanners put between two codes of one frame.
+const BETWEEN: [char; 6] = ['\r', '\n', '\t', '\u{1d}', ',', ';'];
 
 /// Shorter halves may be chance: `1212` is a code of its own more often than `12` twice.
 const DOUBLED_MIN: usize = 4;

@@ -24,7 +24,10 @@ impl Desk<'_> {
         let got = Facts { text: Some(describe(work)), ..Facts::default() };
         let draft = Draft::new(Code::Opened).got(got).pick_list(work_list(work));
         if self.station.work.as_ref() == Some(work) {
-            return self.opened(draft, work);
+            return match self.closed_to(work, &self.orders_of(work)) {
+                Some((code, order)) => draft.with_code(code).order(order.id()),
+                None => self.opened(draft, work),
+            };
         }
         if self.station.work.is_some() && self.has_open_lines() {
             return draft.with_code(Code::WrongStep).why(Why::WorkOpen).expected(self.open_work());

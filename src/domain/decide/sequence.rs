@@ -137,7 +137,10 @@ impl Desk<'_> {
         if meaning.is_known() {
             return None;
         }
-        Some(Draft::new(Code::UnknownCode).got_text(&reading.text))
+        let unknown = || Draft::new(Code::UnknownCode).got_text(&reading.text);
+        let draft = self.place(&reading.text).unwrap_or_else(unknown);
+        // neither a shelf nor a stray code is what was asked for: the unit still waits for its slot
+        Some(self.awaiting(draft, Awaited::Slot(item.clone(), slot.to_owned())))
     }
 
     fn put_back_of(&self, meaning: &Meaning) -> Draft {
