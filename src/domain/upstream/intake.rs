@@ -94,6 +94,11 @@ fn order(view: &dyn View, terms: &Terms, mut spec: OrderSpec) -> Result<Outcome,
     spec.version = spec.version.or(known.as_ref().and_then(|known| known.spec.version));
     spec.paid_at = spec.paid_at.or_else(|| known.as_ref().map_or(Some(terms.at), |known| known.spec.paid_at));
     let id = spec.id.clone();
+    if let Some(code) = &spec.tracking_code
+        && let Some(other) = view.order_by_tracking(code).filter(|other| *other != id)
+    {
+        return Err(Refusal::TrackingTaken(code.clone(), other));
+    }
     let now = known.as_ref().map_or(Stage::Paid, |known| known.stage);
     if spec.stage > now
         && spec.stage > Stage::StockLocked
@@ -393,6 +398,9 @@ pub(in crate::domain) fn waybill_put(view: &dyn View, spec: WaybillSpec) -> Resu
             return Err(Refusal::Bound(known.number.clone()));
         }
     }
+    if waybill.replaces.as_ref() == Some(&waybill.number) {
+        return Err(Refusal::ReplacesItself(waybill.number));
+    }
     check_orders(view, &waybill)?;
     if let Some(label) = &label {
         check_label(view, &waybill, label)?;
@@ -411,10 +419,22 @@ pub(in crate::domain) fn waybill_put(view: &dyn View, spec: WaybillSpec) -> Resu
         }
         events.push(old.voided(VoidReason::ReplacedBy(waybill.number.clone())));
     }
-    let assigned = bind_waiting(view, &waybill);
+    let successor = known.is_none().then(|| replaced_already(view, &waybill)).flatten();
+    let then = match successor {
+        Some(successor) => vec![waybill.voided(VoidReason::ReplacedBy(successor))],
+        None => bind_waiting(view, &waybill),
+    };
     events.push(Event::WaybillPut { waybill: Box::new(waybill) });
-    events.extend(assigned);
+    events.extend(then);
     Ok(if known.is_some() { Outcome::Updated(events) } else { Outcome::Created(events) })
+}
+
+/// The number that came before this one and replaces it.
+fn replaced_already(view: &dyn View, waybill: &Waybill) -> Option<WaybillNo> {
+    let orders = waybill.orders.iter().filter_map(|id| view.order(id.as_str()));
+    let numbers = orders.flat_map(|order| order.waybills.clone()).filter_map(|number| view.waybill(number.as_str()));
+    let successor = numbers.into_iter().find(|other| other.replaces.as_ref() == Some(&waybill.number));
+    successor.map(|successor| successor.number.clone())
 }
 
 /// Every order is there, not cancelled, with this carrier, and all go to one consignee.

@@ -308,6 +308,12 @@ pub enum Refusal {
     /// No such waybill.
     #[error("there is no waybill {0}")]
     UnknownWaybill(WaybillNo),
+    /// Two orders can't have one tracking code: it says which order a scan opens.
+    #[error("the tracking code {0} is that of order {1}")]
+    TrackingTaken(String, OrderId),
+    /// A waybill that would void itself.
+    #[error("waybill {0} can't replace itself")]
+    ReplacesItself(WaybillNo),
     /// A list names more than the order wants.
     #[error(
         "order {order} line {line}: {wanted} asked for, but only {free} are not yet on another unfinished pick list"
