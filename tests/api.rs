@@ -621,6 +621,32 @@ fn what_is_put_again_beside_something_new_takes_nobodys_number() {
 }
 
 #[test]
+fn a_parcel_with_a_kit_says_how_many_whole_sets_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(folder.path(), "");
+    let mut client = served.client();
+    client.must("/api/v1/products", &json!([{"sku": "KIT"}, {"sku": "AIR"}, {"sku": "OIL"}, {"sku": "PAD"}]));
+    client.must(
+        "/api/v1/orders",
+        &json!({"id": "SO-1", "carrier": "ZTO", "consignee": {"name": "x"}, "lines": [
+            {"line": 1, "sku": "KIT", "quantity": 2, "components": [{"sku": "AIR", "quantity": 2}, {"sku": "OIL", "quantity": 1}]},
+            {"line": 2, "sku": "PAD", "quantity": 1}]}),
+    );
+    client.scan("open", "http-bench", "SO-1");
+    let contents = |client: &mut Client| client.get("/api/v1/orders/SO-1")["parcels"][0]["contents"].clone();
+    for (index, sku) in ["AIR", "AIR", "AIR", "OIL"].iter().enumerate() {
+        client.scan(&format!("one-{index}"), "http-bench", sku);
+    }
+    let components = |air: u32, oil: u32| json!([{"sku": "AIR", "quantity": air}, {"sku": "OIL", "quantity": oil}]);
+    assert_eq!(contents(&mut client), json!([{"line": 1, "quantity": 1, "components": components(3, 1)}]));
+    for (index, sku) in ["AIR", "OIL", "PAD"].iter().enumerate() {
+        client.scan(&format!("two-{index}"), "http-bench", sku);
+    }
+    let whole = json!({"line": 1, "quantity": 2, "components": components(4, 2)});
+    assert_eq!(contents(&mut client), json!([whole, {"line": 2, "quantity": 1}]));
+}
+
+#[test]
 fn the_service_of_systemd_is_not_begun_again_with_a_configuration_that_has_mistakes() {
     let unit = include_str!("../fixtures/systemd/waybind.service");
     let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)).unwrap();

@@ -44,6 +44,16 @@ impl Desk<'_> {
         self.tell_bag(draft, &order, &parcel)
     }
 
+    /// The order on a waybill whose box is full here and waits only for its note to be confirmed.
+    pub(super) fn unconfirmed_on(&self, number: &WaybillNo) -> Option<Arc<Order>> {
+        let waybill = self.view.waybill(number.as_str())?;
+        let open = self.station.work.as_ref().map(|work| self.orders_of(work)).unwrap_or_default();
+        let waits = |order: &Arc<Order>| {
+            waybill.orders.contains(order.id()) && order.is_packed() && order.awaits_confirmation()
+        };
+        open.into_iter().find(|order| waits(order) && self.open_box(order).is_some())
+    }
+
     /// A number that nobody knows, scanned or typed where the oldest sealed parcel waits for one that no channel gave:
     /// it is entered for that parcel's order, and bound.
     pub(super) fn number_by_hand(&self, text: &str) -> Option<Draft> {

@@ -4,6 +4,7 @@ use super::Desk;
 use super::draft::Draft;
 use super::sequence::LAPSE_MS;
 use crate::barcode::codes::Command;
+use crate::domain::bag::Bagging;
 use crate::domain::event::{Event, Memory};
 use crate::domain::gate;
 use crate::domain::order::Order;
@@ -43,7 +44,9 @@ impl Desk<'_> {
             Command::Quantity(times) => Draft::new(Code::Info)
                 .why(Why::QuantitySet(times))
                 .remember(&self.rules.id, Memory::Quantity(Some(times))),
-            Command::Unload if self.rules.mode != Mode::Pick => self.ask(Why::UnbagWhat, Awaited::Unbag),
+            Command::Unload if self.rules.mode != Mode::Pick && self.bagging() != Bagging::Off => {
+                self.ask(Why::UnbagWhat, Awaited::Unbag)
+            }
             Command::Unload | Command::Teach => Draft::new(Code::WrongStep).why(Why::NotHere),
         }
     }

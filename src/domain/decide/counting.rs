@@ -12,7 +12,7 @@ use crate::domain::ids::{OrderId, ParcelId, PickListId};
 use crate::domain::order::{Order, OrderLine};
 use crate::domain::progress::Sign;
 use crate::domain::station::{Bind, Count, Item, Mode, PartCount, Seal, Work};
-use crate::domain::verdict::Code;
+use crate::domain::verdict::{Code, Why};
 use crate::domain::view::Numbered;
 use crate::domain::work::{Parcel, ParcelState, PickLine};
 
@@ -171,7 +171,11 @@ impl Desk<'_> {
         });
         let code = if waived.is_some() { Code::Overridden } else { code };
         events.extend(waived);
-        Draft::new(code)
+        let draft = match packs && after.is_packed() && after.awaits_confirmation() {
+            true => Draft::new(code).why(Why::NoteFirst),
+            false => Draft::new(code),
+        };
+        draft
             .line(&after, changed)
             .slot(claim.slot())
             .pick_list(claim.list.as_ref().map(|(list, _)| list))

@@ -301,6 +301,11 @@ impl Desk<'_> {
         if let Some(line) = claim.order_line() {
             draft = draft.line(&claim.order, line);
         }
+        let to_pick =
+            claim.order_line().is_some_and(|line| line.picked() <= line.packed() && line.packed() < line.demanded());
+        if objection.code == Code::OverQuantity && self.rules.mode == Mode::Pack && to_pick {
+            draft = draft.why(Why::PickFirst);
+        }
         let draft = draft.pick_list(claim.list.as_ref().map(|(list, _)| list));
         if objection.code == Code::OrderCancelled {
             return draft.remember(&self.rules.id, Memory::ToldCancelled(claim.order.id().clone()));

@@ -311,6 +311,9 @@ impl<'a> Desk<'a> {
 
     /// Picking and packing: an item of the open work, a waybill for a sealed box, or other work to open.
     fn work(&mut self, reading: &Reading, meaning: &Meaning) -> Draft {
+        if let Some(order) = meaning.waybill.as_ref().and_then(|waybill| self.unconfirmed_on(waybill)) {
+            return Draft::new(Code::WrongStep).why(Why::NoteFirst).order(order.id());
+        }
         if let Some(waybill) = meaning.waybill.as_ref().filter(|_| !self.station.unbound.is_empty()) {
             return self.bind(waybill);
         }

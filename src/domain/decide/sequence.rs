@@ -7,6 +7,7 @@ use super::meaning::{Meaning, identity_of};
 use crate::barcode::codes::{CodeCheck, CodeKind, OwnCode};
 use crate::barcode::{Content, Reading, dates};
 use crate::domain::event::{Event, Memory};
+use crate::domain::ids::OrderId;
 use crate::domain::order::Identity;
 use crate::domain::rules::recall;
 use crate::domain::station::{Awaited, Item, Trait, Work};
@@ -144,7 +145,10 @@ impl Desk<'_> {
     }
 
     fn put_back_of(&self, meaning: &Meaning) -> Draft {
-        if let Some(order) = meaning.order().filter(|_| self.station.work.is_none()) {
+        let open = self.station.work.as_ref();
+        let is_here =
+            |order: &OrderId| open.is_none_or(|work| self.orders_of(work).iter().any(|known| known.id() == order));
+        if let Some(order) = meaning.order().filter(|order| is_here(order)) {
             let has_goods = self
                 .view
                 .order(order.as_str())
@@ -152,12 +156,15 @@ impl Desk<'_> {
             if !has_goods {
                 return Draft::new(Code::WrongStep).why(Why::NothingToPutBack).order(order);
             }
-            let event = Event::WorkOpened { station: self.rules.id.clone(), work: Work::PutBack(order.clone()) };
-            return Draft::new(Code::Opened).order(order).event(event);
+            let station = || self.rules.id.clone();
+            let parked = open.map(|work| Event::WorkParked { station: station(), work: work.clone() });
+            let opened = Event::WorkOpened { station: station(), work: Work::PutBack(order.clone()) };
+            return Draft::new(Code::Opened).order(order).events(parked).event(opened);
         }
         match meaning.items.as_slice() {
             [] if !meaning.is_known() => Draft::new(Code::UnknownCode),
-            [item] if self.station.work.is_some() => self.put_back_item(item),
+            [item] if open.is_some() => self.put_back_item(item),
+            [] if open.is_some() => Draft::new(Code::WrongStep).why(Why::WorkOpen).expected(self.open_work()),
             _ => Draft::new(Code::WrongStep).why(Why::NothingToPutBack),
         }
     }

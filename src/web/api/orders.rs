@@ -74,12 +74,30 @@ pub(in crate::web) fn order_json(view: &dyn View, order: &Order, key: &SiteKey) 
 }
 
 fn parcel_json(parcel: &Parcel, order: &Order) -> Value {
-    let contents: Vec<Value> =
-        parcel.contents.iter().map(|content| json!({"line": content.line, "quantity": content.quantity})).collect();
+    let contents: Vec<Value> = order.lines.iter().filter_map(|line| contents_json(parcel, line)).collect();
     json!({
         "id": parcel.id, "order": parcel.order, "piece": parcel.piece, "of": order.parcels.len(), "contents": contents,
         "state": parcel.state, "waybill": parcel.waybill, "label": parcel.bag, "station": parcel.station,
     })
+}
+
+/// What a parcel has of a line: units, or whole sets of a kit with the components that they are made of.
+fn contents_json(parcel: &Parcel, line: &OrderLine) -> Option<Value> {
+    let of_part = |part: usize| {
+        let here = parcel.contents.iter().filter(|content| content.line == line.spec.line && content.part == part);
+        here.map(|content| content.quantity).sum::<u32>()
+    };
+    let units: Vec<u32> = (0..line.parts.len()).map(of_part).collect();
+    if units.iter().all(|units| *units == 0) {
+        return None;
+    }
+    let sets = line.parts.iter().zip(&units).map(|(part, units)| units / part.per_set.max(1)).min().unwrap_or(0);
+    let mut contents = json!({"line": line.spec.line, "quantity": sets});
+    if !line.spec.components.is_empty() {
+        let components = line.parts.iter().zip(&units).map(|(part, units)| json!({"sku": part.sku, "quantity": units}));
+        contents["components"] = components.collect();
+    }
+    Some(contents)
 }
 
 fn line_json(line: &OrderLine) -> Value {
