@@ -427,6 +427,8 @@ pub enum Why {
     AboutPlace,
     /// This is an operator's badge.
     AboutOperator,
+    /// Its waybill is bound already.
+    Labelled,
     /// What is packed is picked first.
     PickFirst,
     /// Its quantity is 0.

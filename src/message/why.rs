@@ -115,6 +115,7 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::PinWanted => (("需要 PIN", "PIN wanted"), ("在屏幕上输入 PIN", "Type your PIN on the screen")),
         Why::NoPin => (("此人员未设置 PIN", "this person has no PIN"), ("请主管设置 PIN", "Ask a supervisor to set one")),
         Why::PinWrong => (("PIN 错误", "wrong PIN"), ("重新输入 PIN", "Type it again")),
+        Why::Labelled => (("面单已绑定", "its waybill is bound"), ("贴上它自己的面单", "Its own waybill belongs on it")),
         Why::PickFirst => (("还没有拣货", "it is not picked yet"), ("先拣货，再打包", "Pick it first, then pack it")),
         Why::CountsNothing => (("条码中的数量为 0", "its quantity is 0"), ("换一个标签或手工计数", "Use another label, or count by hand")),
         Why::PinLate => (("PIN 输入超时", "the PIN came too late"), ("重新扫工牌", "Scan the badge again")),

@@ -8,7 +8,7 @@ use crate::barcode::carrier::{self, Shape};
 use crate::domain::courier;
 use crate::domain::event::Event;
 use crate::domain::gate;
-use crate::domain::ids::{OrderId, WaybillNo};
+use crate::domain::ids::{OrderId, ParcelId, WaybillNo};
 use crate::domain::order::{Order, Stage};
 use crate::domain::rules::Step;
 use crate::domain::station::{Mode, UNBOUND_MAX};
@@ -124,6 +124,19 @@ impl Desk<'_> {
             let reported = |event: &Event| matches!(event, Event::StageReached { stage: Stage::WaybillReported, .. });
             events.retain(|event| !matches!(event, Event::WaybillBound { .. }) && !reported(event));
         }
+    }
+
+    /// Whether what is sealed has its waybill already: from before it was opened again, or by itself.
+    pub(super) fn all_labelled(&self, events: &[Event]) -> bool {
+        let bound_now = |id: &ParcelId| {
+            events.iter().any(|event| matches!(event, Event::WaybillBound { parcel, .. } if parcel == id))
+        };
+        let bound_before = |id: &ParcelId| self.view.parcel(id.as_str()).is_some_and(|parcel| parcel.waybill.is_some());
+        let mut sealed = events.iter().filter_map(|event| match event {
+            Event::ParcelSealed { parcel, .. } => Some(parcel),
+            _ => None,
+        });
+        sealed.clone().next().is_some() && sealed.all(|parcel| bound_now(parcel) || bound_before(parcel))
     }
 
     /// The waybills that the oldest waiting parcel could take.

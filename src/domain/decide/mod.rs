@@ -349,6 +349,9 @@ impl<'a> Desk<'a> {
         if binds_by_itself {
             self.keep_unlabelled(&mut events);
         }
+        if matches!(verdict.code, Code::OrderComplete | Code::ParcelSealed) && self.all_labelled(&events) {
+            verdict.why.get_or_insert(Why::Labelled);
+        }
         let mut events = bag::before(self.view, events);
         verdict.warnings = warnings;
         let station = &self.rules.id;
