@@ -19,6 +19,7 @@ impl Fold<'_> {
             }
             Event::WorkTakenOver { station, from, work } => {
                 self.leave(from, work);
+                self.state.station_mut(from).counts.clear();
                 self.set_work(work, Some(station))?;
                 let station = self.state.station_mut(station);
                 station.work = Some(work.clone());
@@ -79,7 +80,6 @@ impl Fold<'_> {
         let station = self.state.station_mut(station);
         if station.work.as_ref() == Some(work) {
             station.work = None;
-            station.counts.clear();
             station.location = None;
             station.awaits = None;
         }

@@ -77,6 +77,13 @@ impl Desk<'_> {
         let Some(order) = self.view.order(count.order.as_str()) else {
             return Draft::new(Code::WrongStep).why(Why::NothingToUndo);
         };
+        let work = match &count.list {
+            Some((list, _)) => Work::List(list.clone()),
+            None => Work::Order(count.order.clone()),
+        };
+        if self.open_elsewhere(&work).is_some() {
+            return Draft::new(Code::WrongStep).why(Why::NothingToUndo).order(order.id());
+        }
         let parcel = count.parcel.as_ref().and_then(|id| self.view.parcel(id.as_str()));
         if !self.can_take_back(&order, parcel.as_deref(), count) {
             // the goods went another way since: put back, or undone from elsewhere

@@ -80,7 +80,7 @@ impl Desk<'_> {
     }
 
     /// Where work, or an order of it, is open already.
-    fn open_elsewhere(&self, work: &Work) -> Option<StationId> {
+    pub(super) fn open_elsewhere(&self, work: &Work) -> Option<StationId> {
         let here = &self.rules.id;
         let list_station = |list: &str| match &self.view.list(list)?.state {
             ListState::Open(station) => Some(station.clone()),
