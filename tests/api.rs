@@ -621,6 +621,24 @@ fn what_is_put_again_beside_something_new_takes_nobodys_number() {
 }
 
 #[test]
+fn the_alarm_that_a_station_shows_names_its_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(folder.path(), "[[station]]\nid = \"b1\"\nmode = \"bench\"\n");
+    let mut client = served.client();
+    client.must("/api/v1/products", &json!([{"sku": "A"}, {"sku": "B"}]));
+    client.must("/api/v1/orders", &json!({"id": "SO-1", "carrier": "ZTO", "consignee": {"name": "x"}, "lines": [{"line": 1, "sku": "A", "quantity": 1}]}));
+    client.scan("1", "b1", "SO-1");
+    let alarm = client.try_scan("2", "b1", "B").unwrap().1;
+    assert_eq!(alarm["code"], "not_on_list");
+    let latched = client.get("/api/v1/stations/b1")["latched"].clone();
+    assert_eq!((&latched["scan_id"], &latched["seq"]), (&alarm["scan_id"], &alarm["seq"]));
+    assert!(alarm["seq"].is_u64(), "{alarm}");
+    drop(client);
+    assert!(served.terminate().success());
+    assert_clean(&folder.path().join("data"));
+}
+
+#[test]
 fn a_parcel_with_a_kit_says_how_many_whole_sets_it_has() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start(folder.path(), "");

@@ -11,7 +11,7 @@ use crate::domain::apply;
 use crate::domain::bag::Bag;
 use crate::domain::clock::Moment;
 use crate::domain::courier::{Pool, may_want_number};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Memory};
 use crate::domain::ids::{
     BagId, ManifestId, OperatorId, OrderId, ParcelId, PickListId, PrintJobId, ScanId, Sku, StationId, WaybillNo,
 };
@@ -60,14 +60,18 @@ impl<'c> WriteTransaction<'c> {
 
     /// Appends a record: its facts are applied, its row joins the chain, the feed gets what is public. Answers its
     /// sequence number, which the verdict gets too.
-    pub fn append(&mut self, at: Moment, cause: Cause, verdict: Option<&mut Verdict>, events: Vec<Event>) -> u64 {
-        for event in &events {
+    pub fn append(&mut self, at: Moment, cause: Cause, verdict: Option<&mut Verdict>, mut events: Vec<Event>) -> u64 {
+        let seq = self.head.seq + 1;
+        for event in &mut events {
+            // the alarm that a station shows names its record, as the verdict does
+            if let Event::Remembered { memory: Memory::Latch(Some(alarm)), .. } = event {
+                alarm.seq = Some(seq);
+            }
             if let Err(error) = apply(event, self) {
                 self.tables.fail(LedgerError::Apply(error));
                 return 0;
             }
         }
-        let seq = self.head.seq + 1;
         let clock_went_back = self.last_wall.is_some_and(|last| at.wall < last);
         self.last_wall = Some(at.wall);
         let scan = match &cause {
