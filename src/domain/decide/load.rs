@@ -105,7 +105,9 @@ impl Desk<'_> {
         if let Some(manifest) = manifest.as_ref().filter(|manifest| !manifest.takes(self.view, &waybill)) {
             return self.foreign_waybill(draft, manifest, &waybill);
         }
-        if waybill.loaded {
+        // what was loaded before its manifest was opened is counted on it when it is scanned again
+        let on_no_manifest = manifest.is_some() && waybill.loading.is_none();
+        if waybill.loaded && !on_no_manifest {
             return draft.with_code(Code::WaybillAlreadyLoaded);
         }
         let missing = gate::missing_on(self.view, &waybill);
