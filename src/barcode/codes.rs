@@ -178,17 +178,23 @@ impl SiteKey {
     }
 }
 
+/// Whether a text begins like our codes; nothing of somebody else's may, whatever follows.
+#[must_use]
+pub fn looks_ours(text: &str) -> bool {
+    text.get(..3).is_some_and(|prefix| prefix.eq_ignore_ascii_case("WB:"))
+}
+
 /// Reads a text as one of our codes; lower case is accepted, scanners and people type it.
 #[must_use]
 pub fn read(text: &str, key: Option<&SiteKey>) -> Option<OwnCode> {
-    if text.len() > CODE_MAX || !text.is_ascii() || !text.get(..3)?.eq_ignore_ascii_case("WB:") {
+    if text.len() > CODE_MAX || !text.is_ascii() || !looks_ours(text) {
         return None;
     }
     let upper = text.to_ascii_uppercase();
     let mut parts = upper[3..].splitn(3, ':');
     match (parts.next()?, parts.next()?, parts.next()) {
         ("C", name, None) => command(name).map(OwnCode::Command),
-        (letter, id, Some(check)) => {
+        (letter, id, Some(check)) if check.len() == CHECK_LEN => {
             let kind = CodeKind::from_letter(letter)?;
             let check = match key {
                 None => CodeCheck::Unverified,
@@ -271,6 +277,8 @@ mod tests {
             "WB:C:DANCE",
             "WB:C:UNDO:X",
             "WB:O:1",
+            "WB:O:1:ABC",
+            "WB:O:1:ABCDE",
             "WB:Q:1:2345",
             "WB",
             "WB:O::ABCD",

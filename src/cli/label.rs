@@ -6,6 +6,7 @@ use clap::{Subcommand, ValueEnum};
 
 use super::{Failure, load, say, warn};
 use crate::clock::Clock;
+use crate::codec::Proved;
 use crate::config::{Config, TemplateError, TemplateFile, Templates};
 use crate::label::{Resolution, Settings, Value};
 use crate::message::Language;
@@ -37,6 +38,9 @@ pub(super) enum Action {
         /// The file. Further pages of a PNG get a number behind its name.
         #[arg(short, long)]
         output: PathBuf,
+        /// Tell in JSON what was written.
+        #[arg(long)]
+        json: bool,
     },
     /// List the templates.
     List {
@@ -61,6 +65,17 @@ pub(super) enum FormatName {
     Png,
     Zpl,
     Tspl,
+}
+
+impl FormatName {
+    fn format(self) -> Format {
+        match self {
+            FormatName::Pdf => Format::Pdf,
+            FormatName::Png => Format::Png,
+            FormatName::Zpl => Format::Zpl,
+            FormatName::Tspl => Format::Tspl,
+        }
+    }
 }
 
 /// A language on the command line.
@@ -90,7 +105,7 @@ fn resolution(text: &str) -> Result<Resolution, String> {
 pub(super) fn label(action: &Action) -> Result<(), Failure> {
     let config = load(None, None)?;
     match action {
-        Action::Render { request, template, format, dpi, language, output, .. } => {
+        Action::Render { request, template, format, dpi, language, output, json, .. } => {
             let press = press(&config)?;
             let template = find(&press, template)?;
             let (record, default) = match request {
@@ -100,13 +115,8 @@ pub(super) fn label(action: &Action) -> Result<(), Failure> {
             unknown(&template, &record)?;
             let language = language.map_or(default, LanguageName::language);
             let proved = press.prove(&template, &record, &settings(&config, language), *dpi).map_err(failed)?;
-            let format = match format {
-                FormatName::Pdf => Format::Pdf,
-                FormatName::Png => Format::Png,
-                FormatName::Zpl => Format::Zpl,
-                FormatName::Tspl => Format::Tspl,
-            };
-            write(&press.write(&proved, format).map_err(failed)?, output)
+            let files = write(&press.write(&proved, format.format()).map_err(failed)?, output)?;
+            if *json { say(&written(&template.name, &files, &proved, *dpi).to_string()) } else { Ok(()) }
         }
         Action::List { json } => list(&press(&config)?, *json),
         Action::Check { template, json } => check(&config, template, *json),
@@ -131,8 +141,16 @@ pub(super) fn failed(error: PressError) -> Failure {
     }
 }
 
-/// Writes files; those behind the first get a number, and none of them takes another file's place.
-pub(super) fn write(files: &[Vec<u8>], output: &Path) -> Result<(), Failure> {
+/// What was written, in JSON.
+pub(super) fn written(template: &str, files: &[PathBuf], proved: &Proved, dpi: Resolution) -> serde_json::Value {
+    let files: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
+    serde_json::json!({
+        "template": template, "file": files.first(), "files": files, "pages": proved.pages().len(), "dpi": dpi.dpi(),
+    })
+}
+
+/// Writes files and tells their names; those behind the first get a number, and none of them takes another file's place.
+pub(super) fn write(files: &[Vec<u8>], output: &Path) -> Result<Vec<PathBuf>, Failure> {
     let paths: Vec<PathBuf> = (0..files.len()).map(|index| numbered(output, index + 1)).collect();
     if let Some(there) = paths.iter().skip(1).find(|path| path.exists()) {
         let (pages, there) = (files.len(), there.display());
@@ -142,7 +160,7 @@ pub(super) fn write(files: &[Vec<u8>], output: &Path) -> Result<(), Failure> {
         std::fs::write(path, bytes)
             .map_err(|error| Failure::Failed(format!("can't write {}: {error}", path.display())))?;
     }
-    Ok(())
+    Ok(paths)
 }
 
 /// `label.png`, `label-2.png`, `label-3.png` …

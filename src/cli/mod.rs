@@ -112,8 +112,10 @@ enum Command {
         #[arg(long)]
         jsonl: bool,
         /// What was scanned; write ␝ or \u001d for the group separator.
-        #[arg(required_unless_present = "jsonl")]
+        #[arg(required_unless_present = "jsonl", conflicts_with = "jsonl")]
         text: Option<String>,
+        #[command(flatten)]
+        target: Target,
     },
     /// Read the codes of the label on standard input, within bounds; the service's own.
     #[command(name = LABEL_CODES, hide = true)]
@@ -138,6 +140,9 @@ enum Command {
         /// PNG, JPEG, WebP or BMP.
         #[arg(required = true)]
         images: Vec<PathBuf>,
+        /// Answer in JSON, as without a word.
+        #[arg(long)]
+        json: bool,
     },
     /// Templates and labels.
     Label {
@@ -232,6 +237,9 @@ enum Command {
         /// What it may be used for; everything, if that is not said.
         #[arg(long, value_delimiter = ',', value_parser = token::scope)]
         scope: Vec<Scope>,
+        /// Answer in JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Measure the running service against this disk.
     Bench(bench::Settings),
@@ -361,6 +369,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Serve { config, data, listen } => {
             let mut config = load(config.as_deref(), data.as_deref())?;
             config.listen = listen.unwrap_or(config.listen);
+            Config::unknown_variables(&environment()).iter().for_each(|told| warn(&format!("warning: {told}")));
             serve::serve(&config)
         }
         Command::Demo { listen, data, fast, exit, traces } => serve::demo(listen, data, fast, exit, traces),
@@ -373,13 +382,13 @@ fn execute(command: Command) -> Result<(), Failure> {
             all,
             target: &target,
         }),
-        Command::Decode { jsonl: true, .. } => decode::lines(),
-        Command::Decode { text, .. } => decode::one(&text.unwrap_or_default()),
+        Command::Decode { jsonl: true, target, .. } => decode::lines(&target),
+        Command::Decode { text, target, .. } => decode::one(&text.unwrap_or_default(), &target),
         Command::LabelCodes { format } => read::label_codes(&format),
         Command::LabelDots { format, dpi, width_mm, height_mm } => {
             read::label_dots(&format, dpi, [width_mm, height_mm])
         }
-        Command::Read { images } => read::read(&images),
+        Command::Read { images, .. } => read::read(&images),
         Command::Label { action } => label::label(&action),
         Command::Sheet { kind, output, language, target } => sheet::sheet(kind, &target, language, &output),
         Command::Ledger { action, config, data, json } => {
@@ -396,14 +405,16 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Printers { test, target } => printers::printers(&target, test.as_deref()),
         Command::CheckConfig { file, json } => check_config(&file, json),
         Command::Selftest { part } => selftest::selftest(&part),
-        Command::Token { name, scope } => token::token(&name, &scope),
+        Command::Token { name, scope, json } => token::token(&name, &scope, json),
         Command::Bench(settings) => bench::bench(&settings),
     }
 }
 
 fn check_config(file: &Path, json: bool) -> Result<(), Failure> {
-    let warnings = |config: &Config| [config.warnings(), service::unprintable(config)].concat();
-    match Config::load(file, &environment()) {
+    let environment = environment();
+    let unknown = Config::unknown_variables(&environment);
+    let warnings = |config: &Config| [config.warnings(), service::unprintable(config), unknown.clone()].concat();
+    match Config::load(file, &environment) {
         Ok(config) if json => {
             let (stations, devices, printers) = (config.station.len(), config.device.len(), config.printer.len());
             let warnings = warnings(&config);

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
-use super::label::{LanguageName, failed, press, settings, write};
-use super::{Failure, Target, existing};
+use super::label::{LanguageName, failed, press, settings, write, written};
+use super::{Failure, Target, existing, say};
 use crate::barcode::codes::CodeKind;
 use crate::config::{Config, Library};
 use crate::domain::work::Operator;
@@ -53,7 +53,8 @@ pub(super) fn sheet(kind: Kind, target: &Target, language: Option<LanguageName>,
         made.and_then(|file| file.set_permissions(std::fs::Permissions::from_mode(0o600)))
             .map_err(|error| Failure::Failed(format!("can't write {}: {error}", output.display())))?;
     }
-    write(&press.write(&proved, Format::Pdf).map_err(failed)?, output)
+    let files = write(&press.write(&proved, Format::Pdf).map_err(failed)?, output)?;
+    if target.json { say(&written(&template.name, &files, &proved, RESOLUTION).to_string()) } else { Ok(()) }
 }
 
 fn commands() -> Vec<Value> {

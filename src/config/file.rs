@@ -26,7 +26,11 @@ impl Problem {
                 message: "there is no such file".into(),
                 hint: "name the configuration, for example waybind.toml".into(),
             },
-            _ => Problem { line: None, message: format!("can't be read: {error}"), hint: String::new() },
+            _ => Problem {
+                line: None,
+                message: format!("can't be read: {error}"),
+                hint: "it must be a text file that this user may read".into(),
+            },
         }
     }
 }
@@ -98,7 +102,7 @@ impl<'t> Reader<'t> {
             Ok(table) => read(table.get_ref(), self),
             Err(error) => {
                 let line = error.span().map(|span| self.line(span.start));
-                self.problem(line, error.message().to_owned(), "");
+                self.problem(line, error.message().to_owned(), SYNTAX);
                 T::default()
             }
         }
@@ -128,16 +132,14 @@ impl<'t> Reader<'t> {
     pub(super) fn unknown(&mut self, key: &Spanned<std::borrow::Cow<'_, str>>, known: &[&'static str]) {
         let name = key.get_ref();
         let likeness = |known: &str| strsim::jaro_winkler(name, known);
-        let nearest =
-            |keys: &[&'static str]| keys.iter().copied().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
-        let elsewhere = super::SECTIONS.iter().filter_map(|(section, keys)| Some((section, nearest(keys)?)));
+        let elsewhere = super::SECTIONS.iter().filter_map(|(section, keys)| Some((section, nearest(name, keys)?)));
         let elsewhere = elsewhere.max_by(|one, other| likeness(one.1).total_cmp(&likeness(other.1)));
-        let hint = match (nearest(known), elsewhere) {
+        let hint = match (nearest(name, known), elsewhere) {
             (Some(here), Some((section, there))) if likeness(there) > likeness(here) => {
                 format!("\"{there}\" belongs to a [[{section}]]")
             }
             (Some(here), _) => format!("the nearest is \"{here}\""),
-            (None, _) => String::new(),
+            (None, _) => "take it out".to_owned(),
         };
         self.problem(Some(self.line(key.span().start)), format!("there is no key \"{name}\""), hint);
     }
@@ -147,7 +149,8 @@ impl<'t> Reader<'t> {
             Ok(read) => Some(read),
             Err(error) => {
                 let line = self.line(value.span().start);
-                self.problem(Some(line), format!("{key}: {}", error.message().trim()), "");
+                let hint = advice(error.message());
+                self.problem(Some(line), format!("{key}: {}", error.message().trim()), hint);
                 None
             }
         }
@@ -157,6 +160,39 @@ impl<'t> Reader<'t> {
         self.problems.sort_by_key(|problem| problem.line);
         self.problems
     }
+}
+
+/// What to do about a text that is no TOML.
+pub(super) const SYNTAX: &str =
+    "write each key as key = value on its own line, texts in quotes, and tables as [name] or [[name]]";
+
+/// What to do about a value, from what its type said of it.
+fn advice(said: &str) -> String {
+    let names: Vec<&str> = said.split('`').skip(1).step_by(2).collect();
+    if said.contains("unknown variant") || said.contains("unknown field") {
+        let [written, known @ ..] = names.as_slice() else { return "choose another word".into() };
+        let nearest = nearest(written, known).unwrap_or_default();
+        return format!("the nearest is \"{nearest}\"; it can be {}", known.join(", "));
+    }
+    let expected = said.rsplit_once("expected ").map_or("", |(_, expected)| expected.trim());
+    let advice = match expected {
+        _ if said.contains("socket address") => {
+            "write an address and a port, for example 127.0.0.1:8080 or 0.0.0.0:8080"
+        }
+        "a boolean" => "write true or false, without quotes",
+        "a string" | "path string" => "write a text in quotes",
+        "a sequence" => "write a list in brackets, for example [\"a\", \"b\"]",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "write a whole number from 0, without quotes",
+        "i32" | "i64" => "write a whole number, without quotes",
+        "f32" | "f64" => "write a number, without quotes",
+        _ => "write a value of the kind that the message names",
+    };
+    advice.to_owned()
+}
+
+pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    let likeness = |known: &str| strsim::jaro_winkler(name, known);
+    known.iter().copied().max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
 }
 
 /// A key's name in the file: `match` is a word of Rust's too, and written `r#match` there.
@@ -225,13 +261,13 @@ macro_rules! section {
                             read.line = Some($reader.line(table.span().start));
                             $section.$key.push(read);
                         }
-                        None => $reader.problem(Some($reader.line(table.span().start)), concat!(stringify!($key), " must be a table"), ""),
+                        None => $reader.problem(Some($reader.line(table.span().start)), concat!(stringify!($key), " must be a table"), concat!("write [[", stringify!($key), "]] above its keys")),
                     }
                 }
             }
             None => {
                 let line = Some($reader.line($value.span().start));
-                $reader.problem(line, concat!(stringify!($key), " is written with two brackets: [[", stringify!($key), "]]"), "");
+                $reader.problem(line, concat!(stringify!($key), " is written with two brackets: [[", stringify!($key), "]]"), "write that line above its keys, once for each");
             }
         }
     };

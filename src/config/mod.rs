@@ -176,23 +176,24 @@ impl Config {
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
 
+    /// Variables that are named like keys and are none: they change nothing, and somebody may think that they do.
+    #[must_use]
+    pub fn unknown_variables(environment: &BTreeMap<String, String>) -> Vec<Problem> {
+        let keys = environment.keys().filter_map(|name| name.strip_prefix("WAYBIND_"));
+        let unknown = keys.filter(|key| !is_variable(&key.to_ascii_lowercase()));
+        let variables: Vec<&str> = Config::KEYS.iter().copied().filter(|key| is_variable(key)).collect();
+        let told = |key: &str| {
+            let nearest = file::nearest(&key.to_ascii_lowercase(), &variables).unwrap_or_default().to_ascii_uppercase();
+            let message = format!("WAYBIND_{key} is no key of the configuration and changes nothing");
+            Problem { line: None, message, hint: format!("the nearest is WAYBIND_{nearest}") }
+        };
+        unknown.map(told).collect()
+    }
+
     fn override_with(&mut self, key: &str, value: &str, reader: &mut Reader<'_>) {
         let single = format!("{key} = {value}\n");
         let quoted = format!("{key} = {}\n", toml::Value::String(value.to_owned()));
-        const TABLES: [&str; 11] = [
-            "station",
-            "device",
-            "printer",
-            "sender",
-            "target",
-            "escalation",
-            "carrier",
-            "channel",
-            "source",
-            "rule",
-            "token",
-        ];
-        if !Config::KEYS.contains(&key) || TABLES.contains(&key) {
+        if !is_variable(key) {
             return;
         }
         let parsed = Config::parse_one(&single).or_else(|_| Config::parse_one(&quoted));
@@ -262,6 +263,26 @@ impl Config {
     pub fn rules(&self) -> Vec<StationRules> {
         self.station.iter().filter_map(|station| station.rules(&self.labels)).collect()
     }
+}
+
+/// Whether a variable of the environment may override a key: those that are no tables.
+fn is_variable(key: &str) -> bool {
+    const TABLES: [&str; 13] = [
+        "station",
+        "device",
+        "printer",
+        "sender",
+        "labels",
+        "ledger",
+        "target",
+        "escalation",
+        "carrier",
+        "channel",
+        "source",
+        "rule",
+        "token",
+    ];
+    Config::KEYS.contains(&key) && !TABLES.contains(&key)
 }
 
 /// The tables of the file with their keys.
@@ -457,8 +478,44 @@ mod tests {
         let environment = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
         let config = Config::parse("", &environment("WAYBIND_LISTEN", "127.0.0.1:9000")).expect("right");
         assert_eq!(config.listen.port(), 9000);
-        assert!(Config::parse("", &environment("WAYBIND_LISTEN", "x")).is_err());
+        let wrong = Config::parse("", &environment("WAYBIND_LISTEN", "bad")).expect_err("no address");
+        assert!(
+            wrong[0].message.starts_with("WAYBIND_LISTEN: ") && wrong[0].hint.contains("127.0.0.1:8080"),
+            "{wrong:?}"
+        );
         assert!(Config::parse("", &environment("WAYBIND_OTHER", "x")).is_ok());
+        let told = |key: &str| -> Vec<String> {
+            Config::unknown_variables(&environment(key, "x")).iter().map(ToString::to_string).collect()
+        };
+        assert!(told("WAYBIND_LISTEN").is_empty());
+        assert_eq!(
+            told("WAYBIND_LISTN"),
+            ["WAYBIND_LISTN is no key of the configuration and changes nothing (the nearest is WAYBIND_LISTEN)"]
+        );
+        assert!(told("WAYBIND_STATION")[0].contains("changes nothing"));
+    }
+
+    #[test]
+    fn what_a_value_must_be_is_told_with_what_to_write() {
+        for (text, hint) in [
+            ("[[station]]\nid = \"a\"\nmode = \"packk\"", "the nearest is \"pack\"; it can be pick, pack"),
+            ("[[station]]\nid = \"a\"\nlatch = \"yes\"", "true or false, without quotes"),
+            ("[[station]]\nid = 7", "a text in quotes"),
+            ("hosts = \"here\"", "a list in brackets"),
+            ("printer_wait_seconds = \"60\"", "a whole number from 0"),
+            ("listen = \"bad\"", "127.0.0.1:8080"),
+            ("listen = ", "key = value"),
+            ("[[station]\nid = \"a\"", "[[name]]"),
+            ("station = 7", "above its keys"),
+            ("[sender]\nnam = \"a\"", "the nearest is \"name\""),
+        ] {
+            let found = Config::parse(text, &BTreeMap::new()).expect_err(text);
+            assert!(found.iter().any(|problem| problem.hint.contains(hint)), "{text}\n{found:#?}");
+            assert!(
+                found.iter().all(|problem| !problem.hint.is_empty() && problem.line.is_some()),
+                "{text}\n{found:#?}"
+            );
+        }
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Library {
     /// The built-in definitions and those of a folder; a file with a mistake is told and passed over.
     pub(super) fn load(folder: Option<&Path>, reader: &mut Reader<'_>) -> Library {
         let mut library = Library::built_in().unwrap_or_else(|error| {
-            reader.problem(None, error.to_string(), "");
+            reader.problem(None, error.to_string(), "this waybind is damaged; install it again");
             Library::default()
         });
         let Some(folder) = folder else { return library };
@@ -93,7 +93,11 @@ impl Library {
         }
         errors.extend(library.drop_unusable());
         for error in errors {
-            reader.problem(reader.line_of("protocols"), error.to_string(), "");
+            reader.problem(
+                reader.line_of("protocols"),
+                error.to_string(),
+                "correct that file, or take it out of the folder",
+            );
         }
         let all = library.definitions.iter().map(|(name, definition)| (name.as_str(), &**definition));
         for collision in collisions(all) {

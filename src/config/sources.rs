@@ -170,7 +170,7 @@ fn problems(source: &SourceSettings) -> Vec<(String, &'static str)> {
                 found.push(("is a folder and has what only http has".into(), "a folder has path, mapping, every"));
             }
             if let Err(error) = headers(source.mapping.as_deref()) {
-                found.push((format!("has a mapping that can't be used: {error}"), ""));
+                found.push((format!("has a mapping that can't be used: {error}"), "correct that file"));
             }
         }
         Some(SourceKind::Http) => problems_of_http(source, &mut found),

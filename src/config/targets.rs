@@ -205,7 +205,11 @@ pub(super) fn check(targets: &[TargetSettings], reader: &mut Reader<'_>) {
         if let Some(path) = &target.path
             && !paths.insert(path)
         {
-            reader.problem(target.line, format!("target \"{name}\" writes to another target's file"), "");
+            reader.problem(
+                target.line,
+                format!("target \"{name}\" writes to another target's file"),
+                "give each target a path of its own",
+            );
         }
         check_kind(target, reader);
         if let Err(problem) = target.secret.keys() {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::file::{Problem, Reader};
+use super::file::{Problem, Reader, SYNTAX};
 use super::pictures::Shelf;
 use crate::codec::Picture;
 use crate::label::{
@@ -178,7 +178,7 @@ fn parsed(name: &str, text: &str, shelf: &mut Shelf) -> Result<TemplateFile, Tem
         Ok(table) => salvage.template(table),
         Err(error) => {
             let line = error.span().map(|span| salvage.reader.line(span.start));
-            salvage.reader.problem(line, error.message().to_owned(), "");
+            salvage.reader.problem(line, error.message().to_owned(), SYNTAX);
             None
         }
     };
@@ -258,7 +258,7 @@ impl Salvage<'_> {
         let line = self.reader.line(value.span().start);
         let DeValue::Array(array) = value.into_inner() else {
             let message = format!("{0} is written with two brackets: [[{0}]]", kind.as_str());
-            self.reader.problem(Some(line), message, "");
+            self.reader.problem(Some(line), message, "write that line above its keys, once for each");
             return Vec::new();
         };
         array.into_iter().map(|one| (self.reader.line(one.span().start), one)).collect()

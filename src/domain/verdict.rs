@@ -407,6 +407,8 @@ pub enum Why {
     PinLocked,
     /// The operator no longer works here.
     Inactive,
+    /// Nobody of that id is known.
+    Nobody,
     /// The role does not reach.
     RoleTooLow,
     /// A slot was scanned, and no item waits for one.

@@ -183,14 +183,14 @@ impl Reader {
         })
     }
 
-    /// Ids of orders with a telephone number, or with a serial on them.
+    /// Ids of orders with a telephone number, where the text can be one, or with a serial on them.
     ///
     /// # Errors
     /// A table can't be read.
     pub fn orders_by(&self, phone_or_serial: &str, limit: usize) -> Result<Vec<(&'static str, String)>, LedgerError> {
         self.with(|conn| {
             let sqlite = || LedgerError::sqlite("can't search");
-            let digits: String = phone_or_serial.chars().filter(char::is_ascii_digit).collect();
+            let digits = phone_digits(phone_or_serial);
             let sql = "SELECT 'phone', id FROM orders WHERE phone = ?1 UNION ALL SELECT 'serial', order_id FROM serials WHERE serial = ?2 LIMIT ?3";
             let mut statement = conn.prepare_cached(sql).map_err(sqlite())?;
             let rows = statement.query_map((digits, phone_or_serial, limit as i64), |row| {
@@ -365,4 +365,36 @@ fn documents<T: serde::de::DeserializeOwned>(
     let documents: Vec<Vec<u8>> = rows.and_then(Iterator::collect).map_err(sqlite())?;
     let unreadable = |source| LedgerError::Document { what: "a document can't be read".into(), source };
     documents.iter().map(|document| serde_json::from_slice(document).map_err(unreadable)).collect()
+}
+
+/// Digits of the shortest telephone number that is searched for: service numbers have five.
+const PHONE_DIGITS_MIN: usize = 5;
+
+/// The digits of a text that can be a telephone number: nothing else than digits and what people write between them.
+fn phone_digits(text: &str) -> Option<String> {
+    let is_between = |character: char| matches!(character, '+' | '-' | ' ' | '(' | ')' | '（' | '）');
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let is_phone = text.chars().all(|character| character.is_ascii_digit() || is_between(character));
+    (is_phone && digits.len() >= PHONE_DIGITS_MIN).then_some(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_be_a_telephone_number_is_searched_as_one() {
+        for (text, digits) in [
+            ("13800138000", Some("13800138000")),
+            ("+86 138-0013-8000", Some("8613800138000")),
+            ("（010）6552 9988", Some("01065529988")),
+            ("95338", Some("95338")),
+            ("1", None),
+            ("W1", None),
+            ("B13800138000", None),
+            ("", None),
+        ] {
+            assert_eq!(phone_digits(text).as_deref(), digits, "{text}");
+        }
+    }
 }

@@ -32,7 +32,8 @@ const NO_HINT: (&str, &str) = ("", "");
 /// What a verdict says, in a language.
 #[must_use]
 pub fn verdict_text(verdict: &Verdict, language: Language) -> VerdictText {
-    let words = words_of(verdict.code);
+    // a repetition says what the scan was told first
+    let words = words_of(verdict.outcome());
     let pick = |(chinese, english): (&'static str, &'static str)| language.pick(chinese, english).to_owned();
     let mut hint = pick(if is_picked_only(verdict) { PICKED } else { words.hint });
     if let Some(why) = &verdict.why {
@@ -48,7 +49,7 @@ pub fn verdict_text(verdict: &Verdict, language: Language) -> VerdictText {
 const PICKED: (&str, &str) = ("拣货完成，送去打包", "Picked; on to packing");
 
 fn is_picked_only(verdict: &Verdict) -> bool {
-    verdict.code == Code::OrderComplete && verdict.counts.is_some_and(|counts| counts.packed < counts.picked)
+    verdict.outcome() == Code::OrderComplete && verdict.counts.is_some_and(|counts| counts.packed < counts.picked)
 }
 
 #[rustfmt::skip]
@@ -147,7 +148,7 @@ fn detail(verdict: &Verdict, language: Language) -> String {
         parts.push(why_text(why, language).0);
     }
     let (expected, got) = (facts_text(&verdict.expected, language), facts_text(&verdict.got, language));
-    if verdict.code.is_refusal() {
+    if verdict.outcome().is_refusal() {
         if !expected.is_empty() {
             parts.push(format!("{}{expected}", language.pick("应为 ", "expected ")));
         }

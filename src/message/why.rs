@@ -121,6 +121,7 @@ fn fixed(why: &Why) -> (Pair, Pair) {
         Why::PinLate => (("PIN 输入超时", "the PIN came too late"), ("重新扫工牌", "Scan the badge again")),
         Why::PinLocked => (("PIN 错误次数过多", "too many wrong PINs"), ("五分钟后再扫工牌", "Scan the badge again in five minutes")),
         Why::Inactive => (("该人员已停用", "this person no longer works here"), ("", "")),
+        Why::Nobody => (("没有此工号的人员", "nobody of that id is known"), ("核对工号，或先登记人员", "Check the operator's id, or enter the operator first")),
         Why::RoleTooLow => (("权限不足", "the role does not reach"), ("请组长或主管扫工牌", "Ask a lead or supervisor to scan their badge")),
         Why::SlotFirst => (("没有商品等待放入播种格", "no item waits for a slot"), ("先扫商品", "Scan the item first")),
         Why::WasRecorded => (("上一次扫描已记录", "the last scan was recorded"), ("继续下一件", "Go on with the next one")),

@@ -243,34 +243,44 @@ const PIN_TURNS: usize = 8;
 /// # Errors
 /// It can't be read or made.
 pub fn open_key(folder: &Folder) -> Result<SiteKey, LedgerError> {
-    site_key(&folder.site_key())
+    match known_key(folder)? {
+        Some(key) => Ok(key),
+        None => make_key(&folder.site_key()),
+    }
 }
 
-/// The site's key: made at the first start, in a file that only its owner reads.
-fn site_key(path: &PathBuf) -> Result<SiteKey, LedgerError> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let io = |what| LedgerError::io(what, path);
-    match std::fs::read_to_string(path) {
+/// The key of a data folder, if it has one.
+///
+/// # Errors
+/// The file can't be read, or holds no key.
+pub fn known_key(folder: &Folder) -> Result<Option<SiteKey>, LedgerError> {
+    let path = folder.site_key();
+    let io = |what| LedgerError::io(what, &path);
+    match std::fs::read_to_string(&path) {
         Ok(text) => {
             let bytes = data_encoding::HEXLOWER_PERMISSIVE
                 .decode(text.trim().as_bytes())
                 .ok()
                 .and_then(|bytes| bytes.try_into().ok());
             let invalid = || std::io::Error::new(std::io::ErrorKind::InvalidData, "64 hexadecimal digits are expected");
-            bytes.map(SiteKey::new).ok_or_else(invalid).map_err(io("can't use the site's key in"))
+            bytes.map(|bytes| Some(SiteKey::new(bytes))).ok_or_else(invalid).map_err(io("can't use the site's key in"))
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let mut bytes = [0; 32];
-            random(&mut bytes);
-            let mut file =
-                File::options().write(true).create_new(true).mode(0o600).open(path).map_err(io("can't make"))?;
-            file.write_all(data_encoding::HEXLOWER.encode(&bytes).as_bytes()).map_err(io("can't write"))?;
-            file.sync_all().map_err(io("can't sync"))?;
-            Ok(SiteKey::new(bytes))
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(io("can't read")(error)),
     }
+}
+
+/// The site's key: made at the first start, in a file that only its owner reads.
+fn make_key(path: &PathBuf) -> Result<SiteKey, LedgerError> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let io = |what| LedgerError::io(what, path);
+    let mut bytes = [0; 32];
+    random(&mut bytes);
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(io("can't make"))?;
+    file.write_all(data_encoding::HEXLOWER.encode(&bytes).as_bytes()).map_err(io("can't write"))?;
+    file.sync_all().map_err(io("can't sync"))?;
+    Ok(SiteKey::new(bytes))
 }
 
 /// Random bytes from the kernel.

@@ -60,7 +60,7 @@ fn hold(word: &str, note: Option<String>) -> Result<Hold, String> {
 }
 
 fn read(core: &Core, arrived: Arrived) -> Result<Read, String> {
-    let (parsed, _) = things_from_json(described(arrived.kind), arrived.object, core)
+    let (parsed, _) = things_from_json(described(arrived.kind), arrived.object.to_string().as_bytes(), core)
         .map_err(|problem| problem.detail().to_owned())?;
     let thing = parsed.into_iter().next().ok_or("it has nothing in it")?.map_err(|(_, why)| why)?;
     let hold = arrived.hold.map(|word| hold(&word, arrived.hold_note)).transpose()?;

@@ -7,10 +7,9 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::problem::Problem;
-use crate::codec::json::{Mistake, strict, typed};
+use crate::codec::json::typed;
 use crate::codec::read::PICTURE_BYTES_MAX;
 
 /// What a body may be.
@@ -95,10 +94,5 @@ impl Body {
     /// Its JSON.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         typed(&self.0).map_err(|mistake| Problem::malformed(mistake.to_string()))
-    }
-
-    /// Its JSON, in which no object has two fields of one name.
-    pub(super) fn strict_json(&self) -> Result<Value, Problem> {
-        strict(&self.0).map_err(|error| Problem::malformed(Mistake::from(error).to_string()))
     }
 }

@@ -10,6 +10,7 @@ pub mod backend;
 mod body;
 mod form;
 mod guard;
+mod link;
 mod pages;
 mod person;
 mod pictures;

@@ -1,8 +1,9 @@
 //! What is wrong with a JSON text and where, in words for its writer: no types of this program, and the field's path.
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_json::error::Category;
+
+use super::objects::Named;
 
 /// A mistake in a JSON text, with its place: `lines[0].quantity: the text "two" stands where a whole number belongs`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,17 +16,9 @@ pub struct Mistake(String);
 /// It is no JSON, or something else.
 pub fn typed<T: DeserializeOwned>(text: &[u8]) -> Result<T, Mistake> {
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let read = serde_path_to_error::deserialize(&mut reader).map_err(Mistake::at)?;
+    let read = serde_path_to_error::deserialize(Named(&mut reader)).map_err(Mistake::at)?;
     reader.end().map_err(Mistake::from)?;
     Ok(read)
-}
-
-/// Reads a value as what it should be.
-///
-/// # Errors
-/// It is something else.
-pub fn typed_value<T: DeserializeOwned>(value: Value) -> Result<T, Mistake> {
-    serde_path_to_error::deserialize(value).map_err(Mistake::at)
 }
 
 impl Mistake {
@@ -58,7 +51,10 @@ fn in_words(message: &str) -> String {
     let told = kinds.iter().find_map(|kind| message.strip_prefix(kind)?.rsplit_once(", expected "));
     match told {
         Some((got, expected)) => format!("{} stands where {} belongs", found(got), wanted(expected)),
-        None => message.replace("unknown variant", "unknown value"),
+        None => match message.strip_prefix("duplicate field ") {
+            Some(name) => format!("field {name} stands twice"),
+            None => message.replace("unknown variant", "unknown value"),
+        },
     }
 }
 
@@ -165,10 +161,11 @@ mod tests {
                 "unknown field `extra`, expected one of `id`, `paid`, `policy`, `lines`",
             ),
             ("7", "the number 7 stands where an object belongs"),
+            (r#"["A",true,"complete",[]]"#, "an array stands where an object belongs"),
+            (r#"{"id":"A","lines":[[1,2.5]]}"#, "lines[0]: an array stands where an object belongs"),
+            (r#"{"id":"A","lines":[{"line":1,"line":2}]}"#, "lines[0]: field `line` stands twice"),
         ] {
             assert_eq!(typed::<Order>(text.as_bytes()).unwrap_err().to_string(), told, "{text}");
-            let value = serde_json::from_str(text).unwrap();
-            assert_eq!(typed_value::<Order>(value).unwrap_err().to_string(), told, "{text} as a value");
         }
         for (text, told) in [
             (r#"{"id":"A""#, "it is no JSON: EOF while parsing an object at line 1 column 9"),

@@ -1,11 +1,14 @@
 //! JSON: what was read of a sheet as an object of the API, and bodies read with the place of a mistake.
 
+mod compact;
 mod mistake;
+mod objects;
 mod strict;
 
 use serde_json::Value;
 
-pub use self::mistake::{Mistake, typed, typed_value};
+pub use self::compact::compact;
+pub use self::mistake::{Mistake, typed};
 pub use self::strict::strict;
 
 use crate::intake::Node;

@@ -252,9 +252,10 @@ impl<'a> Desk<'a> {
         }
         if self.scan.operator.is_some() && self.operator.is_none() {
             let known = self.scan.operator.as_ref().and_then(|named| self.view.operator(named.as_str()));
-            return Some(match known.is_some_and(|operator| operator.active) {
-                true => Draft::new(Code::NotSignedIn),
-                false => Draft::new(Code::NotAllowed).why(Why::Inactive),
+            return Some(match known {
+                Some(operator) if operator.active => Draft::new(Code::NotSignedIn),
+                Some(_) => Draft::new(Code::NotAllowed).why(Why::Inactive),
+                None => Draft::new(Code::NotAllowed).why(Why::Nobody),
             });
         }
         let wanted = self.rules.sign_in != SignIn::None && self.operator.is_none();

@@ -4,7 +4,7 @@
 use super::Desk;
 use super::draft::Draft;
 use super::meaning::{Meaning, identity_of};
-use crate::barcode::codes::{CodeCheck, CodeKind, OwnCode};
+use crate::barcode::codes::{CodeCheck, CodeKind, OwnCode, looks_ours};
 use crate::barcode::{Content, Reading, dates};
 use crate::domain::event::{Event, Memory};
 use crate::domain::ids::OrderId;
@@ -64,6 +64,7 @@ impl Desk<'_> {
         let known = self.completed(&item, reading, meaning);
         let text = || {
             (!meaning.is_known()
+                && !looks_ours(&reading.text)
                 && matches!(reading.content, Content::Text | Content::Waybill(_) | Content::Article { .. }))
             .then(|| reading.text.clone())
         };

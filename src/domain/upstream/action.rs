@@ -68,6 +68,9 @@ fn cancel_lines(view: &dyn View, order: &Order, lines: &[(u32, u32)]) -> Result<
     for (number, quantity) in lines {
         let id = order.id();
         let line = after.line_mut(*number).ok_or_else(|| Refusal::UnknownLine(id.clone(), *number))?;
+        if *quantity == 0 {
+            return Err(Refusal::CancelNothing(*number));
+        }
         if *quantity > line.demanded() {
             return Err(Refusal::CancelTooMuch { line: *number, wanted: *quantity, demanded: line.demanded() });
         }

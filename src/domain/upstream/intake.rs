@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 
 use super::action::{gifts_of_nothing, of_less_wanted};
 use super::address::readdress;
-use super::{ListContent, ListSpec, OperatorSpec, Outcome, ProductSpec, Refusal, Terms, Thing, WaybillSpec};
+use super::{
+    ListContent, ListLineSpec, ListSpec, OperatorSpec, Outcome, ProductSpec, Refusal, Terms, Thing, WaybillSpec,
+};
 use crate::domain::apply::is_local_stage;
 use crate::domain::courier;
 use crate::domain::event::Event;
@@ -19,42 +21,64 @@ use crate::domain::work::{
     LabelFile, ListState, Operator, Parcel, ParcelState, PickLine, PickList, VoidReason, Waybill, WrongPins,
 };
 
-/// Judges a thing that upstream describes. Every object may carry a version; one that is not newer changes nothing.
+/// Judges a thing that upstream describes. Every object may carry a version; an older one changes nothing, and one that
+/// is known says the same again or is refused.
 #[must_use]
 pub fn intake(view: &dyn View, terms: &Terms, thing: Thing) -> Outcome {
     let judged = match thing {
-        Thing::Product(spec) => Ok(product(view, spec)),
+        Thing::Product(spec) => product(view, spec),
         Thing::Order(spec) => order(view, terms, *spec),
         Thing::List(spec) => list(view, spec),
         Thing::Waybill(spec) => waybill_put(view, spec),
         Thing::Manifest(spec) => super::manifest::manifest(view, spec),
-        Thing::Operator(spec) => Ok(operator(view, spec)),
+        Thing::Operator(spec) => operator(view, spec),
         Thing::StopList(spec) => super::stop_list::stop_list(view, spec),
     };
     judged.unwrap_or_else(Outcome::Refused).with_bags(view)
 }
 
 pub(super) fn is_old(known: Option<i64>, new: Option<i64>) -> bool {
-    matches!((known, new), (Some(known), Some(new)) if new <= known)
+    matches!((known, new), (Some(known), Some(new)) if new < known)
 }
 
-fn product(view: &dyn View, spec: ProductSpec) -> Outcome {
+/// What is said under a version that is known, and is not what was said under it before.
+pub(super) fn check_version(what: &impl ToString, known: Option<i64>, new: Option<i64>) -> Result<(), Refusal> {
+    match new.filter(|new| known == Some(*new)) {
+        Some(version) => Err(Refusal::VersionReused { what: what.to_string(), version }),
+        None => Ok(()),
+    }
+}
+
+fn product(view: &dyn View, spec: ProductSpec) -> Result<Outcome, Refusal> {
     let known = view.product(spec.sku.as_str());
     let number = known.as_ref().map_or_else(|| view.next_number(Numbered::Product), |known| known.number);
     let ProductSpec { sku, version, name, barcodes, part_numbers, tracking, revision_pattern } = spec;
     let taught = known.as_ref().map(|known| known.taught.clone()).unwrap_or_default();
-    let version = version.or(known.as_ref().and_then(|known| known.version));
-    let mut product =
-        Product { sku, name, number, version, barcodes, part_numbers, tracking, revision_pattern, taught };
-    product.keep_taught();
-    if known.as_ref().is_some_and(|known| is_old(known.version, version) || **known == product) {
-        return Outcome::Unchanged;
+    if known.as_ref().is_some_and(|known| is_old(known.version, version)) {
+        return Ok(Outcome::Unchanged);
     }
+    let known_version = known.as_ref().and_then(|known| known.version);
+    let mut product = Product {
+        sku,
+        name,
+        number,
+        version: version.or(known_version),
+        barcodes,
+        part_numbers,
+        tracking,
+        revision_pattern,
+        taught,
+    };
+    product.keep_taught();
+    if known.as_ref().is_some_and(|known| **known == product) {
+        return Ok(Outcome::Unchanged);
+    }
+    check_version(&product.sku, known_version, version)?;
     let sku = product.sku.clone();
     let mut events = forgotten(view, &product);
     events.push(Event::ProductPut { product: Box::new(product) });
     if known.is_some() {
-        return Outcome::Updated(events);
+        return Ok(Outcome::Updated(events));
     }
     for order in view.waiting_for_product(&sku).iter().filter_map(|id| view.order(id.as_str())) {
         let still_unknown =
@@ -63,7 +87,7 @@ fn product(view: &dyn View, spec: ProductSpec) -> Outcome {
             events.push(Event::OrderReleased { order: order.id().clone(), reasons: vec![HoldReason::MasterData] });
         }
     }
-    Outcome::Created(events)
+    Ok(Outcome::Created(events))
 }
 
 /// Codes that a station taught for another product: upstream's word is the stronger.
@@ -88,9 +112,16 @@ fn skus(line: &OrderLine) -> impl Iterator<Item = &Sku> {
 fn order(view: &dyn View, terms: &Terms, mut spec: OrderSpec) -> Result<Outcome, Refusal> {
     check_lines(&spec)?;
     let known = view.order(spec.id.as_str());
-    if known.as_ref().is_some_and(|known| is_old(known.spec.version, spec.version)) {
-        return Ok(Outcome::Unchanged);
+    if let Some(known) = &known {
+        if is_old(known.spec.version, spec.version) {
+            return Ok(Outcome::Unchanged);
+        }
+        if spec.stage <= known.stage {
+            // a stage is never lowered, so that there is nothing new in an earlier one
+            spec.stage = known.spec.stage;
+        }
     }
+    let version = spec.version;
     spec.version = spec.version.or(known.as_ref().and_then(|known| known.spec.version));
     spec.paid_at = spec.paid_at.or_else(|| known.as_ref().map_or(Some(terms.at), |known| known.spec.paid_at));
     let id = spec.id.clone();
@@ -98,6 +129,12 @@ fn order(view: &dyn View, terms: &Terms, mut spec: OrderSpec) -> Result<Outcome,
         && let Some(other) = view.order_by_tracking(code).filter(|other| *other != id)
     {
         return Err(Refusal::TrackingTaken(code.clone(), other));
+    }
+    if let Some(known) = known.as_deref().filter(|known| version.is_some() && known.spec.version == version) {
+        if !says_the_same(known, &spec) {
+            check_version(&id, known.spec.version, version)?;
+        }
+        return Ok(Outcome::Unchanged);
     }
     let now = known.as_ref().map_or(Stage::Paid, |known| known.stage);
     if spec.stage > now
@@ -135,6 +172,13 @@ fn order(view: &dyn View, terms: &Terms, mut spec: OrderSpec) -> Result<Outcome,
     }
     events.extend(master_data(view, &id, &after));
     Ok(if known.is_some() { Outcome::Updated(events) } else { Outcome::Created(events) })
+}
+
+/// Whether nothing is wanted otherwise, whatever happened to the order here.
+fn says_the_same(known: &Order, spec: &OrderSpec) -> bool {
+    let after = known.clone().merge(spec.clone());
+    let lines = |order: &Order| order.lines.iter().map(|line| line.spec.clone()).collect::<Vec<_>>();
+    after.spec == known.spec && lines(&after) == lines(known)
 }
 
 /// A cancelled order wants nothing, whatever is said of its lines later: its goods still go back.
@@ -223,8 +267,12 @@ fn master_data(view: &dyn View, id: &OrderId, after: &Order) -> Option<Event> {
 
 fn list(view: &dyn View, spec: ListSpec) -> Result<Outcome, Refusal> {
     let known = view.list(spec.id.as_str());
-    if known.as_ref().is_some_and(|known| is_old(known.version, spec.version)) {
-        return Ok(Outcome::Unchanged);
+    if let Some(known) = &known {
+        let is_known = spec.version.is_some() && spec.version == known.version;
+        if is_old(known.version, spec.version) || (is_known && names_the_same(view, known, &spec)) {
+            return Ok(Outcome::Unchanged);
+        }
+        check_version(&spec.id, known.version, spec.version)?;
     }
     let mut lines = match &spec.content {
         ListContent::Orders(orders) => lines_of_orders(view, &spec, orders)?,
@@ -262,6 +310,34 @@ fn list(view: &dyn View, spec: ListSpec) -> Result<Outcome, Refusal> {
     check_free(view, &list)?;
     let event = vec![Event::ListPut { list: Box::new(list) }];
     Ok(if known.is_some() { Outcome::Updated(event) } else { Outcome::Created(event) })
+}
+
+/// Whether a list's description names what the list was made of; of orders the lines that are still wanted may have changed.
+fn names_the_same(view: &dyn View, known: &PickList, spec: &ListSpec) -> bool {
+    let same = match &spec.content {
+        ListContent::Orders(orders) => {
+            let listed = |id: &OrderId| known.lines.iter().any(|line| line.order == *id);
+            let wants = |id: &OrderId| {
+                view.order(id.as_str()).is_none_or(|order| order.lines.iter().any(|line| line.wanted() > 0))
+            };
+            known.lines.iter().all(|line| orders.contains(&line.order))
+                && orders.iter().all(|id| listed(id) || !wants(id))
+        }
+        ListContent::Lines(lines) => {
+            let said = |line: &ListLineSpec| {
+                (line.order.clone(), line.line, line.quantity, line.location.clone(), line.slot.clone())
+            };
+            let kept = |line: &PickLine| {
+                (line.order.clone(), line.line, line.quantity, line.location.clone(), line.slot.clone())
+            };
+            let (mut said, mut kept): (Vec<_>, Vec<_>) =
+                (lines.iter().map(said).collect(), known.lines.iter().map(kept).collect());
+            said.sort_unstable();
+            kept.sort_unstable();
+            said == kept
+        }
+    };
+    same && known.tote == spec.tote
 }
 
 fn pick_line(order: OrderId, line: u32, quantity: u32, location: Option<String>, slot: Option<String>) -> PickLine {
@@ -391,6 +467,7 @@ pub(in crate::domain) fn waybill_put(view: &dyn View, spec: WaybillSpec) -> Resu
         if **known == waybill {
             return Ok(Outcome::Unchanged);
         }
+        check_version(&known.number, known.version, version)?;
         if known.void.is_some() {
             return Err(Refusal::Void(known.number.clone()));
         }
@@ -499,7 +576,7 @@ fn bind_waiting(view: &dyn View, waybill: &Waybill) -> Vec<Event> {
     events
 }
 
-fn operator(view: &dyn View, spec: OperatorSpec) -> Outcome {
+fn operator(view: &dyn View, spec: OperatorSpec) -> Result<Outcome, Refusal> {
     let known = view.operator(spec.id.as_str());
     let mut operator = Operator {
         id: spec.id,
@@ -513,11 +590,12 @@ fn operator(view: &dyn View, spec: OperatorSpec) -> Outcome {
         wrong_pins: WrongPins::default(),
     };
     let Some(known) = known else {
-        return Outcome::Created(vec![Event::OperatorPut { operator: Box::new(operator) }]);
+        return Ok(Outcome::Created(vec![Event::OperatorPut { operator: Box::new(operator) }]));
     };
     if is_old(known.version, operator.version) {
-        return Outcome::Unchanged;
+        return Ok(Outcome::Unchanged);
     }
+    let version = operator.version;
     operator.version = operator.version.or(known.version);
     operator.badge.clone_from(&known.badge);
     operator.station.clone_from(&known.station);
@@ -526,9 +604,10 @@ fn operator(view: &dyn View, spec: OperatorSpec) -> Outcome {
         operator.wrong_pins = known.wrong_pins;
     }
     if *known == operator {
-        return Outcome::Unchanged;
+        return Ok(Outcome::Unchanged);
     }
-    Outcome::Updated(vec![Event::OperatorPut { operator: Box::new(operator) }])
+    check_version(&known.id, known.version, version)?;
+    Ok(Outcome::Updated(vec![Event::OperatorPut { operator: Box::new(operator) }]))
 }
 
 #[cfg(test)]

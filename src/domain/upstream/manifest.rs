@@ -30,6 +30,7 @@ pub(super) fn manifest(view: &dyn View, spec: ManifestSpec) -> Result<Outcome, R
         if **known == manifest {
             return Ok(Outcome::Unchanged);
         }
+        super::intake::check_version(&known.id, known.version, version)?;
         if known.state == ManifestState::Closed {
             return Err(Refusal::ManifestClosed(known.id.clone()));
         }

@@ -418,6 +418,17 @@ pub enum Refusal {
         /// The stage asked for.
         wanted: Stage,
     },
+    /// Nothing of a line is cancelled.
+    #[error("line {0}: quantity is 0; it must be 1 to 1,000,000")]
+    CancelNothing(u32),
+    /// A version that was used for something else.
+    #[error("version {version} of {what} is known and says something else; send what changed as a newer version")]
+    VersionReused {
+        /// What was described.
+        what: String,
+        /// Its version.
+        version: i64,
+    },
     /// More cancelled than demanded.
     #[error("line {line}: {wanted} can't be cancelled, {demanded} are demanded")]
     CancelTooMuch {

@@ -1,6 +1,6 @@
 //! Stop-lists as upstream describes them.
 
-use super::intake::is_old;
+use super::intake::{check_version, is_old};
 use super::{Outcome, Refusal, StopListSpec};
 use crate::domain::event::Event;
 use crate::domain::rules::recall::{LOTS_MAX, StopList};
@@ -18,11 +18,13 @@ pub(super) fn stop_list(view: &dyn View, spec: StopListSpec) -> Result<Outcome, 
     if known.as_ref().is_some_and(|known| is_old(known.version, version)) {
         return Ok(Outcome::Unchanged);
     }
+    let said = version;
     let version = version.or(known.as_ref().and_then(|known| known.version));
     let stop = StopList { id, version, sku, lots, reason, active };
     if known.as_ref().is_some_and(|known| **known == stop) {
         return Ok(Outcome::Unchanged);
     }
+    check_version(&stop.id, known.as_ref().and_then(|known| known.version), said)?;
     let event = vec![Event::StopListPut { stop: Box::new(stop) }];
     Ok(if known.is_some() { Outcome::Updated(event) } else { Outcome::Created(event) })
 }

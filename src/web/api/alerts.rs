@@ -1,9 +1,10 @@
 //! Alerts that nobody has taken yet, and taking one.
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use serde_json::{Value, json};
 
+use crate::web::asked::Named;
 use crate::web::backend::{Backend, Caller};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
@@ -17,7 +18,7 @@ pub(super) async fn alerts<B: Backend>(State(backend): State<B>) -> Json<Value> 
 pub(super) async fn take<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     let by = body.json::<By>()?.person()?;

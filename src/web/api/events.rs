@@ -17,7 +17,7 @@ use crate::domain::bag::{Bag, Member};
 use crate::domain::ids::OrderId;
 use crate::domain::product::{barcode_key, part_number_key};
 use crate::domain::view::{Numbered, View};
-use crate::web::asked::Asked;
+use crate::web::asked::{Asked, limit};
 use crate::web::backend::{Backend, FeedItem};
 use crate::web::problem::Problem;
 
@@ -41,7 +41,7 @@ pub(super) async fn events<B: Backend>(
     State(backend): State<B>,
     Asked(cursor): Asked<Cursor>,
 ) -> Result<Json<Value>, Problem> {
-    let limit = cursor.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
+    let limit = limit(cursor.limit, LIMIT_DEFAULT, LIMIT_MAX)?;
     match backend.events(cursor.after, limit).await {
         Ok(events) => Ok(Json(json!({"events": events}))),
         Err(error) => Err(gone(&backend, cursor.after).await.map_or_else(|| error.into(), |(problem, _)| problem)),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -22,7 +22,7 @@ use crate::domain::printing::{PrintJob, PrintTrouble, Printable};
 use crate::domain::upstream::{LabelPrint, LabelSpec, Outcome, Refusal};
 use crate::domain::view::View;
 use crate::label::Resolution;
-use crate::web::asked::Asked;
+use crate::web::asked::{Asked, Named};
 use crate::web::backend::{Backend, Caller, LabelAction, LabelAnswer};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
@@ -31,7 +31,7 @@ use crate::web::spoken::Spoken;
 
 pub(super) async fn of_waybill<B: Backend>(
     State(backend): State<B>,
-    Path(number): Path<String>,
+    Named(number): Named<String>,
 ) -> Result<Response, Problem> {
     let missing = || Problem::missing("waybill with a label of its own", &number);
     let waybill = WaybillNo::new(&number).map_err(|_| missing())?;
@@ -57,10 +57,8 @@ const NAMED_MAX: usize = 100;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LabelBody {
-    #[serde(default)]
-    orders: Vec<String>,
-    #[serde(default)]
-    parcels: Vec<String>,
+    orders: Option<Vec<String>>,
+    parcels: Option<Vec<String>>,
     station: Option<String>,
     template: Option<String>,
     max: Option<usize>,
@@ -94,6 +92,7 @@ pub(super) async fn make<B: Backend>(
     body: Body,
 ) -> Result<Response, Problem> {
     let LabelBody { orders, parcels, station, template, max } = body.json()?;
+    let (orders, parcels) = (orders.unwrap_or_default(), parcels.unwrap_or_default());
     if orders.len() + parcels.len() > NAMED_MAX {
         return Err(Problem::malformed(format!("a call names up to {NAMED_MAX} orders and parcels")));
     }
@@ -114,7 +113,7 @@ pub(super) async fn make<B: Backend>(
 pub(super) async fn print<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -135,7 +134,7 @@ pub(super) async fn print<B: Backend>(
 pub(super) async fn void<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -243,7 +242,7 @@ pub(super) struct Wanted {
 
 pub(super) async fn label<B: Backend>(
     State(backend): State<B>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Asked(wanted): Asked<Wanted>,
     Spoken(language): Spoken,
     headers: HeaderMap,

@@ -1,7 +1,7 @@
 //! A manifest: what is expected, loaded, missing and was refused; who loaded what and when.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -11,12 +11,13 @@ use crate::barcode::codes::{CodeKind, SiteKey};
 use crate::domain::manifest::{Expects, Manifest, ManifestState, tally, to_unload};
 use crate::domain::rules::Rules;
 use crate::domain::view::View;
+use crate::web::asked::Named;
 use crate::web::backend::Backend;
 use crate::web::problem::Problem;
 
 pub(super) async fn manifest<B: Backend>(
     State(backend): State<B>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Response, Problem> {
     if let Some(id) = id.strip_suffix(".pdf") {
         return manifest_pdf(&backend, id).await;

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -23,7 +24,7 @@ use crate::domain::rules::recall;
 use crate::domain::upstream::{OrderAction, Outcome, Refusal};
 use crate::domain::view::View;
 use crate::domain::work::Parcel;
-use crate::web::asked::Asked;
+use crate::web::asked::{Asked, Named, limit};
 use crate::web::backend::{Acted, Backend, Caller, FeedItem, Idempotency};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
@@ -32,7 +33,29 @@ use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 
 /// An order as the API shows it.
-pub(in crate::web) fn order_json(view: &dyn View, order: &Order, key: &SiteKey) -> Value {
+#[derive(Serialize)]
+pub(super) struct ShownOrder {
+    #[serde(flatten)]
+    known: Value,
+    /// What upstream added, as it was written.
+    ext: Box<RawValue>,
+}
+
+/// Orders of one answer.
+#[derive(Serialize)]
+pub(super) struct ShownOrders {
+    count: Option<u64>,
+    orders: Vec<ShownOrder>,
+}
+
+fn shown(view: &dyn View, order: &Order, key: &SiteKey) -> ShownOrder {
+    let ext = order.spec.ext.clone().and_then(|ext| RawValue::from_string(ext).ok());
+    let ext = ext.unwrap_or_else(|| RawValue::from_string("{}".into()).expect("braces are JSON"));
+    ShownOrder { known: known(view, order, key), ext }
+}
+
+/// What waybind knows of an order.
+fn known(view: &dyn View, order: &Order, key: &SiteKey) -> Value {
     let spec = &order.spec;
     let missing = gate::missing(view, order);
     let disposition = match () {
@@ -69,7 +92,6 @@ pub(in crate::web) fn order_json(view: &dyn View, order: &Order, key: &SiteKey) 
         "waybill_pending": order.waybill_pending || order.numbering.pending.is_some(), "numbering": order.numbering,
         "awaits_address": order.awaits_address(), "recalled": recall::on_order(view, order), "differs": order.differs,
         "parcels": parcels, "waybills": waybills, "pick_lists": order.lists,
-        "ext": spec.ext.as_deref().and_then(|ext| serde_json::from_str::<Value>(ext).ok()).unwrap_or_else(|| json!({})),
     })
 }
 
@@ -125,10 +147,10 @@ fn line_json(line: &OrderLine) -> Value {
 
 pub(super) async fn order<B: Backend>(
     State(backend): State<B>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
+    Named(id): Named<String>,
+) -> Result<Json<ShownOrder>, Problem> {
     let (key, wanted) = (backend.key(), id.clone());
-    let found = backend.look(move |view| view.order(&wanted).map(|order| order_json(view, &order, &key))).await?;
+    let found = backend.look(move |view| view.order(&wanted).map(|order| shown(view, &order, &key))).await?;
     found.map(Json).ok_or_else(|| Problem::missing("order", &id))
 }
 
@@ -148,8 +170,8 @@ pub(super) struct PageQuery {
 pub(super) async fn orders<B: Backend>(
     State(backend): State<B>,
     Asked(query): Asked<PageQuery>,
-) -> Result<Json<Value>, Problem> {
-    let limit = query.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
+) -> Result<Json<ShownOrders>, Problem> {
+    let limit = limit(query.limit, PAGE_MAX, PAGE_MAX)?;
     let (ids, count) = match query.waybill.as_deref() {
         Some("pending") => {
             let (ids, count) = backend.pending_numbers(limit).await?;
@@ -159,15 +181,15 @@ pub(super) async fn orders<B: Backend>(
         Some(_) => return Err(Problem::malformed("waybill is \"pending\", or left out for all orders")),
     };
     let key = backend.key();
-    let shown = move |view: &dyn View| -> Vec<Value> {
-        ids.iter().filter_map(|id| view.order(id)).map(|order| order_json(view, &order, &key)).collect()
+    let orders = move |view: &dyn View| -> Vec<ShownOrder> {
+        ids.iter().filter_map(|id| view.order(id)).map(|order| shown(view, &order, &key)).collect()
     };
-    Ok(Json(json!({"count": count, "orders": backend.look(shown).await?})))
+    Ok(Json(ShownOrders { count, orders: backend.look(orders).await? }))
 }
 
 pub(super) async fn timeline<B: Backend>(
     State(backend): State<B>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Spoken(language): Spoken,
 ) -> Result<Json<Value>, Problem> {
     let order = OrderId::new(&id).map_err(|_| Problem::missing("order", &id))?;
@@ -271,8 +293,7 @@ struct ShortBody {
 struct NumberBody {
     number: String,
     by: String,
-    #[serde(default)]
-    confirm: bool,
+    confirm: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -328,7 +349,7 @@ fn action_of(action: &str, body: &Body, key: &SiteKey) -> Result<OrderAction, Pr
         "short" => short_of(body.json()?)?,
         "waybill" => {
             let NumberBody { number, by, confirm } = body.json()?;
-            OrderAction::EnterNumber { text: number, by: person(&by)?, confirmed: confirm }
+            OrderAction::EnterNumber { text: number, by: person(&by)?, confirmed: confirm.unwrap_or(false) }
         }
         _ => return Err(Problem::missing("action", action)),
     })
@@ -350,7 +371,7 @@ fn short_of(body: ShortBody) -> Result<OrderAction, Problem> {
 pub(super) async fn act<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path((id, action)): Path<(String, String)>,
+    Named((id, action)): Named<(String, String)>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -425,7 +446,7 @@ pub(super) fn answered(status: StatusCode, body: String) -> Response {
 pub(super) async fn void<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path(number): Path<String>,
+    Named(number): Named<String>,
 ) -> Result<Response, Problem> {
     let waybill = WaybillNo::new(&number).map_err(|_| Problem::missing("waybill", &number))?;
     let caller = Caller { peer: peer.to_string(), call: "waybill void" };

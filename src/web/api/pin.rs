@@ -1,12 +1,13 @@
 //! The PIN after a badge: typed on the station's page, never scanned.
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::domain::decide::PinAnswer;
+use crate::web::asked::Named;
 use crate::web::backend::{Backend, Caller};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
@@ -21,7 +22,7 @@ struct PinBody {
 pub(super) async fn enter<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     let rules = backend.station(&id).ok_or_else(|| Problem::missing("station", &id))?;

@@ -1,7 +1,7 @@
 //! The printers, their jobs, and what people say of jobs that ask.
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::domain::ids::OperatorId;
 use crate::domain::printing::{JobState, Mark, PrintJob, Printable, Resolution, Unresolved};
 use crate::message::{Language, print_trouble};
-use crate::web::asked::Asked;
+use crate::web::asked::{Asked, Named};
 use crate::web::backend::{Backend, Caller};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
@@ -26,7 +26,7 @@ pub(super) async fn printers<B: Backend>(State(backend): State<B>) -> Result<Jso
 
 pub(super) async fn test<B: Backend>(
     State(backend): State<B>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
     Extension(peer): Extension<Peer>,
 ) -> Result<Json<Value>, Problem> {
     let caller = Caller { peer: peer.to_string(), call: "printers/test" };
@@ -70,7 +70,7 @@ struct Word {
 
 pub(super) async fn resolve<B: Backend>(
     State(backend): State<B>,
-    Path(number): Path<String>,
+    Named(number): Named<String>,
     Extension(peer): Extension<Peer>,
     Spoken(language): Spoken,
     body: Body,

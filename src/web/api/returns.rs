@@ -1,7 +1,7 @@
 //! Void waybill numbers that go back to their carriers.
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::orders::{acted_json, answered};
 use crate::domain::ids::WaybillNo;
 use crate::domain::work::Waybill;
-use crate::web::asked::Asked;
+use crate::web::asked::{Asked, Named};
 use crate::web::backend::{Backend, Caller};
 use crate::web::guard::Peer;
 use crate::web::problem::Problem;
@@ -73,7 +73,7 @@ fn field(text: &str) -> String {
 pub(super) async fn given_back<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path(number): Path<String>,
+    Named(number): Named<String>,
 ) -> Result<Response, Problem> {
     let waybill = WaybillNo::new(&number).map_err(|_| Problem::missing("waybill", &number))?;
     let caller = Caller { peer: peer.to_string(), call: "waybill returned" };

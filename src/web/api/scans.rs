@@ -112,7 +112,7 @@ impl<'v> VerdictBody<'v> {
             code: verdict.code.as_str(),
             first_code: verdict.first_code.map(Code::as_str),
             accepted: verdict.outcome().is_accepted(),
-            severity: verdict.code.severity(),
+            severity: verdict.outcome().severity(),
             shadow: verdict.shadow,
             title: text.title,
             detail: text.detail,

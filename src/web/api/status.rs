@@ -1,12 +1,13 @@
 //! How things are: a station, the scanners, the service itself.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::scans::verdict_json;
+use crate::web::asked::Named;
 use crate::web::backend::{Backend, LedgerHealth};
 use crate::web::pages::{printer_of, prints_waiting, station_view};
 use crate::web::problem::Problem;
@@ -14,7 +15,7 @@ use crate::web::spoken::Spoken;
 
 pub(super) async fn station<B: Backend>(
     State(backend): State<B>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Spoken(language): Spoken,
 ) -> Result<Json<Value>, Problem> {
     let rules = backend.station(&id).ok_or_else(|| Problem::missing("station", &id))?;

@@ -1,7 +1,7 @@
 //! Stop-lists (a recall): what may not leave, and where goods of it are.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -10,6 +10,7 @@ use crate::domain::ids::{Sku, StopListId};
 use crate::domain::rules::recall::{StopList, on_order};
 use crate::domain::upstream::{StopListSpec, Thing};
 use crate::domain::view::View;
+use crate::web::asked::Named;
 use crate::web::backend::Backend;
 use crate::web::problem::Problem;
 
@@ -105,7 +106,10 @@ fn on_stop(view: &dyn View, order: &crate::domain::order::Order, stop: &StopList
         .collect()
 }
 
-pub(super) async fn one<B: Backend>(State(backend): State<B>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+pub(super) async fn one<B: Backend>(
+    State(backend): State<B>,
+    Named(id): Named<String>,
+) -> Result<Json<Value>, Problem> {
     let wanted = id.clone();
     let stop = backend.look(move |view| view.stop_list(&wanted)).await?;
     let stop = stop.ok_or_else(|| Problem::missing("stop-list", &id))?;

@@ -1,10 +1,11 @@
 //! The targets: how they are, and dead letters sent again.
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::web::asked::Named;
 use crate::web::backend::{Backend, Caller, LetterWord};
 use crate::web::body::Body;
 use crate::web::guard::Peer;
@@ -24,7 +25,7 @@ struct Again {
 
 pub(super) async fn retry<B: Backend>(
     State(backend): State<B>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     let again: Again = if body.0.trim_ascii().is_empty() { Again::default() } else { body.json()? };
@@ -34,7 +35,7 @@ pub(super) async fn retry<B: Backend>(
 
 pub(super) async fn letter<B: Backend>(
     State(backend): State<B>,
-    Path((name, id)): Path<(String, String)>,
+    Named((name, id)): Named<(String, String)>,
 ) -> Result<Json<Value>, Problem> {
     let letter = backend.letter(&name, &id).await?.ok_or_else(|| Problem::missing("dead letter", &id))?;
     Ok(Json(json!(letter)))
@@ -51,7 +52,7 @@ struct Corrected {
 pub(super) async fn correct<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path((name, id)): Path<(String, String)>,
+    Named((name, id)): Named<(String, String)>,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     let corrected: Corrected = body.json()?;
@@ -66,7 +67,7 @@ pub(super) async fn correct<B: Backend>(
 pub(super) async fn let_go<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path((name, id)): Path<(String, String)>,
+    Named((name, id)): Named<(String, String)>,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     let by = body.json::<By>()?.person()?;

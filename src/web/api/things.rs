@@ -1,5 +1,6 @@
 //! Upserts: products, orders, pick lists, waybills, manifests, operators; one object or an array of up to a thousand.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use axum::extract::{Extension, State};
@@ -8,12 +9,13 @@ use axum::response::Response;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::orders::{answered, problem_members};
 use super::stop_lists::stop_list;
-use crate::barcode::codes::{CodeKind, SiteKey};
-use crate::codec::json::{Mistake, typed_value};
+use crate::barcode::codes::{CodeKind, SiteKey, looks_ours};
+use crate::codec::json::{Mistake, compact, strict, typed};
 use crate::domain::ids::{CarrierCode, IdError, ManifestId, OperatorId, OrderId, PickListId, Sku, WaybillNo};
 use crate::domain::manifest::{Expects, LISTED_MAX};
 use crate::domain::order::{
@@ -63,13 +65,9 @@ pub enum Kind {
 struct ProductBody {
     sku: String,
     version: Option<i64>,
-    #[serde(default)]
     name: Option<String>,
-    #[serde(default)]
     barcodes: Option<Vec<BarcodeBody>>,
-    #[serde(default)]
     part_numbers: Option<Vec<String>>,
-    #[serde(default)]
     tracking: Option<Vec<Tracking>>,
     revision_pattern: Option<RevisionBody>,
 }
@@ -78,8 +76,7 @@ struct ProductBody {
 #[serde(deny_unknown_fields)]
 struct BarcodeBody {
     text: String,
-    #[serde(default = "one")]
-    quantity: i64,
+    quantity: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -87,10 +84,6 @@ struct BarcodeBody {
 struct RevisionBody {
     after: String,
     length: usize,
-}
-
-fn one() -> i64 {
-    1
 }
 
 #[derive(Deserialize)]
@@ -112,15 +105,14 @@ struct OrderBody {
     consignee: ConsigneeBody,
     stage: Option<Stage>,
     lines: Vec<LineBody>,
-    ext: Option<Value>,
+    ext: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NoteBody {
     text: String,
-    #[serde(default)]
-    must_confirm: bool,
+    must_confirm: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -226,11 +218,11 @@ pub type Parsed = Result<Thing, Refused>;
 ///
 /// # Errors
 /// The body is malformed, has an unknown field, or too many objects.
-pub fn things_from_json(kind: Kind, value: Value, secrets: &dyn Secrets) -> Result<(Vec<Parsed>, bool), Problem> {
-    let (objects, many) = match value {
-        Value::Array(objects) => (objects, true),
-        object => (vec![object], false),
-    };
+pub fn things_from_json(kind: Kind, body: &[u8], secrets: &dyn Secrets) -> Result<(Vec<Parsed>, bool), Problem> {
+    let malformed = |mistake: Mistake| Problem::malformed(mistake.to_string());
+    let many = body.trim_ascii_start().starts_with(b"[");
+    let objects: Vec<Box<RawValue>> =
+        if many { typed(body).map_err(malformed)? } else { vec![typed(body).map_err(malformed)?] };
     if objects.len() > OBJECTS_MAX {
         return Err(Problem::malformed(format!("{} objects; up to {OBJECTS_MAX} a request are taken", objects.len())));
     }
@@ -238,10 +230,13 @@ pub fn things_from_json(kind: Kind, value: Value, secrets: &dyn Secrets) -> Resu
     let mut things = Vec::with_capacity(count);
     let mut faulty: Vec<Value> = Vec::new();
     for (index, object) in objects.into_iter().enumerate() {
-        let id = ["id", "sku", "number"].iter().find_map(|name| object[*name].as_str()).map(str::to_owned);
-        match parse(kind, object, secrets) {
+        match parse(kind, object.get().as_bytes(), secrets) {
             Ok(parsed) => things.push(parsed),
-            Err(error) => faulty.push(json!({"index": index, "id": id, "reason": error.to_string()})),
+            Err(error) => {
+                let told: Value = serde_json::from_str(object.get()).unwrap_or_default();
+                let id = ["id", "sku", "number"].iter().find_map(|name| told[*name].as_str());
+                faulty.push(json!({"index": index, "id": id, "reason": error.to_string()}));
+            }
         }
     }
     let Some(first) = faulty.first() else { return Ok((things, many)) };
@@ -256,16 +251,22 @@ pub fn things_from_json(kind: Kind, value: Value, secrets: &dyn Secrets) -> Resu
     Err(Problem::malformed(detail).objects(faulty))
 }
 
-fn parse(kind: Kind, object: Value, secrets: &dyn Secrets) -> Result<Parsed, Mistake> {
+fn parse(kind: Kind, object: &[u8], secrets: &dyn Secrets) -> Result<Parsed, Mistake> {
     Ok(match kind {
-        Kind::Products => product(typed_value(object)?),
-        Kind::Orders => order(typed_value(object)?),
-        Kind::PickLists => list(typed_value(object)?),
-        Kind::Waybills => waybill(typed_value(object)?),
-        Kind::Manifests => manifest(typed_value(object)?),
-        Kind::Operators => operator(typed_value(object)?, secrets),
-        Kind::StopLists => stop_list(typed_value(object)?),
+        Kind::Products => product(typed(object)?),
+        Kind::Orders => order(with_plain_ext(typed(object)?)?),
+        Kind::PickLists => list(typed(object)?),
+        Kind::Waybills => waybill(typed(object)?),
+        Kind::Manifests => manifest(typed(object)?),
+        Kind::Operators => operator(typed(object)?, secrets),
+        Kind::StopLists => stop_list(typed(object)?),
     })
+}
+
+/// What upstream adds is kept as it is, if it can be read at all: not too deep, and no name twice.
+fn with_plain_ext(body: OrderBody) -> Result<OrderBody, Mistake> {
+    body.ext.as_deref().map(|ext| strict(ext.get().as_bytes())).transpose()?;
+    Ok(body)
 }
 
 /// Collects the first thing that is wrong with an object's values.
@@ -320,9 +321,14 @@ fn product(body: ProductBody) -> Parsed {
     let sku = check.id("sku", &body.sku, Sku::new);
     let barcodes = body.barcodes.unwrap_or_default().into_iter().map(|barcode| {
         let text = check.text("barcode", Some(barcode.text)).unwrap_or_default();
-        Barcode { text, quantity: check.quantity("barcode quantity", barcode.quantity) }
+        if text.trim().is_empty() {
+            check.fault("a barcode has no text".into());
+        } else if looks_ours(&text) {
+            check.fault(format!("barcode \"{text}\" begins like waybind's own codes, which no product bears"));
+        }
+        Barcode { text, quantity: check.quantity("barcode quantity", barcode.quantity.unwrap_or(1)) }
     });
-    let barcodes: Vec<Barcode> = barcodes.filter(|barcode| !barcode.text.is_empty()).collect();
+    let barcodes: Vec<Barcode> = barcodes.collect();
     let part_numbers = body
         .part_numbers
         .unwrap_or_default()
@@ -360,7 +366,7 @@ fn order(body: OrderBody) -> Parsed {
             .ok()
     });
     let notes = body.notes.unwrap_or_default().into_iter().filter_map(|note| {
-        check.text("note", Some(note.text)).map(|text| Note { text, must_confirm: note.must_confirm })
+        check.text("note", Some(note.text)).map(|text| Note { text, must_confirm: note.must_confirm.unwrap_or(false) })
     });
     let notes = notes.collect();
     let lines: Vec<Option<LineSpec>> = body.lines.into_iter().map(|line| order_line(line, &mut check)).collect();
@@ -383,7 +389,7 @@ fn order(body: OrderBody) -> Parsed {
         stage: body.stage.unwrap_or(Stage::StockLocked),
         lines: lines.into_iter().flatten().collect(),
         paid_at,
-        ext: body.ext.filter(|ext| !ext.is_null()).map(|ext| ext.to_string()),
+        ext: body.ext.map(|ext| compact(ext.get())),
     });
     check.finish(spec.map(|spec| Thing::Order(Box::new(spec))))
 }
@@ -417,13 +423,16 @@ fn order_line(body: LineBody, check: &mut Checker) -> Option<LineSpec> {
         let sku = check.id(&format!("{place} component sku"), &component.sku, Sku::new)?;
         Some(Component { sku, quantity: check.quantity(&format!("{place} component quantity"), component.quantity) })
     });
-    let components = components.collect();
+    let components: Vec<Component> = components.collect();
     let substitutes: Vec<Option<Sku>> = body
         .substitutes
         .unwrap_or_default()
         .iter()
         .map(|sku| check.id(&format!("{place} substitute"), sku, Sku::new))
         .collect();
+    // of a kit each component may have serials of its own
+    let one_each = components.is_empty().then_some(body.quantity);
+    let serials = serials(body.serials.unwrap_or_default(), one_each, &place, check);
     let sku = check.id(&format!("{place} sku"), &body.sku, Sku::new)?;
     Some(LineSpec {
         line: body.line,
@@ -433,11 +442,31 @@ fn order_line(body: LineBody, check: &mut Checker) -> Option<LineSpec> {
         lot: check.text(&format!("{place} lot"), body.lot),
         min_expiry: min_expiry.and_then(Result::ok),
         revision: check.text(&format!("{place} revision"), body.revision),
-        serials: body.serials.unwrap_or_default(),
+        serials,
         gift_of: body.gift_of,
         components,
         substitutes: substitutes.into_iter().flatten().collect(),
     })
+}
+
+/// The serials that a line wants: each once, and where a quantity is given one for each; with others it could never be
+/// fulfilled.
+fn serials(wanted: Vec<String>, quantity: Option<i64>, place: &str, check: &mut Checker) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    for serial in &wanted {
+        check.text(&format!("{place} serial"), Some(serial.clone()));
+        if serial.is_empty() {
+            check.fault(format!("{place} a serial has no text"));
+        } else if !seen.insert(serial) {
+            check.fault(format!("{place} serial \"{serial}\" stands twice"));
+        }
+    }
+    if let Some(quantity) =
+        quantity.filter(|quantity| !wanted.is_empty() && i64::try_from(wanted.len()) != Ok(*quantity))
+    {
+        check.fault(format!("{place} {} serials for a quantity of {quantity}; name one for each", wanted.len()));
+    }
+    wanted
 }
 
 fn list(body: ListBody) -> Parsed {
@@ -598,10 +627,9 @@ async fn upsert<B: Backend>(
     call: &'static str,
     body: Body,
 ) -> Result<Response, Problem> {
-    let objects = body.strict_json()?;
     let secrets = backend.clone();
     // PINs are hashed slowly, and a thousand orders are read: no scan waits behind that
-    let read = tokio::task::spawn_blocking(move || things_from_json(kind, objects, &secrets));
+    let read = tokio::task::spawn_blocking(move || things_from_json(kind, &body.0, &secrets));
     let (parsed, many) = read.await.map_err(|error| Unavailable(error.to_string()))??;
     let mut results: Vec<Value> = Vec::with_capacity(parsed.len());
     let mut things = Vec::with_capacity(parsed.len());

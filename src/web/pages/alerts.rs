@@ -1,14 +1,16 @@
 //! Open alerts on the overview, and the button with which somebody takes one.
 
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::response::Response;
 use maud::{Markup, html};
 
 use crate::message::{Language, Phrase, phrase};
+use crate::web::asked::Named;
 use crate::web::backend::{AlertView, Backend, Caller};
 use crate::web::body::Body;
 use crate::web::form::{back_to, form};
 use crate::web::guard::Peer;
+use crate::web::link::link;
 use crate::web::person::By;
 use crate::web::problem::Problem;
 
@@ -24,8 +26,8 @@ pub(super) fn section(alerts: &[AlertView], language: Language) -> Markup {
                 ul { @for alert in alerts.iter().take(SHOWN_MAX) {
                     li {
                         strong.bad { (alert.text) } " · " (super::layout::when(&alert.since))
-                        @if let Some(order) = &alert.order { " · " a href={ "/order/" (order) } { (order) } }
-                        form method="post" action={ "/alerts/" (alert.id) "/take" } {
+                        @if let Some(order) = &alert.order { " · " a href=(link("/order/", &order)) { (order) } }
+                        form method="post" action={ (link("/alerts/", &alert.id)) "/take" } {
                             label { (say(Phrase::YourName)) " " input name="by" autocomplete="name" required; }
                             button { (say(Phrase::TakeAlert)) }
                         }
@@ -39,7 +41,7 @@ pub(super) fn section(alerts: &[AlertView], language: Language) -> Markup {
 pub(super) async fn take<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     body: Body,
 ) -> Result<Response, Problem> {
     let by = form::<By>(&body)?.person()?;

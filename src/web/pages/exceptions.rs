@@ -1,7 +1,7 @@
 //! Orders that a person should look at: what upstream wants otherwise, what must go back, what waits for whom; and the
 //! supervisor's word on a new address.
 
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
@@ -15,10 +15,12 @@ use crate::domain::rules::Rule;
 use crate::domain::upstream::OrderAction;
 use crate::message::{Language, Phrase, attention_text, hold_reason, phrase, rule_name};
 use crate::web::api::{EXCEPTIONS_MAX, Exception, acted_json, badge_of, gathered};
+use crate::web::asked::Named;
 use crate::web::backend::{Acted, Backend, Caller};
 use crate::web::body::Body;
 use crate::web::form::{back_to, form};
 use crate::web::guard::Peer;
+use crate::web::link::link;
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 
@@ -65,7 +67,7 @@ fn table(found: &[Exception], acts: bool, language: Language) -> Markup {
             tbody {
                 @for Exception { attention, order } in found {
                     tr {
-                        td { a href={ "/order/" (order.id()) } { (order.id()) } }
+                        td { a href=(link("/order/", &order.id())) { (order.id()) } }
                         td { strong.bad { (attention_text(*attention, language)) } }
                         td { (details(order, *attention, acts, language)) }
                     }
@@ -120,7 +122,7 @@ pub(super) fn address(order: &Order, language: Language) -> Markup {
             @if let Some(before) = &order.readdressed_from { (row(Phrase::AddressBefore, before)) }
             (row(Phrase::AddressNow, &order.spec.consignee))
         }
-        form.confirm method="post" action={ "/order/" (order.id()) "/confirm-address" } {
+        form.confirm method="post" action={ (link("/order/", &order.id())) "/confirm-address" } {
             label { (say(Phrase::ConfirmWithBadge)) " " input type="password" name="badge" autocomplete="off" required; }
             button { (say(Phrase::ConfirmAddress)) }
         }
@@ -136,7 +138,7 @@ struct Confirmed {
 pub(super) async fn confirm<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Spoken(language): Spoken,
     body: Body,
 ) -> Result<Response, Problem> {

@@ -16,6 +16,7 @@ use crate::domain::station::StationRules;
 use crate::message::{Language, Phrase, order_stage, phrase};
 use crate::web::asked::Asked;
 use crate::web::backend::{Backend, DeviceView, KeptView, LedgerHealth, PluggedView, SourceView, TargetView};
+use crate::web::link::link;
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 
@@ -77,7 +78,7 @@ fn troubled(targets: &[TargetView], language: Language) -> Markup {
                 h2 { (say(Phrase::TargetsBehind)) }
                 ul { @for target in troubled {
                     li {
-                        strong { a href={ "/targets/" (target.name) } { (target.name) } }
+                        strong { a href=(link("/targets/", &target.name)) { (target.name) } }
                         @if target.behind { span.bad { " ✕ " (target.depth) " " (say(Phrase::Waiting)) @if let Some(oldest) = &target.oldest { " · " (say(Phrase::Since)) " " (when(oldest)) } } }
                         @if target.circuit == "open" { span.bad { " ✕ " (say(if target.fault == Some("setup") { Phrase::TargetSetup } else { Phrase::TargetDown })) } }
                         @if target.dead > 0 { span.bad { " ✕ " (target.dead) " " (say(Phrase::DeadLetters)) } }
@@ -165,7 +166,7 @@ fn station_card(rules: &StationRules, view: &StationView, devices: &[DeviceView]
     let say = |name| phrase(name, language);
     html! {
         li class=[view.latched.is_some().then_some("alarmed")] {
-            a href={ "/station/" (rules.id) } {
+            a href=(link("/station/", &rules.id)) {
                 strong { (rules.id) }
                 @if view.latched.is_some() { span.bad { "✕ " (say(Phrase::AlarmOpen)) } }
                 span { (view.operator.as_deref().unwrap_or(say(Phrase::NobodySignedIn))) }
@@ -194,7 +195,7 @@ pub(super) fn order_table<'o>(orders: impl Iterator<Item = &'o Order>, language:
                     @let demanded: u32 = order.lines.iter().map(|line| line.demanded()).sum();
                     @let packed: u32 = order.lines.iter().map(|line| line.packed().min(line.demanded())).sum();
                     tr class=[(order.cancelled || !order.holds.is_empty()).then_some("stopped")] {
-                        td { a href={ "/order/" (order.id()) } { (order.id()) } }
+                        td { a href=(link("/order/", &order.id())) { (order.id()) } }
                         td { (order_stage(order.stage, language)) @if order.cancelled { " · " (say(Phrase::Cancelled)) } @if !order.holds.is_empty() { " · " (say(Phrase::Held)) } }
                         td.progress { meter min="0" max=(demanded.max(1)) value=(packed) {} span.number { (packed) " / " (demanded) } }
                         td { (order.spec.carrier) }
@@ -244,8 +245,8 @@ pub(super) async fn search<B: Backend>(
                     @let id = text(&hit["id"]);
                     li {
                         span.kind { (kind_of(hit["kind"].as_str().unwrap_or_default(), language)) } " "
-                        @if hit["kind"] == "label" { a href={ "/labels/" (id) } { (id) } } @else { (id) }
-                        @if !order.is_empty() { " → " a href={ "/order/" (order) } { (order) } }
+                        @if hit["kind"] == "label" { a href=(link("/labels/", &id)) { (id) } } @else { (id) }
+                        @if !order.is_empty() { " → " a href=(link("/order/", &order)) { (order) } }
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! An aggregated label's page: its picture, who is on it, its versions and how they were printed; and the open bags of a
 //! station.
 
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
@@ -16,16 +16,18 @@ use crate::domain::ids::BagId;
 use crate::domain::upstream::LabelPrint;
 use crate::message::{Language, Phrase, phrase, reprint_reasons, void_why};
 use crate::web::api::{LabelView, label_view};
+use crate::web::asked::Named;
 use crate::web::backend::{Backend, Caller, LabelAction, LabelAnswer};
 use crate::web::body::Body;
 use crate::web::form::{back_to, form};
 use crate::web::guard::Peer;
+use crate::web::link::link;
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 
 pub(super) async fn page<B: Backend>(
     State(backend): State<B>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Spoken(language): Spoken,
 ) -> Result<Response, Problem> {
     shown(&backend, id, None, language).await
@@ -58,7 +60,7 @@ fn whole<B: Backend>(backend: &B, found: &LabelView, refused: Option<&str>, lang
             @if let Some(why) = refused { p.bad role="alert" { (why) } }
             p class=[(found.state == "void").then_some("bad")] {
                 strong { (say(word)) } " · " (bag.carrier) @if let Some(courier) = &bag.courier { " · " (courier) }
-                " · " (bag.region) " · " a href={ "/station/" (bag.station) } { (bag.station) } @if let Some(tag) = &bag.tag { " · " (tag) }
+                " · " (bag.region) " · " a href=(link("/station/", &bag.station)) { (bag.station) } @if let Some(tag) = &bag.tag { " · " (tag) }
             }
             @if found.state == "valid" {
                 (commands(found, language))
@@ -71,7 +73,7 @@ fn whole<B: Backend>(backend: &B, found: &LabelView, refused: Option<&str>, lang
                     @for (member, waybill, stopped) in &found.members {
                         tr class=[stopped.map(|_| "stopped")] {
                             td { (member.number) }
-                            td { a href={ "/order/" (member.order) } { (member.order) } " · " (member.parcel) }
+                            td { a href=(link("/order/", &member.order)) { (member.order) } " · " (member.parcel) }
                             td.sku { @if let Some(number) = waybill { (number) } }
                             td { @match stopped { Some(why) => strong.bad { (void_why(*why, language)) " · " (say(Phrase::TakeItOut)) }, None => "✓" } }
                         }
@@ -93,13 +95,13 @@ fn commands(found: &LabelView, language: Language) -> Markup {
     let say = |name| phrase(name, language);
     let (id, was_printed) = (&found.bag.id, found.prints.last().is_some_and(|prints| !prints.is_empty()));
     html! {
-        form.commands method="post" action={ "/labels/" (id) "/print" } {
+        form.commands method="post" action={ (link("/labels/", &id)) "/print" } {
             @if was_printed {
                 span { (say(Phrase::ReprintWhy)) }
                 @for (number, reason) in reprint_reasons(language).iter().enumerate() { button name="reason" value=(number) { (reason) } }
             } @else { button { (say(Phrase::Printing)) } }
         }
-        form.commands method="post" action={ "/labels/" (id) "/void" } { button { (say(Phrase::VoidIt)) } }
+        form.commands method="post" action={ (link("/labels/", &id)) "/void" } { button { (say(Phrase::VoidIt)) } }
     }
 }
 
@@ -128,7 +130,7 @@ struct Reason {
 pub(super) async fn print<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Spoken(language): Spoken,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -142,7 +144,7 @@ pub(super) async fn print<B: Backend>(
 pub(super) async fn void<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Spoken(language): Spoken,
 ) -> Result<Response, Problem> {
     let label = BagId::new(&id).map_err(|_| Problem::missing("label", &id))?;
@@ -160,7 +162,7 @@ async fn said<B: Backend>(
     let caller = Caller { peer: peer.to_string(), call: "label page" };
     let answer = backend.label(caller, action, None).await?;
     match answer {
-        LabelAnswer::Given(200, _) | LabelAnswer::KeyConflict => Ok(back_to(&format!("/labels/{id}"))),
+        LabelAnswer::Given(200, _) | LabelAnswer::KeyConflict => Ok(back_to(&link("/labels/", &id))),
         LabelAnswer::Given(status, body) => {
             let body: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
             let page = shown(backend, id, body["detail"].as_str(), language).await?;
@@ -175,7 +177,7 @@ pub(super) fn bags(bags: &[BagView], language: Language) -> Markup {
     html! {
         @for bag in bags {
             p.waiting.bag.asks[bag.void] {
-                span.icon aria-hidden="true" { "▣" } (say(Phrase::BagOpen)) " " a href={ "/labels/" (bag.id) } { (bag.name) } " · " (bag.region)
+                span.icon aria-hidden="true" { "▣" } (say(Phrase::BagOpen)) " " a href=(link("/labels/", &bag.id)) { (bag.name) } " · " (bag.region)
                 " · " (bag.members.len()) " / " (bag.max)
                 @if bag.void { " — " (say(Phrase::LabelIsVoid)) } @else { " — " (say(Phrase::RoomFor)) " " (bag.room) " " (say(Phrase::Parcels)) }
                 @for member in &bag.members { br; (member.number) " " (member.order) " · " (member.parcel)

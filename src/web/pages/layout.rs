@@ -1,5 +1,6 @@
 //! What all pages share.
 
+use crate::web::link::link;
 use maud::{DOCTYPE, Markup, html};
 
 use crate::message::{Language, Phrase, phrase};
@@ -34,7 +35,7 @@ pub(super) fn layout(title: &str, language: Language, class: &str, script: Optio
                 (content)
                 footer.page-foot {
                     a href="/" { (phrase(Phrase::Overview, language)) }
-                    a href={ "/language/" (other.tag()) } lang=(other.tag()) { (other.name()) }
+                    a href=(link("/language/", &other.tag())) lang=(other.tag()) { (other.name()) }
                 }
             }
         }

@@ -15,8 +15,8 @@ mod station;
 mod targets;
 mod view;
 
+use crate::web::asked::Named;
 use axum::Router;
-use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -72,7 +72,7 @@ pub(super) fn routes<B: Backend>() -> Router<B> {
 }
 
 /// Remembers the language in the browser and goes back.
-async fn language(Path(tag): Path<String>, headers: axum::http::HeaderMap) -> Response {
+async fn language(Named(tag): Named<String>, headers: axum::http::HeaderMap) -> Response {
     let tag = crate::message::Language::from_tag(&tag).unwrap_or_default().tag();
     // only the path of where one came from: another site's address is no place to go back to
     let back = headers.get(header::REFERER).and_then(|value| value.to_str().ok()).and_then(|address| {
@@ -83,7 +83,7 @@ async fn language(Path(tag): Path<String>, headers: axum::http::HeaderMap) -> Re
     ([(header::SET_COOKIE, cookie)], Redirect::to(back.as_deref().unwrap_or("/"))).into_response()
 }
 
-async fn asset(Path(name): Path<String>) -> Response {
+async fn asset(Named(name): Named<String>) -> Response {
     let (kind, text) = match name.as_str() {
         "style.css" => ("text/css; charset=utf-8", include_str!("../assets/style.css")),
         "station.js" => ("text/javascript; charset=utf-8", include_str!("../assets/station.js")),

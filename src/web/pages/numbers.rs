@@ -1,6 +1,6 @@
 //! An order's waybill number on the pages: what the channels said, the form to enter it by hand, conflicts.
 
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
@@ -11,10 +11,12 @@ use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::upstream::OrderAction;
 use crate::message::{Language, Phrase, number_refusal, phrase};
+use crate::web::asked::Named;
 use crate::web::backend::{Acted, Backend, Caller, ChannelView};
 use crate::web::body::Body;
 use crate::web::form::{back_to, form};
 use crate::web::guard::Peer;
+use crate::web::link::link;
 use crate::web::person::person;
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
@@ -38,7 +40,7 @@ pub(super) fn section(order: &Order, typed: Option<&Typed>, language: Language) 
             section.numbers role="alert" {
                 h2.bad { "✕ " (say(Phrase::NumberPending)) }
                 ul { @for tried in &pending.tried { li { strong { (tried.channel) } " · " (tried.why) } } }
-                form method="post" action={ "/order/" (order.id()) "/waybill" } {
+                form method="post" action={ (link("/order/", &order.id())) "/waybill" } {
                     label { (say(Phrase::Waybill)) " " input name="number" value=(number) autocomplete="off" required; }
                     label { (say(Phrase::YourName)) " " input name="by" value=(by) autocomplete="name" required; }
                     label { input type="checkbox" name="confirm" value="true"; " " (say(Phrase::NumberIsRight)) }
@@ -61,7 +63,7 @@ pub(super) fn troubled(orders: &[OrderId], count: u64, channels: &[ChannelView],
             section.numbers role="status" {
                 h2 { (say(Phrase::NumberPending)) " " (count) }
                 ul {
-                    @for order in orders { li { a href={ "/order/" (order) } { (order) } } }
+                    @for order in orders { li { a href=(link("/order/", &order)) { (order) } } }
                     @for channel in resting {
                         li.bad { "✕ " (say(Phrase::ChannelRests)) " " (channel.name) @if let Some(error) = &channel.last_error { " · " (error) } }
                     }
@@ -82,7 +84,7 @@ struct Entered {
 pub(super) async fn enter<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Spoken(language): Spoken,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -99,5 +101,5 @@ pub(super) async fn enter<B: Backend>(
         let page = super::order::shown(&backend, &id, Some(&typed), language).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response());
     }
-    Ok(back_to(&format!("/order/{id}")))
+    Ok(back_to(&link("/order/", &id)))
 }

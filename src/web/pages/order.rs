@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
@@ -21,13 +21,15 @@ use crate::message::{
     Language, Phrase, attention_text, code_name_title, fact_title, hold_reason, missing_why, order_stage, phrase,
 };
 use crate::web::api::{bags_in, prints_of};
+use crate::web::asked::Named;
 use crate::web::backend::{Backend, FeedItem};
+use crate::web::link::link;
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 
 pub(super) async fn page<B: Backend>(
     State(backend): State<B>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Spoken(language): Spoken,
 ) -> Result<Response, Problem> {
     Ok(Page(shown(&backend, &id, None, language).await?).into_response())
@@ -67,13 +69,13 @@ pub(super) async fn shown<B: Backend>(
             @if order.partially_completed {
                 p {
                     (say(Phrase::ReturnCameIn))
-                    @for exchange in &order.exchange_orders { " · " (say(Phrase::ExchangeOrder)) " " a href={ "/order/" (exchange) } { (exchange) } }
+                    @for exchange in &order.exchange_orders { " · " (say(Phrase::ExchangeOrder)) " " a href=(link("/order/", &exchange)) { (exchange) } }
                 }
             }
             @if missing.is_empty() && recalled.is_empty() && !order.cancelled && order.holds.is_empty() { p.good { "✓ " (say(Phrase::Complete)) } }
             @for goods in &recalled {
                 p.bad {
-                    "✕ " a href={ "/recalls/" (goods.stop_list) } { (say(Phrase::Recall)) " " (goods.stop_list) }
+                    "✕ " a href=(link("/recalls/", &goods.stop_list)) { (say(Phrase::Recall)) " " (goods.stop_list) }
                     " · " (goods.sku) " " (goods.lot.as_deref().unwrap_or_default()) " × " (goods.quantity)
                 }
             }
@@ -90,7 +92,7 @@ pub(super) async fn shown<B: Backend>(
                         li {
                             (parcel.id) " · " (parcel_state(parcel, language)) " · "
                             @match &parcel.waybill { Some(number) => (number), None => span.bad { (say(Phrase::NoWaybillYet)) } }
-                            @if let Some(bag) = &parcel.bag { " · " a href={ "/labels/" (bag) } { (bag) } }
+                            @if let Some(bag) = &parcel.bag { " · " a href=(link("/labels/", &bag)) { (bag) } }
                         }
                     }
                 }

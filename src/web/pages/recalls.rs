@@ -1,6 +1,6 @@
 //! Stop-lists and where goods of them are; void numbers that go back to their carriers.
 
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
@@ -10,9 +10,11 @@ use crate::domain::ids::WaybillNo;
 use crate::domain::rules::recall::StopList;
 use crate::message::{Language, Phrase, phrase};
 use crate::web::api::{RETURNS_MAX, TRACED_MAX, Traced, trace};
+use crate::web::asked::Named;
 use crate::web::backend::{Backend, Caller};
 use crate::web::form::back_to;
 use crate::web::guard::Peer;
+use crate::web::link::link;
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
 
@@ -38,7 +40,7 @@ fn stop_row(stop: &StopList, language: Language) -> Markup {
     let say = |name| phrase(name, language);
     html! {
         tr class=[(!stop.active).then_some("done")] {
-            td { a href={ "/recalls/" (stop.id) } { (stop.id) } @if !stop.active { " · " (say(Phrase::Lifted)) } }
+            td { a href=(link("/recalls/", &stop.id)) { (stop.id) } @if !stop.active { " · " (say(Phrase::Lifted)) } }
             td.sku { (stop.sku) }
             td { @if stop.lots.is_empty() { (say(Phrase::AllLots)) } @else { (stop.lots.join(", ")) } }
             td { (stop.reason.as_deref().unwrap_or_default()) }
@@ -48,7 +50,7 @@ fn stop_row(stop: &StopList, language: Language) -> Markup {
 
 pub(super) async fn one<B: Backend>(
     State(backend): State<B>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Spoken(language): Spoken,
 ) -> Result<Response, Problem> {
     let wanted = id.clone();
@@ -79,7 +81,7 @@ fn traced_row(traced: &Traced, language: Language) -> Markup {
     let say = |name| phrase(name, language);
     html! {
         tr {
-            td { a href={ "/order/" (traced.order) } { (traced.order) } }
+            td { a href=(link("/order/", &traced.order)) { (traced.order) } }
             td { (traced.line) }
             td { (traced.lot.as_deref().unwrap_or(say(Phrase::LotUnknown))) }
             td { (traced.quantity) }
@@ -112,8 +114,8 @@ pub(super) async fn returns<B: Backend>(
                             tr {
                                 td.sku { (waybill.number) }
                                 td { (waybill.carrier) }
-                                td { @for order in &waybill.orders { a href={ "/order/" (order) } { (order) } " " } }
-                                td { form method="post" action={ "/returns/" (waybill.number) } { button { (say(Phrase::Returned)) } } }
+                                td { @for order in &waybill.orders { a href=(link("/order/", &order)) { (order) } " " } }
+                                td { form method="post" action=(link("/returns/", &waybill.number)) { button { (say(Phrase::Returned)) } } }
                             }
                         }
                     }
@@ -127,7 +129,7 @@ pub(super) async fn returns<B: Backend>(
 pub(super) async fn given_back<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path(number): Path<String>,
+    Named(number): Named<String>,
 ) -> Result<Response, Problem> {
     let waybill = WaybillNo::new(&number).map_err(|_| Problem::missing("waybill", &number))?;
     let caller = Caller { peer: peer.to_string(), call: "waybill returned page" };

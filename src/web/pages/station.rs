@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Response, Sse};
 use futures_util::stream;
@@ -20,6 +20,7 @@ use crate::domain::printing::PrintJob;
 use crate::domain::station::{Mode, StationRules};
 use crate::domain::verdict::{Code, Facts, Severity, Verdict};
 use crate::message::{Language, Phrase, phrase, printer_condition, reprint_reasons, verdict_text, warning_text};
+use crate::web::asked::Named;
 use crate::web::backend::{Backend, DeviceView, LedgerHealth, PrinterView, Shown, TargetView};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
@@ -29,7 +30,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 pub(super) async fn page<B: Backend>(
     State(backend): State<B>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Spoken(language): Spoken,
 ) -> Result<Response, Problem> {
     let rules = backend.station(&id).ok_or_else(|| Problem::missing("station", &id))?;
@@ -45,7 +46,7 @@ pub(super) async fn page<B: Backend>(
 /// Keeps the page up to date: each event is the whole view again, rendered by the same code.
 pub(super) async fn live<B: Backend>(
     State(backend): State<B>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Spoken(language): Spoken,
 ) -> Result<Response, Problem> {
     let rules = backend.station(&id).ok_or_else(|| Problem::missing("station", &id))?;

@@ -1,6 +1,6 @@
 //! A target's page: how it is, and what it refused, to be corrected and sent again.
 
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -9,10 +9,12 @@ use serde_json::Value;
 use super::Page;
 use super::layout::{layout, when};
 use crate::message::{Language, Phrase, phrase};
+use crate::web::asked::Named;
 use crate::web::backend::{Backend, Caller, LetterView, LetterWord, TargetView};
 use crate::web::body::Body;
 use crate::web::form::{back_to, form};
 use crate::web::guard::Peer;
+use crate::web::link::link;
 use crate::web::person::{By, person};
 use crate::web::problem::Problem;
 use crate::web::spoken::Spoken;
@@ -22,7 +24,7 @@ const SHOWN_MAX: usize = 20;
 
 pub(super) async fn page<B: Backend>(
     State(backend): State<B>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
     Spoken(language): Spoken,
 ) -> Result<Response, Problem> {
     let targets = backend.targets().await?;
@@ -67,7 +69,7 @@ fn letter(target: &str, view: &LetterView, language: Language) -> Markup {
     let way = format!("/targets/{target}/letters/{}", letter.id);
     html! {
         section.letter {
-            h2 { (letter.kind) @if let Some(order) = &letter.order { " · " a href={ "/order/" (order) } { (order) } } }
+            h2 { (letter.kind) @if let Some(order) = &letter.order { " · " a href=(link("/order/", &order)) { (order) } } }
             p.bad { (letter.answer) " · " (when(&letter.at)) @if let Some(by) = &letter.corrected_by { " · " (say(Phrase::CorrectedBy)) " " (by) } }
             p {
                 (letter.id) " · " (letter.times) " " (say(Phrase::Times))
@@ -98,7 +100,7 @@ struct Corrected {
 pub(super) async fn correct<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path((name, id)): Path<(String, String)>,
+    Named((name, id)): Named<(String, String)>,
     body: Body,
 ) -> Result<Response, Problem> {
     let corrected: Corrected = form(&body)?;
@@ -111,7 +113,7 @@ pub(super) async fn correct<B: Backend>(
 pub(super) async fn let_go<B: Backend>(
     State(backend): State<B>,
     Extension(peer): Extension<Peer>,
-    Path((name, id)): Path<(String, String)>,
+    Named((name, id)): Named<(String, String)>,
     body: Body,
 ) -> Result<Response, Problem> {
     let caller = Caller { peer: peer.to_string(), call: "target page" };
@@ -129,5 +131,5 @@ async fn said<B: Backend>(
     if !backend.settle_letter(caller, name.clone(), id.clone(), word, by).await? {
         return Err(Problem::missing("dead letter", &id));
     }
-    Ok(back_to(&format!("/targets/{name}")))
+    Ok(back_to(&link("/targets/", &name)))
 }
