@@ -41,12 +41,38 @@ fn records(data: &Path) -> Vec<Value> {
     rows.map(|body| serde_json::from_slice(&body.unwrap()).unwrap()).collect()
 }
 
+fn device(client: &mut Client, name: &str) -> Option<Value> {
+    let devices = client.get("/api/v1/devices");
+    devices["devices"].as_array()?.iter().find(|device| device["name"] == name).cloned()
+}
+
 fn wait_connected(client: &mut Client, name: &str, connected: bool) {
-    eventually("the scanner's state", || {
-        let devices = client.get("/api/v1/devices");
-        let device = devices["devices"].as_array()?.iter().find(|device| device["name"] == name)?.clone();
-        (device["connected"] == connected).then_some(())
-    });
+    eventually("the scanner's state", || (device(client, name)?["connected"] == connected).then_some(()));
+}
+
+/// What of a device's records was broken, and why.
+fn broken(data: &Path) -> Vec<String> {
+    records(data).iter().filter_map(|record| record["cause"]["broken"].as_str().map(str::to_owned)).collect()
+}
+
+fn tcp(name: &str, station: &str, key: &str, address: &str) -> String {
+    format!(
+        "[[device]]\nname = \"{name}\"\nstation = \"{station}\"\nkind = \"tcp\"\n{key} = \"{address}\"\nprotocol = \"cognex/dataman-tcp\"\n"
+    )
+}
+
+/// `waybind devices` as people read it.
+fn listed(folder: &Path, served: &Served) -> String {
+    let listed = std::process::Command::new(program())
+        .arg("devices")
+        .arg("--config")
+        .arg(folder.join("waybind.toml"))
+        .arg("--data")
+        .arg(&served.data)
+        .output()
+        .unwrap();
+    assert!(listed.status.success(), "{listed:?}");
+    String::from_utf8(listed.stdout).unwrap()
 }
 
 #[test]
@@ -86,12 +112,72 @@ fn a_scan_over_a_tty_is_acknowledged_recorded_and_beeps() {
 }
 
 #[test]
+fn a_second_unit_that_was_refused_and_sent_again_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let pty = Pty::open().unwrap();
+    let served = Served::start(folder.path(), &(station("b1") + &serial("gun", "b1", &pty.path, "zebra/ssi")));
+    let mut client = served.client();
+    work(&mut client);
+    wait_connected(&mut client, "gun", true);
+    let mut gun = scanner(&pty, Family::Ssi);
+    let green = b"\x05\xE6\x04\x00\x00\xFF\x11";
+    for code in ["SO-1", "]E06901234567892"] {
+        gun.scan(code, PATIENCE).unwrap();
+        gun.expect(green, PATIENCE).unwrap();
+    }
+    let unit = Family::Ssi.frame("]E06901234567892");
+    let mut spoilt = unit.clone();
+    spoilt[7] ^= 1;
+    gun.send(&spoilt).unwrap();
+    gun.expect(b"\x05\xD1\x04\x00\x01\xFF\x25", PATIENCE).unwrap();
+    // the same unit again, with the retransmit bit and the sum that belongs to it
+    let mut again = unit;
+    again[3] = 1;
+    *again.last_mut().unwrap() -= 1;
+    gun.send(&again).unwrap();
+    gun.expect(green, PATIENCE).unwrap();
+    assert_eq!(client.get("/api/v1/orders/SO-1")["lines"][0]["packed"], 2);
+}
+
+#[test]
+fn half_a_line_is_given_up_and_the_next_code_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let pty = Pty::open().unwrap();
+    let served = Served::start(folder.path(), &(station("b1") + &serial("gun", "b1", &pty.path, "generic/line")));
+    let mut client = served.client();
+    work(&mut client);
+    wait_connected(&mut client, "gun", true);
+    let mut gun = scanner(&pty, Family::Line);
+    gun.scan("SO-1", PATIENCE).unwrap();
+    gun.expect(b"\x07", PATIENCE).unwrap();
+    gun.send(b"69012").unwrap();
+    // three beeps: it was not read
+    gun.expect(b"\x07\x07\x07", PATIENCE).unwrap();
+    assert_eq!(broken(&served.data), ["half a line"]);
+    gun.send(b"6901234567892\r\n").unwrap();
+    eventually("the item", || (client.get("/api/v1/orders/SO-1")["lines"][0]["packed"] == 1).then_some(()));
+    let gun = device(&mut client, "gun").unwrap();
+    assert_eq!((&gun["last_error"], &gun["broken"]), (&json!("half a line"), &json!(1)));
+    let text = listed(folder.path(), &served);
+    assert!(
+        text.contains("connected, 2 codes, 1 broken; last error at 20") && text.contains(": half a line"),
+        "{text}"
+    );
+}
+
+#[test]
 fn an_unplugged_scanner_is_told_and_found_again_on_the_same_path() {
     let folder = tempfile::tempdir().unwrap();
     let link = folder.path().join("by-id");
     let pty = Pty::open().unwrap();
     std::os::unix::fs::symlink(&pty.path, &link).unwrap();
-    let served = Served::start(folder.path(), &(station("b1") + &serial("gun", "b1", &link, "generic/line")));
+    // one that waits for the rest of a code, so that only the unplug ends it
+    let own = folder.path().join("own");
+    std::fs::create_dir_all(own.join("ours")).unwrap();
+    let patient = "name = \"x\"\nsource = \"x\"\ngap-ms = 600000\n[framing]\nkind = \"line\"\nterminators = [\"0D\"]\n[feedback]\naccept = \"07\"\n";
+    std::fs::write(own.join("ours/patient.toml"), patient).unwrap();
+    let config = format!("protocols = {own:?}\n") + &station("b1") + &serial("gun", "b1", &link, "ours/patient");
+    let served = Served::start(folder.path(), &config);
     let mut client = served.client();
     work(&mut client);
     wait_connected(&mut client, "gun", true);
@@ -105,12 +191,13 @@ fn an_unplugged_scanner_is_told_and_found_again_on_the_same_path() {
     let again = Pty::open().unwrap();
     std::os::unix::fs::symlink(&again.path, &link).unwrap();
     wait_connected(&mut client, "gun", true);
+    let state = device(&mut client, "gun").unwrap();
+    assert!(state["last_error"].is_string() && state["last_error_at"].is_string(), "it still tells what was: {state}");
     let mut gun = scanner(&again, Family::Line);
     gun.scan("SO-1", PATIENCE).unwrap();
     gun.expect(b"\x07", PATIENCE).unwrap();
     assert_eq!(client.get("/api/v1/stations/b1")["work"]["id"], "SO-1", "half a code of before is none of this one");
-    let broken = |record: &&Value| record["cause"]["broken"] == "the scanner went away amid a code";
-    assert_eq!(records(&served.data).iter().filter(broken).count(), 1, "it is recorded as what it was");
+    assert_eq!(broken(&served.data), ["the scanner went away amid a code"], "it is recorded as what it was");
 }
 
 #[test]
@@ -179,11 +266,6 @@ fn fixed_mount_readers_come_over_tcp_both_ways() {
     let folder = tempfile::tempdir().unwrap();
     let reader = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = free_address();
-    let tcp = |name: &str, station: &str, key: &str, address: &str| {
-        format!(
-            "[[device]]\nname = \"{name}\"\nstation = \"{station}\"\nkind = \"tcp\"\n{key} = \"{address}\"\nprotocol = \"cognex/dataman-tcp\"\n"
-        )
-    };
     let config = station("b1")
         + &station("b2")
         + &tcp("reader", "b1", "address", &reader.local_addr().unwrap().to_string())
@@ -205,8 +287,73 @@ fn fixed_mount_readers_come_over_tcp_both_ways() {
         .map(|record| record["cause"]["station"].clone())
         .collect();
     assert_eq!(stations, ["b1", "b2"], "a frame that says that nothing was read is no scan");
+    for (ours, which) in
+        [(called.peer_addr().unwrap(), "a sign of life from whom we called"), (listen, "and from who called us")]
+    {
+        eventually(which, || is_kept_alive(ours).then_some(()));
+    }
     drop(calling);
     wait_connected(&mut client, "caller", false);
+}
+
+/// Whether a connection with this local address has a keep-alive timer that fires within some seconds.
+fn is_kept_alive(local: std::net::SocketAddr) -> bool {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let (port, established) = (format!(":{:04X}", local.port()), "01");
+    table.lines().skip(1).any(|line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let (kind, ticks) = columns[5].split_once(':').unwrap();
+        let fires_soon = i64::from_str_radix(ticks, 16).is_ok_and(|ticks| ticks <= 15 * 100);
+        columns[1].ends_with(&port) && columns[3] == established && kind == "02" && fires_soon
+    })
+}
+
+#[test]
+fn a_new_connection_takes_the_place_of_one_that_says_nothing_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let listen = free_address();
+    let config = station("b1") + &tcp("reader", "b1", "listen", &listen.to_string());
+    let served = Served::start(folder.path(), &config);
+    let mut client = served.client();
+    work(&mut client);
+    eventually("the listener", || (device(&mut client, "reader")?["listening"] == true).then_some(()));
+    let text = listed(folder.path(), &served);
+    assert!(text.contains(&format!("waits for a connection at {listen}\n")), "{text}");
+    let mut beep = [0; 5];
+    // each of these stays open, as if its cable had been pulled amid a code
+    let mut silent: Vec<TcpStream> = Vec::new();
+    for code in ["SO-1\r\n69", "6901234567892\r\n69", "6901234567892\r\n"] {
+        let mut living = TcpStream::connect(listen).unwrap();
+        living.set_read_timeout(Some(PATIENCE)).unwrap();
+        living.write_all(code.as_bytes()).unwrap();
+        living.read_exact(&mut beep).unwrap();
+        assert_eq!(&beep, b"||>BE", "{code}");
+        silent.push(living);
+    }
+    assert_eq!(client.get("/api/v1/orders/SO-1")["lines"][0]["packed"], 2);
+    assert_eq!(broken(&served.data).len(), 2, "their halves are none of each other");
+    let state = device(&mut client, "reader").unwrap();
+    let why = state["last_error"].as_str().unwrap();
+    assert!(
+        state["connected"] == true && why.starts_with("another connection took its place, from 127.0.0.1:"),
+        "{state}"
+    );
+    for mut gone in silent.drain(..2) {
+        gone.read_to_end(&mut Vec::new()).unwrap();
+    }
+    // what the last one sends just before it is replaced is its own scan, and none is counted later
+    silent[0].write_all(b"NOSUCH\r\n").unwrap();
+    let last = TcpStream::connect(listen).unwrap();
+    silent[0].read_to_end(&mut Vec::new()).unwrap();
+    let codes = || -> Vec<Value> {
+        records(&served.data).iter().filter_map(|record| record["verdict"]["code"].as_str().map(Value::from)).collect()
+    };
+    eventually("the verdict", || codes().contains(&json!("unknown_code")).then_some(()));
+    drop(last);
+    wait_connected(&mut client, "reader", false);
+    let text = listed(folder.path(), &served);
+    assert!(text.contains(&format!("waits for a connection at {listen}; last error at 20")), "{text}");
+    assert_eq!(codes().iter().filter(|code| **code != "unreadable").count(), 4, "{:?}", codes());
 }
 
 #[test]
@@ -334,15 +481,7 @@ fn what_is_configured_is_listed_with_how_it_is() {
         let wedge = devices["devices"].as_array()?.iter().find(|device| device["name"] == "wedge")?.clone();
         (wedge["last_error"] == "it is not plugged in" && wedge["protocol"] == "generic/keyboard").then_some(())
     });
-    let listed = std::process::Command::new(program())
-        .arg("devices")
-        .arg("--config")
-        .arg(folder.path().join("waybind.toml"))
-        .arg("--data")
-        .arg(&served.data)
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
-    assert!(text.contains("gun  b1  generic/line") && text.contains("connected, 0 codes"), "{text} {listed:?}");
+    let text = listed(folder.path(), &served);
+    assert!(text.contains("gun  b1  generic/line") && text.contains("connected, 0 codes, 0 broken\n"), "{text}");
     assert!(text.contains("wedge  b1  generic/keyboard  USB ffff:*, serial number \"none such\"  not there"), "{text}");
 }

@@ -102,10 +102,23 @@ fn line(device: &Value) -> String {
     let state = &device["state"];
     let health = match (state.is_null(), state["connected"] == true) {
         (true, _) => "unknown".to_owned(),
-        (false, true) => format!("connected, {} codes, {} broken", state["frames"], state["broken"]),
-        (false, false) => format!("not there: {}", state["last_error"].as_str().unwrap_or("no error yet")),
+        (false, true) => {
+            format!("connected, {} codes, {} broken{}", state["frames"], state["broken"], last_error(state))
+        }
+        (false, false) if state["listening"] == true => {
+            format!("waits for a connection at {}{}", text("place"), last_error(state))
+        }
+        (false, false) => format!("not there: {}", state["last_error"].as_str().unwrap_or("it is being looked for")),
     };
     format!("{}  {}  {}  {}  {health}", text("name"), text("station"), text("protocol"), text("place"))
+}
+
+/// What went wrong last, behind how a device is now.
+fn last_error(state: &Value) -> String {
+    match (state["last_error"].as_str(), state["last_error_at"].as_str()) {
+        (Some(why), Some(at)) => format!("; last error at {at}: {why}"),
+        _ => String::new(),
+    }
 }
 
 fn title(device: &Value) -> String {

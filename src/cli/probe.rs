@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Library};
 use crate::device::{Connection, Heard, LineChange, Plugs, Roots, Scanner, Selector, Spoken, plugged, probe};
 use crate::domain::ids::{DeviceId, StationId};
-use crate::protocol::{Definition, Framer, Input, Item};
+use crate::protocol::{Definition, Framer, Framing, Input, Item};
 
 /// The device's own pieces are shown up to this many bytes.
 const SHOWN_MAX: usize = 64;
@@ -48,8 +48,9 @@ fn scanner(node: &Path, input: Input, baud: Option<u32>, library: &Library) -> R
     let protocol = Library::generic(input);
     let unknown = || Failure::Failed(format!("the definition {protocol} is missing"));
     let mut definition = Definition::clone(library.get(protocol).ok_or_else(unknown)?);
-    // every definition listens, so a code is over when the most patient of them gives it up
-    let fitting = library.iter().filter(|(_, definition)| definition.input() == input);
+    // every definition listens, so a code is over when the most patient of those whom only a pause tells its end
+    let by_pause = |definition: &Definition| matches!(definition.framing, Framing::Gap { .. } | Framing::Keyboard(_));
+    let fitting = library.iter().filter(|(_, other)| other.input() == input && by_pause(other.as_ref()));
     definition.gap_ms = fitting.filter_map(|(_, definition)| definition.gap_ms).chain([PAUSE_MS]).max();
     let definition = Arc::new(definition);
     let selector = Selector::Path(node.to_owned());

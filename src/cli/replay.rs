@@ -23,13 +23,11 @@ pub(super) fn replay(file: &Path, station: Option<String>, target: &Target) -> R
     let mut framer = framer.map_err(|error| Failure::failed(&error))?;
     let (mut items, mut last): (Vec<Item>, u64) = (Vec::new(), 0);
     for (ms, bytes) in &trace.reads {
-        if framer.is_pending() && ms.saturating_sub(last) >= framer.gap_ms() {
-            items.extend(framer.pause());
-        }
+        items.extend(framer.silence(ms.saturating_sub(last)));
         items.extend(framer.feed_at(bytes, Duration::from_millis(*ms)));
         last = *ms;
     }
-    items.extend(framer.pause());
+    items.extend(framer.silence(u64::MAX));
     let station = station.unwrap_or(trace.station);
     // a trace that is played again is other scans
     let played = crate::service::fresh_scan_id();

@@ -11,6 +11,12 @@ use crate::protocol::{Framer, Input, Item};
 /// How long a write to a scanner may take before the connection is given up.
 const WRITE: Duration = Duration::from_secs(2);
 
+/// A silence after which all has come that was on its way in this moment.
+const MOMENT: Duration = Duration::from_millis(20);
+
+/// Reads in which that is looked for; a device that never falls silent is not waited for.
+const MOMENTS_MAX: usize = 64;
+
 /// An open port with its framer and trace.
 pub(super) struct Line {
     port: Port,
@@ -19,6 +25,8 @@ pub(super) struct Line {
     trace: Option<TraceWriter>,
     /// Whether it is a keyboard.
     types: bool,
+    /// Whether what waits in it was sent too long ago to be judged.
+    is_stale: bool,
     /// Whether the device takes no beeps any more.
     mute: bool,
     /// When the last chunk came, by the device's own clock.
@@ -28,7 +36,7 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn new(opened: Opened, scanner: &Scanner, kept: Option<TraceWriter>) -> Self {
-        let Opened { port, framer, descriptor, claim } = opened;
+        let Opened { port, framer, descriptor, claim, is_stale } = opened;
         let begin = || {
             let path = scanner.trace.as_ref()?;
             TraceWriter::create(path, scanner, &descriptor)
@@ -37,7 +45,7 @@ impl Line {
         };
         let types = scanner.spoken.definition.input() == Input::Keyboard;
         let trace = kept.map(TraceWriter::resumed).or_else(begin);
-        Line { port, framer, _claim: claim, trace, types, mute: false, at: Duration::ZERO, last: None }
+        Line { port, framer, _claim: claim, trace, types, is_stale, mute: false, at: Duration::ZERO, last: None }
     }
 
     /// Ends it; the trace goes on with the next connection. What was begun and never ended is answered too.
@@ -46,9 +54,12 @@ impl Line {
         (self.trace, cut)
     }
 
-    /// Waits until nobody types: a keyboard may have been grabbed amid a code, whose rest must not pass for one. Answers
-    /// what was passed over, if anything was.
+    /// Waits until nobody types: a keyboard may have been grabbed amid a code, whose rest must not pass for one. Takes
+    /// what came over a connection before anybody could listen. Answers what was passed over, if anything was.
     pub(super) async fn settle(&mut self) -> Result<Option<Item>, String> {
+        if self.is_stale {
+            return Ok(self.pass_over().await);
+        }
         if !self.types {
             return Ok(None);
         }
@@ -57,6 +68,21 @@ impl Line {
             passed_over = Some(Item::Broken("keys came while the scanner was opened", Vec::new()));
         }
         Ok(passed_over)
+    }
+
+    /// Takes what waits unread. If the connection ends behind it, the next read tells.
+    async fn pass_over(&mut self) -> Option<Item> {
+        let mut passed_over = None;
+        for _ in 0..MOMENTS_MAX {
+            let Ok(Told::Piece(chunk)) = self.port.read(Some(MOMENT)).await else { break };
+            passed_over.get_or_insert(chunk.bytes);
+        }
+        passed_over.map(|bytes| Item::Broken("it was sent while nobody could listen", bytes))
+    }
+
+    /// What is on its way in this moment; none once nothing more is.
+    pub(super) async fn last(&mut self) -> Option<Vec<Item>> {
+        tokio::time::timeout(MOMENT, self.read()).await.ok()?.ok()
     }
 
     pub(super) async fn read(&mut self) -> Result<Vec<Item>, String> {

@@ -7,6 +7,7 @@ mod discovery;
 mod hid_pos;
 mod keyboard;
 mod line;
+mod listener;
 mod plugs;
 mod port;
 mod probe;
@@ -185,10 +186,14 @@ pub trait Sink: Clone + Send + Sync + 'static {
 pub struct DeviceState {
     /// Whether it is there.
     pub connected: bool,
+    /// Whether its address is listened on, and nobody has connected.
+    pub listening: bool,
     /// When it last sent a code.
     pub last_read: Option<Timestamp>,
-    /// What went wrong last.
+    /// What went wrong last; it stays until something else does.
     pub last_error: Option<String>,
+    /// When that was.
+    pub last_error_at: Option<Timestamp>,
     /// Codes that it sent.
     pub frames: u64,
     /// Broken frames that it sent.

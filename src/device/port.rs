@@ -7,14 +7,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_serial::{SerialPort, SerialPortBuilderExt};
 
 use super::discovery::{NotFound, Plugged, Selector};
 use super::hid_pos::{HidPos, write_report};
 use super::keyboard::Keyboard;
+use super::listener::{Listener, Newcomer};
 use super::plugs::Claim;
 use super::reader::{self, Chunk, Told};
 use super::{Connection, LineChange, Scanner};
@@ -26,6 +28,13 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// A peer that lost its power or its cable says nothing when it goes. It is asked for a sign after five seconds of
+/// silence, three times, three seconds apart, so that it is given up after 14 s; what it does not acknowledge, likewise.
+const SILENCE: Duration = Duration::from_secs(5);
+const ASKED_AGAIN: Duration = Duration::from_secs(3);
+const ASKED: u32 = 3;
+const UNACKNOWLEDGED: Duration = Duration::from_secs(14);
 
 /// Bytes that are read at once.
 const READ_MAX: usize = 4 * 1024;
@@ -46,10 +55,12 @@ pub(super) struct Opened {
     pub descriptor: Vec<u8>,
     /// Keeps others from reading the same node.
     pub claim: Option<Claim>,
+    /// Whether what waits in it was sent too long ago to be judged.
+    pub is_stale: bool,
 }
 
-/// Opens a scanner's connection, and makes what reads it; a listener is kept by the caller between two calls.
-pub(super) async fn open(scanner: &mut Scanner, listener: &mut Option<TcpListener>) -> io::Result<Opened> {
+/// Opens a scanner's connection, and makes what reads it.
+pub(super) async fn open(scanner: &mut Scanner) -> io::Result<Opened> {
     match scanner.connection.clone() {
         Connection::Serial(selector, change) => open_serial_scanner(scanner, &selector, change).await,
         Connection::Keyboard(selector) => {
@@ -61,7 +72,7 @@ pub(super) async fn open(scanner: &mut Scanner, listener: &mut Option<TcpListene
             let lost = Keystroke::Lost.to_bytes().to_vec();
             let pieces = reader::listen(scanner.id.as_str(), device, lost, pause(&framer))?;
             let port = Port::Pieces { pieces, reports: None };
-            Ok(Opened { port, framer, descriptor: Vec::new(), claim: Some(claim) })
+            Ok(Opened { port, framer, descriptor: Vec::new(), claim: Some(claim), is_stale: false })
         }
         Connection::HidPos(selector) => {
             let (found, claim) = claimed(scanner, &selector, Input::HidPos).await?;
@@ -73,23 +84,21 @@ pub(super) async fn open(scanner: &mut Scanner, listener: &mut Option<TcpListene
             // a report of no bytes breaks what it stands in
             let pieces = reader::listen(scanner.id.as_str(), device, Vec::new(), pause(&framer))?;
             let port = Port::Pieces { pieces, reports };
-            Ok(Opened { port, framer, descriptor: found.descriptor, claim: Some(claim) })
+            Ok(Opened { port, framer, descriptor: found.descriptor, claim: Some(claim), is_stale: false })
         }
         Connection::TcpClient(address) => {
             let port = connect(&address).await?;
-            Ok(Opened { port, framer: framer(scanner, &[])?, descriptor: Vec::new(), claim: None })
+            Ok(Opened { port, framer: framer(scanner, &[])?, descriptor: Vec::new(), claim: None, is_stale: false })
         }
-        Connection::TcpListener(address) => {
-            let bound = match listener.take() {
-                Some(bound) => bound,
-                None => TcpListener::bind(address).await?,
-            };
-            let accepted = bound.accept().await;
-            *listener = Some(bound);
-            let port = stream(accepted?.0)?;
-            Ok(Opened { port, framer: framer(scanner, &[])?, descriptor: Vec::new(), claim: None })
-        }
+        Connection::TcpListener(address) => take_up(scanner, Listener::bind(address).await?.next().await?),
     }
+}
+
+/// Makes what reads a connection that was accepted.
+pub(super) fn take_up(scanner: &Scanner, newcomer: Newcomer) -> io::Result<Opened> {
+    let is_stale = newcomer.is_stale();
+    let port = stream(newcomer.stream)?;
+    Ok(Opened { port, framer: framer(scanner, &[])?, descriptor: Vec::new(), claim: None, is_stale })
 }
 
 async fn open_serial_scanner(scanner: &mut Scanner, selector: &Selector, change: LineChange) -> io::Result<Opened> {
@@ -113,7 +122,7 @@ async fn open_serial_scanner(scanner: &mut Scanner, selector: &Selector, change:
     if let Some(found) = &found {
         still_there(scanner, found).await?;
     }
-    Ok(Opened { port, framer: framer(scanner, &[])?, descriptor: Vec::new(), claim: Some(claim) })
+    Ok(Opened { port, framer: framer(scanner, &[])?, descriptor: Vec::new(), claim: Some(claim), is_stale: false })
 }
 
 /// Runs what may block for as long as a device takes to answer.
@@ -167,6 +176,11 @@ async fn connect(address: &str) -> io::Result<Port> {
 
 fn stream(stream: TcpStream) -> io::Result<Port> {
     stream.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(&stream, true)?;
+    sockopt::set_tcp_keepidle(&stream, SILENCE)?;
+    sockopt::set_tcp_keepintvl(&stream, ASKED_AGAIN)?;
+    sockopt::set_tcp_keepcnt(&stream, ASKED)?;
+    sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED.as_millis() as u32)?;
     Ok(Port::of(stream))
 }
 

@@ -23,7 +23,7 @@ pub enum Heard {
 /// # Errors
 /// It can't be opened, or is gone.
 pub async fn probe(mut scanner: Scanner, mut tell: impl FnMut(Heard) -> bool) -> io::Result<()> {
-    let Opened { mut port, framer, descriptor, claim: _claim } = open(&mut scanner, &mut None).await?;
+    let Opened { mut port, framer, descriptor, claim: _claim, .. } = open(&mut scanner).await?;
     let pause = pause(&framer);
     let mut goes_on = tell(Heard::Opened(descriptor));
     let mut is_begun = false;

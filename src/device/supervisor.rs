@@ -1,13 +1,15 @@
 //! One scanner's life: connect, read, answer, and after an unplug begin again.
 
+use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::line::Line;
-use super::port::open;
-use super::{DeviceFrame, DeviceState, Scanner, Signal, Sink, TraceWriter};
+use super::listener::Listener;
+use super::port::{Opened, open, take_up};
+use super::{Connection, DeviceFrame, DeviceState, Scanner, Signal, Sink, TraceWriter};
 use crate::domain::scan::Retyped;
 use crate::protocol::{Item, retypings};
 
@@ -25,19 +27,42 @@ pub async fn supervise<S: Sink>(scanner: Scanner, sink: S) {
     let mut life = Life { sink, state: DeviceState::default(), scanner, trace: None };
     let mut pause = FIRST_PAUSE;
     let longest = if life.scanner.connection.usb().is_some() { LONGEST_PAUSE } else { LONGEST_PAUSE_NETWORK };
-    let mut listener: Option<TcpListener> = None;
+    let mut listener: Option<Listener> = None;
     life.tell();
     loop {
-        match open(&mut life.scanner, &mut listener).await {
+        let opened = match life.scanner.connection {
+            Connection::TcpListener(address) => life.accepted(address, &mut listener).await,
+            _ => open(&mut life.scanner).await,
+        };
+        match opened {
             Ok(opened) => {
                 pause = FIRST_PAUSE;
                 let line = Line::new(opened, &life.scanner, life.trace.take());
-                life.serve(line).await;
+                life.serve(line, listener.as_mut()).await;
+                // who connects to us is waited for, not looked for
+                if listener.is_some() {
+                    continue;
+                }
             }
             Err(error) => life.lost(error.to_string()),
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(longest);
+    }
+}
+
+/// Why a connection is served no longer.
+enum Ended {
+    Gone(String),
+    /// Another one was made, from there.
+    TakenOver(SocketAddr),
+}
+
+/// Waits until somebody else connects, where that is possible.
+async fn somebody_else(listener: Option<&mut Listener>) -> SocketAddr {
+    match listener {
+        Some(listener) => listener.somebody().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -53,18 +78,36 @@ impl<S: Sink> Life<S> {
         self.sink.state(&self.scanner, self.state.clone());
     }
 
+    fn wrong(&mut self, why: String) {
+        self.state.last_error = Some(why);
+        self.state.last_error_at = Some(self.sink.now());
+    }
+
     fn lost(&mut self, why: String) {
         let news = self.state.connected || self.state.last_error.as_deref() != Some(&why);
-        self.state.connected = false;
-        self.state.last_error = Some(why);
+        (self.state.connected, self.state.listening) = (false, false);
         if news {
+            self.wrong(why);
             tracing::warn!(device = %self.scanner.id, at = %self.scanner.connection, error = self.state.last_error, "The scanner is not there.");
             self.tell();
         }
     }
 
-    /// Reads until the connection ends.
-    async fn serve(&mut self, mut line: Line) {
+    /// Who connects to our address; it is bound once.
+    async fn accepted(&mut self, address: SocketAddr, listener: &mut Option<Listener>) -> io::Result<Opened> {
+        let bound = match listener {
+            Some(bound) => bound,
+            None => listener.insert(Listener::bind(address).await?),
+        };
+        if !self.state.connected {
+            self.state.listening = true;
+            self.tell();
+        }
+        take_up(&self.scanner, bound.next().await?)
+    }
+
+    /// Reads until the connection ends, or another one takes its place: the newest is the one that lives.
+    async fn serve(&mut self, mut line: Line, mut listener: Option<&mut Listener>) {
         let passed_over = match line.settle().await {
             Ok(passed_over) => passed_over,
             Err(error) => {
@@ -72,8 +115,7 @@ impl<S: Sink> Life<S> {
                 return self.lost(error);
             }
         };
-        self.state.connected = true;
-        self.state.last_error = None;
+        (self.state.connected, self.state.listening) = (true, false);
         self.tell();
         let (frames, waiting) = mpsc::channel(WAITING_MAX);
         let (signals, mut to_send) = mpsc::channel::<Vec<u8>>(WAITING_MAX);
@@ -85,23 +127,31 @@ impl<S: Sink> Life<S> {
                 read = line.read() => match read {
                     Ok(items) => {
                         if let Err(error) = self.pass_on(items, &mut line, &frames).await {
-                            break error;
+                            break Ended::Gone(error);
                         }
                     }
-                    Err(error) => break error,
+                    Err(error) => break Ended::Gone(error),
                 },
                 Some(bytes) = to_send.recv() => if let Err(error) = line.beep(&bytes, pace).await {
                     tracing::warn!(device = %self.scanner.id, %error, "The scanner takes no beeps; it is read without.");
-                    self.state.last_error = Some(error);
+                    self.wrong(error);
                     self.tell();
                 },
+                from = somebody_else(listener.as_deref_mut()) => break self.taken_over(from, &mut line, &frames).await,
             }
         };
         // it is gone at once for everybody; what was read before still gets its verdict, whose beep has nowhere to go
         let (trace, cut) = line.end();
         self.trace = trace;
         drop(to_send);
-        self.lost(ended);
+        match ended {
+            Ended::Gone(why) => self.lost(why),
+            Ended::TakenOver(from) => {
+                tracing::warn!(device = %self.scanner.id, at = %self.scanner.connection, %from, "Another connection took the scanner's place.");
+                self.wrong(format!("another connection took its place, from {from}"));
+                self.tell();
+            }
+        }
         self.record_broken(cut, &frames).await;
         drop(frames);
         if let Err(error) = judge.await {
@@ -109,10 +159,22 @@ impl<S: Sink> Life<S> {
         }
     }
 
+    /// Takes what the connection has sent by now, which nobody would read any more.
+    async fn taken_over(&mut self, from: SocketAddr, line: &mut Line, frames: &mpsc::Sender<DeviceFrame>) -> Ended {
+        for _ in 0..WAITING_MAX {
+            let Some(items) = line.last().await else { break };
+            if let Err(error) = self.pass_on(items, line, frames).await {
+                return Ended::Gone(error);
+            }
+        }
+        Ended::TakenOver(from)
+    }
+
     /// Passes on what is no code, at the beginning or the end of a connection.
     async fn record_broken(&mut self, item: Option<Item>, frames: &mpsc::Sender<DeviceFrame>) {
         let Some(Item::Broken(why, data)) = item else { return };
         self.state.broken += 1;
+        self.tell();
         let frame = DeviceFrame { data, broken: Some(why), bounced: false, retyped: Vec::new() };
         if frames.send(frame).await.is_err() {
             tracing::error!(device = %self.scanner.id, "Half a code was not recorded.");
@@ -148,7 +210,7 @@ impl<S: Sink> Life<S> {
                 }
                 Item::Broken(why, data) => {
                     self.state.broken += 1;
-                    self.state.last_error = Some(why.to_owned());
+                    self.wrong(why.to_owned());
                     DeviceFrame { data, broken: Some(why), bounced: false, retyped: Vec::new() }
                 }
             };

@@ -150,6 +150,10 @@ pub enum Framing {
     Ssi {
         /// How the bar code stands in its packet.
         layout: SsiLayout,
+        /// A pause after which a message of several packets is given up, in milliseconds: longer than a scanner takes
+        /// to send a packet again.
+        #[serde(default = "ssi_message_gap")]
+        message_gap_ms: u64,
     },
     /// Honeywell's packets with the data header (`DECHDR1`).
     HoneywellPacket {},
@@ -197,6 +201,10 @@ fn frame_length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::
 
 fn stx() -> HexBytes {
     HexBytes(vec![0x02])
+}
+
+fn ssi_message_gap() -> u64 {
+    5_000
 }
 
 fn etx() -> HexBytes {

@@ -50,12 +50,17 @@ impl DmccFramer {
         }
     }
 
-    pub(super) fn pause(&mut self, _items: &mut Vec<Item>) {
-        self.awaited = false;
+    /// Gives half a line up, and a header whose read string did not come.
+    pub(super) fn pause(&mut self, items: &mut Vec<Item>) {
+        let told = items.len();
+        self.lines.pause(items);
+        if std::mem::take(&mut self.awaited) && items.len() == told {
+            items.push(Item::Broken("a header without its read string", Vec::new()));
+        }
     }
 
     pub(super) fn is_pending(&self) -> bool {
-        self.awaited
+        self.awaited || self.lines.is_pending()
     }
 }
 

@@ -31,6 +31,9 @@ pub enum Item {
 /// What is kept of bytes that belong to no frame: enough to know them again.
 const EXCERPT: usize = 256;
 
+/// Pauses until nothing is pending, at most: half a packet, half a message, its rest.
+const PAUSES_MAX: usize = 3;
+
 enum Kind {
     Line(LineFramer),
     Bcc(BccFramer),
@@ -57,7 +60,7 @@ impl Kind {
             Framing::StxEtx { start, end, lrc, acknowledge, reject } => {
                 Kind::Stx(StxFramer::new(&start, &end, lrc, acknowledge, reject))
             }
-            Framing::Ssi { layout } => Kind::Ssi(Box::new(SsiFramer::new(layout))),
+            Framing::Ssi { layout, message_gap_ms } => Kind::Ssi(Box::new(SsiFramer::new(layout, message_gap_ms))),
             Framing::HoneywellPacket {} => Kind::Packets(PacketFramer::new(Packet::Honeywell)),
             Framing::Koamtac { count_bytes } => {
                 Kind::Packets(PacketFramer::new(Packet::Koamtac { count: count_bytes.into() }))
@@ -181,46 +184,61 @@ impl Framer {
         if !bytes.is_empty() {
             self.kind.feed(&bytes, Duration::ZERO, &mut items);
         }
-        self.kind.pause(&mut items);
-        if self.holds_an_answer()
-            && let Kind::Line(framer) = &mut self.kind
-        {
-            framer.forget();
+        let (is_answer, mut given_up) = (self.holds_an_answer(), Vec::new());
+        self.kind.pause(&mut given_up);
+        if !is_answer {
+            items.append(&mut given_up);
         }
         self.definition.finish(items)
+    }
+
+    /// Says that nothing came for so many milliseconds: what is begun is given up if that is long enough.
+    pub fn silence(&mut self, mut ms: u64) -> Vec<Item> {
+        let mut items = Vec::new();
+        for _ in 0..PAUSES_MAX {
+            let left = ms.checked_sub(self.gap_ms()).filter(|_| self.is_pending());
+            let Some(left) = left else { break };
+            ms = left;
+            items.extend(self.pause());
+        }
+        items
     }
 
     /// Whether something was begun that a pause would end.
     #[must_use]
     pub fn is_pending(&self) -> bool {
-        self.replies.is_pending() || self.kind.is_pending() || self.holds_an_answer()
+        self.replies.is_pending() || self.kind.is_pending()
     }
 
     /// Whether a code was begun and not ended.
     #[must_use]
     pub fn is_begun(&self) -> bool {
         match &self.kind {
-            Kind::Line(framer) => !framer.pending().is_empty(),
+            Kind::Ssi(framer) => framer.is_begun(),
             kind => kind.is_pending(),
         }
     }
 
     /// Whether what stands on the line is an answer that has no terminator.
     fn holds_an_answer(&self) -> bool {
-        matches!(&self.kind, Kind::Line(framer) if !framer.pending().is_empty() && self.definition.is_answer(framer.pending()))
+        matches!(&self.kind, Kind::Line(framer) if framer.is_pending() && self.definition.is_answer(framer.pending()))
     }
 
     /// The pause, in milliseconds.
     #[must_use]
     pub fn gap_ms(&self) -> u64 {
-        match &self.kind {
-            Kind::Keys(framer) => framer.gap_ms(),
-            _ => self.definition.gap_ms.unwrap_or(super::GAP_MS),
-        }
+        let own = match &self.kind {
+            Kind::Keys(framer) => Some(framer.gap_ms()),
+            Kind::Ssi(framer) => framer.gap_ms(),
+            // nothing of it is missing, and a code may follow
+            Kind::Line(_) if self.holds_an_answer() => Some(super::GAP_MS),
+            _ => None,
+        };
+        own.or(self.definition.gap_ms).unwrap_or(super::GAP_MS)
     }
 }
 
-fn excerpt(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn excerpt(bytes: &[u8]) -> Vec<u8> {
     bytes[..bytes.len().min(EXCERPT)].to_vec()
 }
 

@@ -75,20 +75,20 @@ impl LineFramer {
         }
     }
 
-    /// What has no terminator stays: a slow line is no broken one. Noise is bounded by the longest frame.
-    pub(super) fn pause(&mut self, _items: &mut Vec<Item>) {}
+    /// Gives half a line up, so that it stands before no other; of one that was too long that was told.
+    pub(super) fn pause(&mut self, items: &mut Vec<Item>) {
+        let data = std::mem::take(&mut self.buffer);
+        if !std::mem::take(&mut self.skipping) && !data.is_empty() {
+            items.push(Item::Broken("half a line", data));
+        }
+    }
 
     pub(super) fn is_pending(&self) -> bool {
-        false
+        !self.buffer.is_empty()
     }
 
     /// What stands on the line without a terminator.
     pub(super) fn pending(&self) -> &[u8] {
         &self.buffer
-    }
-
-    /// Gives up what stands on the line.
-    pub(super) fn forget(&mut self) {
-        self.buffer.clear();
     }
 }

@@ -309,7 +309,9 @@ impl Backend for Core {
             place: scanner.connection.to_string(),
             connected: state.connected,
             last_read: state.last_read.map(|at| self.parts.clock.written(at)),
+            listening: state.listening,
             last_error: state.last_error.clone(),
+            last_error_at: state.last_error_at.map(|at| self.parts.clock.written(at)),
             frames: state.frames,
             broken: state.broken,
         };

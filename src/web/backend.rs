@@ -160,10 +160,14 @@ pub struct DeviceView {
     pub place: String,
     /// Whether it is there.
     pub connected: bool,
+    /// Whether its address is listened on, and nobody has connected.
+    pub listening: bool,
     /// When it last sent a code.
     pub last_read: Option<String>,
-    /// What went wrong last.
+    /// What went wrong last; it stays until something else does.
     pub last_error: Option<String>,
+    /// When that was.
+    pub last_error_at: Option<String>,
     /// Codes that it sent.
     pub frames: u64,
     /// Broken frames that it sent.
