@@ -525,6 +525,27 @@ fn a_page_that_breaks_under_the_service_ends_all_recording() {
 }
 
 #[test]
+fn a_key_that_was_lost_is_not_made_anew_without_being_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = stopped_with_goods(folder.path());
+    let key = data.join("site.key");
+    let before = std::fs::read(&key).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    let sheet = folder.path().join("badges.pdf");
+    for words in [&SERVE[..], &["sheet", "badges", "-o", sheet.to_str().unwrap()]] {
+        let (code, said) = told(words, &data);
+        assert!(code == 1 && said.contains("site.key is missing") && said.contains("waybind new-key"), "{said}");
+        assert!(!key.exists(), "{words:?}");
+    }
+    let (code, said) = told(&["new-key"], &data);
+    assert!(code == 0 && said.contains("badges"), "{said}");
+    assert_ne!(std::fs::read(&key).unwrap(), before);
+    assert_eq!(told(&["new-key"], &data).0, 1, "one that is there stays");
+    let served = Served::start(folder.path(), CONFIG);
+    assert_eq!(outcome(&mut served.client(), "after").0, 200);
+}
+
+#[test]
 fn a_second_process_on_the_same_folder_ends_with_a_clear_word() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start(folder.path(), CONFIG);
