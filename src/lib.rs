@@ -84,5 +84,7 @@ pub mod docs {
         pub mod d0021 {}
         #[doc = include_str!("docs/decisions/0022-a-labels-proof.md")]
         pub mod d0022 {}
+        #[doc = include_str!("docs/decisions/0023-what-is-lost-is-not-made-anew.md")]
+        pub mod d0023 {}
     }
 }

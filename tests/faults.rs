@@ -332,6 +332,219 @@ fn a_ledger_that_was_edited_is_found_out() {
     }
 }
 
+/// A box that stopped, with a thing of each kind in its tables, or nearly so.
+fn stopped_with_goods(folder: &Path) -> PathBuf {
+    let served = Served::start(folder, CONFIG);
+    let mut client = served.client();
+    let goods = |id: &str, tracking: &str, priority: i64| {
+        json!({"id": id, "carrier": "ZTO", "tracking_code": tracking, "priority": priority,
+            "consignee": {"name": "x", "phone": format!("138-{priority}")},
+            "lines": [{"line": 1, "sku": "A", "quantity": 3}]})
+    };
+    client.must(
+        "/api/v1/products",
+        &json!({"sku": "A", "barcodes": [{"text": "4006381333931"}], "part_numbers": ["P-1"]}),
+    );
+    client.must("/api/v1/products", &json!({"sku": "BAD", "barcodes": [{"text": "4006381333948"}]}));
+    client.must("/api/v1/operators", &json!([{"id": "wang"}, {"id": "li"}]));
+    client.must("/api/v1/orders", &json!([goods("SO-1", "T-1", 1), goods("SO-2", "T-2", 2), endless("SO-3")]));
+    client.must("/api/v1/pick-lists", &json!({"id": "L-1", "orders": ["SO-1"], "tote": "TOTE-1"}));
+    client.must("/api/v1/waybills", &json!({"number": "W-1", "carrier": "ZTO", "orders": ["SO-1"]}));
+    let mut more = goods("SO-4", "T-4", 4);
+    client.must("/api/v1/orders", &more);
+    more["lines"].as_array_mut().unwrap().push(json!({"line": 2, "sku": "BAD", "quantity": 1}));
+    client.must("/api/v1/orders", &more);
+    assert_eq!(client.scan("open", "b1", "SO-1"), "opened");
+    assert_eq!(client.scan("one", "b1", "4006381333931"), "accepted");
+    assert_eq!(client.scan("wrong", "b1", "4006381333948"), "not_on_list");
+    drop(client);
+    assert!(served.terminate().success());
+    let data = folder.join("data");
+    assert_clean(&data);
+    data
+}
+
+#[test]
+fn a_column_that_was_changed_a_row_that_was_added_and_one_that_went_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = stopped_with_goods(folder.path());
+    let edits = [
+        ("UPDATE product_codes SET sku = 'A' WHERE sku = 'BAD'", "product_codes"),
+        ("UPDATE product_codes SET quantity = 7 WHERE sku = 'A'", "quantity"),
+        (
+            "UPDATE orders SET id = '' WHERE id = 'SO-1'; UPDATE orders SET id = 'SO-1' WHERE id = 'SO-2'; UPDATE orders SET id = 'SO-2' WHERE id = ''",
+            "orders: the row with number 1: id differs",
+        ),
+        ("UPDATE orders SET number = 77 WHERE id = 'SO-2'", "number 77"),
+        ("UPDATE orders SET tracking = 'T-9' WHERE id = 'SO-2'", "tracking"),
+        ("UPDATE orders SET phone = NULL WHERE id = 'SO-2'", "phone"),
+        ("UPDATE orders SET attention = 'held' WHERE id = 'SO-2'", "attention"),
+        ("UPDATE products SET id = 'C' WHERE id = 'BAD'", "id"),
+        ("UPDATE operators SET badge = 'mine' WHERE id = 'wang'", "badge"),
+        ("UPDATE operators SET id = 'zhao' WHERE id = 'wang'", "id zhao"),
+        ("UPDATE lists SET tote = 'TOTE-2'", "tote"),
+        ("UPDATE stations SET id = 'b2'", "id b2"),
+        ("UPDATE waybills SET waits_for = 'SF'", "waits_for"),
+        ("UPDATE waybills SET manifest = 'M-1'", "manifest"),
+        ("UPDATE waybills SET to_return = 1", "to_return"),
+        ("UPDATE single_lines SET sku = 'BAD' WHERE order_id = 'SO-2'", "single_lines"),
+        ("DELETE FROM single_lines WHERE order_id = 'SO-2'", "single_lines"),
+        ("INSERT INTO waiting (sku, order_id) VALUES ('A', 'SO-2')", "waiting"),
+        ("DELETE FROM numberless WHERE order_id = 'SO-2'", "numberless"),
+        ("INSERT INTO serials (sku, serial, order_id, line) VALUES ('A', 'S1', 'SO-2', 1)", "serials"),
+        ("INSERT INTO pools (id, doc) VALUES ('x', x'7b7d')", "pools"),
+        ("UPDATE outbox SET order_id = 'SO-2' WHERE order_id = 'SO-1'", "feed"),
+        ("UPDATE outbox SET type = 'order_held' WHERE seq = 2", "feed"),
+        ("UPDATE outbox SET part = 3 WHERE seq = 2", "feed"),
+        ("UPDATE outbox SET record = 2 WHERE seq = 1", "feed"),
+    ];
+    let (database, spare) = (data.join("waybind.db"), folder.path().join("spare"));
+    Connection::open(&database).unwrap().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    std::fs::copy(&database, &spare).unwrap();
+    for (sql, named) in edits {
+        let conn = Connection::open(&database).unwrap();
+        conn.execute_batch(sql).unwrap();
+        assert!(conn.changes() >= 1, "{sql}");
+        drop(conn);
+        let (clean, report) = verify(&data);
+        assert!(!clean && report["findings"].to_string().contains(named), "{sql}: {report}");
+        std::fs::copy(&spare, &database).unwrap();
+    }
+    assert_clean(&data);
+}
+
+/// Runs a command on a data folder; answers its code and what it says.
+fn told(words: &[&str], data: &Path) -> (i32, String) {
+    let output = Command::new(program()).args(words).arg("--data").arg(data).output().unwrap();
+    let both = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8_lossy(&both).into_owned())
+}
+
+const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
+
+/// The page of the file on which a record stands, by its number there.
+fn page_of(database: &Path, seq: u64) -> u64 {
+    let sql = "SELECT body FROM ledger WHERE seq = ?1";
+    let body: Vec<u8> = Connection::open(database).unwrap().query_row(sql, [seq as i64], |row| row.get(0)).unwrap();
+    let bytes = std::fs::read(database).unwrap();
+    bytes.windows(body.len()).position(|window| *window == body).unwrap() as u64 / 4_096
+}
+
+#[test]
+fn a_page_of_the_ledger_that_is_zeroed_is_named_by_its_records_and_nothing_is_green() {
+    let folder = tempfile::tempdir().unwrap();
+    killed(folder.path(), 40);
+    let (data, database) = (folder.path().join("data"), folder.path().join("data/waybind.db"));
+    Connection::open(&database).unwrap().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let file = std::fs::File::options().write(true).open(&database).unwrap();
+    file.write_all_at(&[0; 4_096], page_of(&database, 20) * 4_096).unwrap();
+    let (code, said) = told(&["ledger", "verify"], &data);
+    assert_eq!(code, 1);
+    let line = said.lines().find(|line| line.contains("can't be read, so")).unwrap_or_else(|| panic!("{said}"));
+    let numbers: Vec<u64> = line.split([' ', ':']).filter_map(|word| word.parse().ok()).collect();
+    assert!(numbers[1] > 3 && numbers[1] <= 20 && numbers[2] >= 20 && numbers[2] < 43, "{line}");
+    assert!(said.contains("waybind restore") && said.contains("keep a copy"), "{said}");
+    assert!(!said.contains("run `waybind ledger verify`"), "{said}");
+    assert!(said.contains("NOT CLEAN: 4") || said.contains("NOT CLEAN: 3"), "the other records are read: {said}");
+    let ready = refuses(folder.path());
+    assert!(ready.contains(&format!("records {} to {} can't be read", numbers[1], numbers[2])), "{ready}");
+    // a person accepts it: work goes on behind what is there
+    assert_eq!(told(&["ledger", "accept-loss"], &data).0, 0);
+    let served = Served::start(folder.path(), CONFIG);
+    assert_eq!(outcome(&mut served.client(), "after").0, 200);
+}
+
+#[test]
+fn the_newest_records_that_are_zeroed_can_not_be_accepted_as_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let last = killed(folder.path(), 40);
+    let (data, database) = (folder.path().join("data"), folder.path().join("data/waybind.db"));
+    Connection::open(&database).unwrap().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let file = std::fs::File::options().write(true).open(&database).unwrap();
+    file.write_all_at(&[0; 4_096], page_of(&database, last) * 4_096).unwrap();
+    let ready = refuses(folder.path());
+    assert!(ready.contains(&format!("to {last} can't be read")), "{ready}");
+    let (code, said) = told(&["ledger", "accept-loss"], &data);
+    assert!(code == 1 && said.contains("waybind restore"), "{said}");
+    let (_, said) = told(&["ledger", "verify"], &data);
+    assert!(said.contains(&format!("to {last} can't be read, so")), "{said}");
+}
+
+#[test]
+fn a_database_that_is_no_whole_file_is_told_with_what_is_wrong_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let last = killed(folder.path(), 20);
+    let (data, database) = (folder.path().join("data"), folder.path().join("data/waybind.db"));
+    Connection::open(&database).unwrap().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let whole = std::fs::read(&database).unwrap();
+    let headless = [&[0; 100], &whole[100..]].concat();
+    for (bytes, why) in [(&headless[..], "does not begin as a database"), (&whole[..whole.len() / 2], "was cut off")] {
+        std::fs::write(&database, bytes).unwrap();
+        let (code, said) = told(&SERVE, &data);
+        assert_eq!(code, 1, "{said}");
+        for part in [why, "waybind.db", "waybind restore"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert!(!said.contains("run `waybind ledger verify`"), "{said}");
+        let (code, said) = told(&["ledger", "verify"], &data);
+        assert!(code == 1 && said.contains(why) && said.contains(&format!("records 1 to {last}")), "{said}");
+    }
+    std::fs::write(&database, "").unwrap();
+    let (code, said) = told(&["ledger", "verify"], &data);
+    assert!(code == 1 && said.contains(&format!("records 1 to {last} are missing")), "{said}");
+    assert!(refuses(folder.path()).contains(&format!("records 1 to {last} are missing")));
+}
+
+#[test]
+fn a_page_that_breaks_under_the_service_ends_all_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    killed(folder.path(), 1);
+    let database = folder.path().join("data/waybind.db");
+    let page: u32 = {
+        let conn = Connection::open(&database).unwrap();
+        conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        conn.query_row("SELECT rootpage - 1 FROM sqlite_schema WHERE name = 'products'", [], |row| row.get(0)).unwrap()
+    };
+    let served = Served::start(folder.path(), CONFIG);
+    std::fs::File::options()
+        .write(true)
+        .open(&database)
+        .unwrap()
+        .write_all_at(&[0; 4_096], u64::from(page) * 4_096)
+        .unwrap();
+    let mut client = served.client();
+    let (status, answer) = client.post("/api/v1/products", &json!({"sku": "NEW"}));
+    assert_eq!(status, 503, "{answer}");
+    // a station that needs none of what is broken is refused, too
+    for number in 0..3 {
+        assert_eq!(outcome(&mut client, &format!("after-{number}")).0, 503);
+        std::thread::sleep(Duration::from_millis(400));
+    }
+    let (status, ready) = client.text("GET", "/readyz", "", "");
+    assert!(status == 503 && ready.contains("the database is damaged"), "{ready}");
+}
+
+#[test]
+fn a_key_that_was_lost_is_not_made_anew_without_being_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = stopped_with_goods(folder.path());
+    let key = data.join("site.key");
+    let before = std::fs::read(&key).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    let sheet = folder.path().join("badges.pdf");
+    for words in [&SERVE[..], &["sheet", "badges", "-o", sheet.to_str().unwrap()]] {
+        let (code, said) = told(words, &data);
+        assert!(code == 1 && said.contains("site.key is missing") && said.contains("waybind new-key"), "{said}");
+        assert!(!key.exists(), "{words:?}");
+    }
+    let (code, said) = told(&["new-key"], &data);
+    assert!(code == 0 && said.contains("badges"), "{said}");
+    assert_ne!(std::fs::read(&key).unwrap(), before);
+    assert_eq!(told(&["new-key"], &data).0, 1, "one that is there stays");
+    let served = Served::start(folder.path(), CONFIG);
+    assert_eq!(outcome(&mut served.client(), "after").0, 200);
+}
+
 #[test]
 fn a_second_process_on_the_same_folder_ends_with_a_clear_word() {
     let folder = tempfile::tempdir().unwrap();

@@ -15,6 +15,9 @@ pub(super) fn back_up(file: &Path, target: &Target) -> Result<(), Failure> {
     let folder = existing(&target.load()?)?;
     // read before the ledger is: a target is rather told twice of a fact than never
     let small = small_files(&folder)?;
+    if !folder.site_key().exists() {
+        super::warn("warning: the site's key is missing, and so it will be in the backup");
+    }
     let BackedUp { head, bytes, archived } =
         crate::ledger::back_up(&folder, file, &small).map_err(|error| failed(&error))?;
     if target.json {
@@ -50,6 +53,17 @@ pub(super) fn restore(file: &Path, target: &Target) -> Result<(), Failure> {
             say(&format!("The box goes on as {by}; what it recorded after the backup is not here."))
         }
     }
+}
+
+/// Makes a key in the place of one that was lost.
+pub(super) fn new_key(target: &Target) -> Result<(), Failure> {
+    let folder = existing(&target.load()?)?;
+    let _lock = folder.lock().map_err(|error| failed(&error))?;
+    crate::service::make_key(&folder).map_err(|error| failed(&error))?;
+    say(&format!(
+        "{}: a new key. Print badges and labels again, and set PINs anew; the old ones are not known any more.",
+        folder.site_key().display()
+    ))
 }
 
 /// Brings the targets' places over to a feed that goes on under another id.

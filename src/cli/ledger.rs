@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::client::{Client, display};
 use super::{Failure, existing, runtime, say};
 use crate::config::Config;
-use crate::ledger::{Accepted, LedgerError, Reader, Report, accept_damage, verify};
+use crate::ledger::{Accepted, HINT_OF_DAMAGE, LedgerError, Reader, Report, accept_damage, verify};
 
 /// What to do with the ledger.
 #[derive(Subcommand)]
@@ -89,7 +89,10 @@ fn say_verified(report: &Report, json: bool) -> Result<(), Failure> {
         say(&format!("{verdict}: {} records, {} facts, head {}", report.records, report.facts, report.head))?;
         say_archived(report)?;
     }
-    if report.is_clean() { Ok(()) } else { Err(Failure::Failed(format!("{} finding(s)", report.findings.len()))) }
+    match report.findings.len() {
+        0 => Ok(()),
+        findings => Err(Failure::Failed(format!("{findings} finding(s); {HINT_OF_DAMAGE}"))),
+    }
 }
 
 /// Says what of a ledger was checked that left the database, and what was not.

@@ -191,6 +191,11 @@ enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Make a key of codes and badges in the place of one that was lost for good. The service must not run.
+    NewKey {
+        #[command(flatten)]
+        target: Target,
+    },
     /// Play a recorded scanner trace.
     Replay {
         /// The trace.
@@ -396,6 +401,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         }
         Command::Backup { file, target } => backup::back_up(&file, &target),
         Command::Restore { file, target } => backup::restore(&file, &target),
+        Command::NewKey { target } => backup::new_key(&target),
         Command::Replay { trace, station, target } => replay::replay(&trace, station, &target),
         Command::Devices { action, target } => match action {
             None | Some(DeviceAction::List) => devices::list(&target),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::client::display;
 use super::{Failure, runtime, warn};
 use crate::config::Config;
-use crate::ledger::Health;
+use crate::ledger::{HINT_OF_DAMAGE, Health};
 use crate::service::{self, ServeError};
 use crate::sim::demo::{self, Demo};
 
@@ -21,9 +21,12 @@ pub(super) fn serve(config: &Config) -> Result<(), Failure> {
         }
         if let Health::Recovery(damage) = &*running.core.health_changes().borrow() {
             warn(&format!("RECOVERY MODE, nothing is recorded: {}", damage.what));
-            warn(
-                "`waybind ledger verify` tells more; once the loss is understood, stop waybind and run `waybind ledger accept-loss`",
-            );
+            warn(match damage.acceptable {
+                true => {
+                    "`waybind ledger verify` tells more; once the loss is understood, stop waybind and run `waybind ledger accept-loss`"
+                }
+                false => HINT_OF_DAMAGE,
+            });
         }
     };
     runtime()?.block_on(service::serve(config, ready)).map_err(failure)

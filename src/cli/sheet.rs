@@ -68,7 +68,8 @@ fn badges(config: &Config, language: Language) -> Result<Vec<Value>, Failure> {
     let folder = existing(config)?;
     let ledger = |error| Failure::failed(&error);
     let operators = Reader::open(&folder).and_then(|reader| reader.operators()).map_err(ledger)?;
-    let key = open_key(&folder).map_err(ledger)?;
+    let key = open_key(&folder)
+        .map_err(|error| Failure::Failed(format!("{}; {}", super::client::display(&error), error.hint())))?;
     let entry = |operator: Operator| {
         Value::table([
             ("id", operator.id.as_str().into()),

@@ -71,7 +71,7 @@ pub fn back_up(folder: &Folder, file: &Path, small: &[SmallFile]) -> Result<Back
 /// What a ledger proves; nothing may be wrong with it. Archives that are not there or not whole don't make it worse: a copy
 /// of the rest is wanted all the more.
 fn proved(conn: &Connection, anchored: Option<Head>, archives: &Path) -> Result<(Report, Head), LedgerError> {
-    let (report, head) = prove(conn, archives)?;
+    let (report, head) = prove(conn, archives, anchored)?;
     if let Some(finding) = report.findings.first() {
         return Err(LedgerError::Damaged { what: finding.what.clone() });
     }

@@ -19,7 +19,6 @@ use crate::domain::work::{Operator, Parcel, PickList, Waybill};
 /// A thing that has a table of its own.
 pub(super) trait Document: Clone + Serialize + DeserializeOwned {
     const SELECT: &'static str;
-    const SELECT_ALL: &'static str;
     fn id(&self) -> &str;
 }
 
@@ -27,7 +26,6 @@ macro_rules! documents {
     ($($kind:ty, $table:literal, $id:ident => $text:expr;)*) => {$(
         impl Document for $kind {
             const SELECT: &'static str = concat!("SELECT doc FROM ", $table, " WHERE id = ?1");
-            const SELECT_ALL: &'static str = concat!("SELECT doc FROM ", $table);
             fn id(&self) -> &str {
                 let $id = self;
                 $text

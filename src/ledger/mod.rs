@@ -10,7 +10,8 @@
 //!
 //! `anchor` (8 KiB) holds the head of the chain in two alternating slots of 4 KiB, synced after each commit and before
 //! green: a database that is behind its anchor has lost its tail, and nothing is green until a person has said so.
-//! `lock` is held by the one process that may write.
+//! `lock` is held by the one process that may write. A start also proves the newest records; `accepted` in `meta` is the last
+//! one whose damage a person has accepted.
 //!
 //! Old records are moved to files in `archive/` (`archive.rs` has their format): `archives`, `archive_blocks` and
 //! `archived_orders` say where they are found again, and `cut` in `meta` (record, its hash, place of the feed) where the
@@ -26,9 +27,12 @@ mod archived;
 mod backup;
 mod bare;
 mod cache;
+mod damage;
 mod feed;
+mod places;
 mod prints;
 mod reader;
+mod rebuilt;
 mod record;
 mod retention;
 mod schema;
@@ -55,6 +59,9 @@ pub use self::writer::{Accepted, Health, WriteError, Writer, accept_damage};
 
 /// The folder of archives within a data folder.
 const ARCHIVES: &str = "archive";
+
+/// What to do about a damaged database.
+pub const HINT_OF_DAMAGE: &str = "keep a copy of the data folder before anything else; `waybind restore` makes a box of the newest backup in an empty folder";
 
 /// Why a ledger can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +95,20 @@ pub enum LedgerError {
         what: &'static str,
         /// Why it failed.
         source: rusqlite::Error,
+    },
+    /// The database's file is damaged.
+    #[error("{} can't be read: {what}", .path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// There are records, and the key of their codes is not there.
+    #[error("{} is missing, without which no code and no badge that was printed is known, and no PIN fits", .path.display())]
+    NoKey {
+        /// Where it should be.
+        path: PathBuf,
     },
     /// A newer waybind wrote it.
     #[error("the database has schema {found}, this waybind knows {known}: use the newer waybind that wrote it")]
@@ -162,10 +183,27 @@ impl LedgerError {
         move |source| LedgerError::Io { what, path, source }
     }
 
+    /// Whether the database's file is damaged, so that it does not help to try again.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            LedgerError::Broken { .. } => true,
+            LedgerError::Sqlite { source, .. } => {
+                matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+            }
+            _ => false,
+        }
+    }
+
     /// What the person who runs waybind can do.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
+            LedgerError::Sqlite { .. } if self.is_damage() => HINT_OF_DAMAGE,
+            LedgerError::NoKey { .. } => {
+                "put it back from a copy of the folder, or from a backup, which `waybind restore` makes a box of in an empty folder; if it is lost for good, `waybind new-key` makes another one, and all is printed anew"
+            }
             LedgerError::InUse { .. } => "stop the other waybind, or give this one another --data folder",
             LedgerError::Unsettled { .. } => "it is tried again by itself",
             LedgerError::Panicked => "send the log to waybind's developers",
@@ -177,6 +215,7 @@ impl LedgerError {
             LedgerError::Archived { .. } => "put the file back into the folder \"archive\" of the data folder",
             LedgerError::Damaged { .. } => "nothing was changed; take an older backup, and keep this one",
             LedgerError::OldSqlite(_) => "build waybind with its bundled SQLite",
+            LedgerError::Broken { .. } => HINT_OF_DAMAGE,
             LedgerError::Sqlite { .. } | LedgerError::Document { .. } | LedgerError::Apply(_) => {
                 "run `waybind ledger verify`; keep a copy of the folder before anything else"
             }
@@ -184,7 +223,7 @@ impl LedgerError {
     }
 }
 
-/// A ledger's tail that was lost, or a chain that does not fit its anchor.
+/// A ledger's tail that was lost, a chain that does not fit its anchor, or records that can't be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// The last record that is there.
@@ -193,6 +232,8 @@ pub struct Damage {
     pub anchored: u64,
     /// In a sentence.
     pub what: String,
+    /// Whether a person can say that the loss is known, and work goes on behind the head.
+    pub acceptable: bool,
 }
 
 /// A file, whatever it is called: its device and its number there.

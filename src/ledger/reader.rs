@@ -137,6 +137,14 @@ impl Reader {
         self.with(|conn| feed::of_order(conn, order, HISTORY_MAX))
     }
 
+    /// The last record; 0 where there is none.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub fn last_record(&self) -> Result<u64, LedgerError> {
+        self.with(|conn| super::writer::read_head(conn).map(|head| head.seq))
+    }
+
     /// The last place of the feed.
     ///
     /// # Errors

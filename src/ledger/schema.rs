@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::LedgerError;
+use super::{LedgerError, damage};
 
 /// Every schema since the first; each entry leads from the one before it.
 const MIGRATIONS: &[&str] = &[
@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema-6.sql"),
     include_str!("schema-7.sql"),
     include_str!("schema-8.sql"),
+    include_str!("schema-9.sql"),
 ];
 
 /// 3.51.3 mended a WAL bug that could corrupt a database with two connections.
@@ -41,8 +42,8 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, LedgerError> {
         return Err(LedgerError::OldSqlite(rusqlite::version()));
     }
     let mut conn = Connection::open(path).map_err(LedgerError::sqlite("can't open the database"))?;
-    configure(&conn).map_err(LedgerError::sqlite("can't set the database up"))?;
-    migrate(&mut conn)?;
+    let configured = configure(&conn).map_err(LedgerError::sqlite("can't set the database up"));
+    configured.and_then(|()| migrate(&mut conn)).map_err(|error| damage::named(path, error))?;
     Ok(conn)
 }
 
@@ -53,7 +54,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, LedgerError> {
         Connection::open_with_flags(path, flags).map_err(LedgerError::sqlite("can't open the database to read"))?;
     conn.busy_timeout(BUSY).map_err(LedgerError::sqlite("can't set the reader up"))?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
-    check_version(&conn)?;
+    check_version(&conn).map_err(|error| damage::named(path, error))?;
     Ok(conn)
 }
 
@@ -80,6 +81,12 @@ fn check_version(conn: &Connection) -> Result<usize, LedgerError> {
         Ok(found) if found <= MIGRATIONS.len() => Ok(found),
         _ => Err(LedgerError::Newer { found, known: MIGRATIONS.len() as i64 }),
     }
+}
+
+/// Whether there are any tables of a ledger.
+pub(super) fn is_made(conn: &Connection) -> Result<bool, LedgerError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'ledger')";
+    conn.query_row(sql, [], |row| row.get(0)).map_err(LedgerError::sqlite("can't read the schema"))
 }
 
 /// Whether the database is as new as this program; one that was only read so far may be older.

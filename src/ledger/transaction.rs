@@ -181,7 +181,7 @@ impl<'c> WriteTransaction<'c> {
 }
 
 /// What the feed says of a record: each public fact, and a refusal as a whole (part -1).
-fn public_parts(record: &Record) -> Vec<(i64, &'static str, Option<&OrderId>)> {
+pub(super) fn public_parts(record: &Record) -> Vec<(i64, &'static str, Option<&OrderId>)> {
     let facts = record.events.iter().enumerate().filter(|(_, event)| event.is_public());
     let mut parts: Vec<_> = facts.map(|(index, event)| (index as i64, event.name(), event.order())).collect();
     if let Some(verdict) = record.verdict.as_ref().filter(|verdict| verdict.code.is_refusal()) {
@@ -348,9 +348,10 @@ fn write_order(conn: &Connection, order: &Order, found: Found) -> Result<(), Wri
         conn.prepare_cached(insert)?.execute(values)?;
     }
     let untouched = order.lines.iter().all(|line| line.parts.iter().all(|part| part.picked == 0));
-    if order.lines.len() == 1 {
+    let is_single = order.lines.len() == 1;
+    if is_single || found == Found::Anew {
         conn.prepare_cached("DELETE FROM single_lines WHERE order_id = ?1")?.execute([id])?;
-        if untouched && order.stage == Stage::StockLocked && !order.cancelled {
+        if is_single && untouched && order.stage == Stage::StockLocked && !order.cancelled {
             let sql = "INSERT INTO single_lines (sku, urgency, number, order_id) VALUES (?1, ?2, ?3, ?4)";
             conn.prepare_cached(sql)?.execute(params![
                 order.lines[0].spec.sku.as_str(),
@@ -389,6 +390,24 @@ fn write_numberless(conn: &Connection, order: &Order) -> Result<(), WriteFault> 
     let pending = order.numbering.pending.is_some();
     conn.prepare_cached(sql)?.execute(params![id, order.spec.carrier.as_str(), order.number, pending])?;
     Ok(())
+}
+
+/// Says on which order line a serial is; on none, it is free.
+pub(super) fn write_serial(
+    conn: &Connection,
+    sku: &Sku,
+    serial: &str,
+    line: Option<&(OrderId, u32)>,
+) -> rusqlite::Result<()> {
+    let done = match line {
+        Some((order, line)) => conn
+            .prepare_cached("INSERT OR REPLACE INTO serials (sku, serial, order_id, line) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![sku.as_str(), serial, order.as_str(), line]),
+        None => {
+            conn.prepare_cached("DELETE FROM serials WHERE sku = ?1 AND serial = ?2")?.execute([sku.as_str(), serial])
+        }
+    };
+    done.map(drop)
 }
 
 impl WriteTransaction<'_> {
@@ -505,16 +524,7 @@ impl State for WriteTransaction<'_> {
     }
 
     fn set_serial(&mut self, sku: &Sku, serial: &str, line: Option<(OrderId, u32)>) {
-        let conn = self.tables.conn;
-        let done = match line {
-            Some((order, line)) => conn
-                .prepare_cached("INSERT OR REPLACE INTO serials (sku, serial, order_id, line) VALUES (?1, ?2, ?3, ?4)")
-                .and_then(|mut statement| statement.execute(params![sku.as_str(), serial, order.as_str(), line])),
-            None => conn
-                .prepare_cached("DELETE FROM serials WHERE sku = ?1 AND serial = ?2")
-                .and_then(|mut statement| statement.execute([sku.as_str(), serial])),
-        };
-        if let Err(source) = done {
+        if let Err(source) = write_serial(self.tables.conn, sku, serial, line.as_ref()) {
             self.tables.fail(LedgerError::Sqlite { what: "can't write a serial", source });
         }
     }

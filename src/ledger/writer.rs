@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::anchor::{Anchor, Head};
 use super::cache::Cache;
 use super::transaction::WriteTransaction;
-use super::{Damage, Folder, Identity, LedgerError, schema};
+use super::{Damage, Folder, HINT_OF_DAMAGE, Identity, LedgerError, damage, schema};
 
 /// Jobs that may wait. At some 20,000 a second it is a twentieth of a second of work; more waiting helps nobody.
 const QUEUE_MAX: usize = 1_024;
@@ -174,24 +174,29 @@ struct Store {
 impl Store {
     fn open(folder: &Folder) -> Result<Store, LedgerError> {
         let conn = schema::open_writer(&folder.database())?;
-        let head = read_head(&conn)?;
         let (mut anchor, anchored) = Anchor::open(&folder.anchor())?;
         anchor.go_past_the_cache(&folder.anchor());
-        let damage = compare(&conn, head, anchored)?;
+        let (head, damage) = examine(&conn, anchored)?;
         if damage.is_none() && anchored != Some(head) {
             // the last commit was made and its anchor was not: what is there now is synced before it is trusted
             settle(&conn)?;
             anchor.write(head).map_err(LedgerError::io("can't write", &folder.anchor()))?;
         }
-        let last_wall = conn
-            .query_row("SELECT body FROM ledger ORDER BY seq DESC LIMIT 1", [], |row| row.get::<_, Vec<u8>>(0))
-            .optional()
-            .map_err(LedgerError::sqlite("can't read the last record"))?
-            .and_then(|body| serde_json::from_slice::<super::Record>(&body).ok())
-            .map(|record| record.at.wall);
+        let last_wall = match damage {
+            None => last_wall(&conn)?,
+            Some(_) => None,
+        };
         let box_id = box_id(&conn)?;
         let (folder, identity) = (folder.clone(), folder.identity()?);
         Ok(Store { folder, identity, conn, anchor, head, last_wall, cache: Cache::default(), box_id, damage })
+    }
+
+    /// From now on nothing is written: a damaged file is not mended by trying again.
+    fn give_up(&mut self, error: &LedgerError) {
+        if error.is_damage() {
+            let what = format!("the database is damaged: {}", chain(error));
+            self.damage = Some(Damage { head: self.head.seq, anchored: self.head.seq, what, acceptable: false });
+        }
     }
 
     /// Opens the same database again; none is made in its place.
@@ -213,6 +218,7 @@ impl Store {
         let begun = still(&self.folder, self.identity)
             .and_then(|()| run(&self.conn, "BEGIN IMMEDIATE").map_err(LedgerError::sqlite("can't begin")));
         if let Err(error) = begun {
+            self.give_up(&error);
             let error = not_recorded(&error);
             answers.extend(jobs.map(|job| job(Err(error.clone()))));
             return Err(error);
@@ -232,6 +238,7 @@ impl Store {
         let (head, last_wall, cache) = match transaction.finish() {
             Ok(finished) => finished,
             Err(error) => {
+                self.give_up(&error);
                 let error = not_recorded(&error);
                 answers.extend(jobs.map(|job| job(Err(error.clone()))));
                 // a failed roll-back leaves nothing committed either; the store is opened anew
@@ -245,7 +252,10 @@ impl Store {
             return run(&self.conn, "COMMIT").map_err(|error| not_recorded(&error));
         }
         let unknown = |error: &dyn std::error::Error| WriteError::NotConfirmed(chain(error));
-        run(&self.conn, "COMMIT").map_err(|error| unknown(&error))?;
+        if let Err(error) = run(&self.conn, "COMMIT").map_err(LedgerError::sqlite("can't commit")) {
+            self.give_up(&error);
+            return Err(unknown(&error));
+        }
         self.anchor.write(head).map_err(|error| unknown(&error))?;
         (self.head, self.last_wall, self.cache) = (head, last_wall, cache);
         Ok(())
@@ -291,12 +301,17 @@ impl Main {
             }
             let (outcome, answers) = store.group(group);
             if let Err(error) = &outcome {
-                self.health.send_replace(Health::Stopped(error.to_string()));
+                let stopped = Health::Stopped(error.to_string());
+                self.health.send_replace(store.damage.clone().map_or(stopped, Health::Recovery));
             }
             for answer in answers {
                 answer(outcome.clone());
             }
             if let Err(error) = outcome {
+                if store.damage.is_some() {
+                    tracing::error!(%error, hint = HINT_OF_DAMAGE, "The database is damaged; nothing is recorded any more.");
+                    continue;
+                }
                 tracing::error!(%error, "The ledger can't be written; nothing is recorded until it can.");
                 match self.reopen(store, &mut jobs) {
                     Some(opened) => store = opened,
@@ -384,6 +399,46 @@ fn settle(conn: &Connection) -> Result<(), LedgerError> {
     if pages == moved { Ok(()) } else { Err(LedgerError::Unsettled { pages, moved }) }
 }
 
+/// When the last record was made.
+fn last_wall(conn: &Connection) -> Result<Option<jiff::Timestamp>, LedgerError> {
+    let body = conn
+        .query_row("SELECT body FROM ledger ORDER BY seq DESC LIMIT 1", [], |row| row.get::<_, Vec<u8>>(0))
+        .optional()
+        .map_err(LedgerError::sqlite("can't read the last record"))?;
+    Ok(body.and_then(|body| serde_json::from_slice::<super::Record>(&body).ok()).map(|record| record.at.wall))
+}
+
+/// The head of a ledger, and what can be seen of damage in the time that a start has: a tail that is not there, newest
+/// records that can't be read or don't prove themselves.
+fn examine(conn: &Connection, anchored: Option<Head>) -> Result<(Head, Option<Damage>), LedgerError> {
+    let at = anchored.map_or(0, |head| head.seq);
+    let head = match read_head(conn) {
+        Err(error) if error.is_damage() => {
+            let head = damage::readable_until(conn, at);
+            let what = format!("records {} to {at} can't be read: {}", head.seq + 1, chain(&error));
+            return Ok((head, Some(Damage { head: head.seq, anchored: at, what, acceptable: false })));
+        }
+        read => read?,
+    };
+    let damage = match compare(conn, head, anchored) {
+        Err(error) if error.is_damage() => None,
+        compared => compared?,
+    };
+    if damage.is_some() {
+        return Ok((head, damage));
+    }
+    let known = accepted(conn)?.max(super::archived::cut(conn)?.head.seq);
+    let what = damage::of_the_newest(conn, head, known);
+    Ok((head, what.map(|what| Damage { head: head.seq, anchored: at, what, acceptable: true })))
+}
+
+/// The last record of those whose damage a person has accepted.
+fn accepted(conn: &Connection) -> Result<u64, LedgerError> {
+    let sql = "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'accepted'";
+    let seq = conn.query_row(sql, [], |row| row.get::<_, i64>(0)).optional();
+    seq.map(|seq| seq.unwrap_or(0).cast_unsigned()).map_err(LedgerError::sqlite("can't read what was accepted"))
+}
+
 pub(super) fn read_head(conn: &Connection) -> Result<Head, LedgerError> {
     let last = conn
         .query_row("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1", [], |row| {
@@ -400,7 +455,7 @@ pub(super) fn read_head(conn: &Connection) -> Result<Head, LedgerError> {
 
 /// Whether the database holds what its anchor says that it held.
 pub(super) fn compare(conn: &Connection, head: Head, anchored: Option<Head>) -> Result<Option<Damage>, LedgerError> {
-    let damage = |anchored: u64, what: String| Some(Damage { head: head.seq, anchored, what });
+    let damage = |anchored: u64, what: String| Some(Damage { head: head.seq, anchored, what, acceptable: true });
     let Some(anchored) = anchored else {
         return Ok((head.seq > 0)
             .then(|| damage(0, format!("the anchor is missing; the ledger ends with record {}", head.seq)))
@@ -467,7 +522,15 @@ pub(super) fn last_of_feed(conn: &Connection) -> Result<u64, LedgerError> {
 pub fn accept_damage(folder: &Folder) -> Result<Option<Accepted>, LedgerError> {
     let mut store = Store::open(folder)?;
     if let Some(damage) = store.damage.take() {
+        if !damage.acceptable {
+            return Err(LedgerError::Broken { path: folder.database(), what: damage.what });
+        }
         let path: PathBuf = folder.anchor();
+        let known = "INSERT OR REPLACE INTO meta (key, value) VALUES ('accepted', ?1)";
+        store
+            .conn
+            .execute(known, [store.head.seq.to_string()])
+            .map_err(LedgerError::sqlite("can't keep what was accepted"))?;
         // before the anchor: a crash in between must not leave the old id with places that are given out again
         let (by, last) = (new_box_id(&store.conn)?, last_of_feed(&store.conn)?);
         // the newest slot would still win: both are written

@@ -23,7 +23,6 @@ mod waiting;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::{Semaphore, broadcast, watch};
@@ -128,10 +127,12 @@ impl Core {
         let lock = folder.lock()?;
         let writer = Writer::start(&folder)?;
         let reader = Reader::open(&folder)?;
+        let is_new = *writer.health().borrow() == Health::Good && reader.last_record()? == 0;
+        let key = if is_new { open_or_make_key(&folder)? } else { open_key(&folder)? };
         let rules = config.rules();
         let printers = printers::printers(config);
         let site = Site {
-            key: open_key(&folder)?,
+            key,
             stations: rules.iter().map(|rules| (rules.id.clone(), rules.clone())).collect(),
             ignore: config.ignore.clone(),
             overridable: config.overridable.clone(),
@@ -238,22 +239,11 @@ impl Core {
 /// PINs that are checked at once: more than people type in one second, fewer than would keep pages waiting.
 const PIN_TURNS: usize = 8;
 
-/// The key of a data folder's codes; made where there is none.
+/// The key of a data folder's codes. Another one is never made in its place by itself: no code, badge or PIN would fit.
 ///
 /// # Errors
-/// It can't be read or made.
+/// It is not there, or can't be read.
 pub fn open_key(folder: &Folder) -> Result<SiteKey, LedgerError> {
-    match known_key(folder)? {
-        Some(key) => Ok(key),
-        None => make_key(&folder.site_key()),
-    }
-}
-
-/// The key of a data folder, if it has one.
-///
-/// # Errors
-/// The file can't be read, or holds no key.
-pub fn known_key(folder: &Folder) -> Result<Option<SiteKey>, LedgerError> {
     let path = folder.site_key();
     let io = |what| LedgerError::io(what, &path);
     match std::fs::read_to_string(&path) {
@@ -263,21 +253,50 @@ pub fn known_key(folder: &Folder) -> Result<Option<SiteKey>, LedgerError> {
                 .ok()
                 .and_then(|bytes| bytes.try_into().ok());
             let invalid = || std::io::Error::new(std::io::ErrorKind::InvalidData, "64 hexadecimal digits are expected");
-            bytes.map(|bytes| Some(SiteKey::new(bytes))).ok_or_else(invalid).map_err(io("can't use the site's key in"))
+            bytes.map(SiteKey::new).ok_or_else(invalid).map_err(io("can't use the site's key in"))
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(LedgerError::NoKey { path }),
         Err(error) => Err(io("can't read")(error)),
     }
 }
 
-/// The site's key: made at the first start, in a file that only its owner reads.
-fn make_key(path: &PathBuf) -> Result<SiteKey, LedgerError> {
+/// The key of a data folder, if it has one.
+///
+/// # Errors
+/// The file can't be read, or holds no key.
+pub fn known_key(folder: &Folder) -> Result<Option<SiteKey>, LedgerError> {
+    match open_key(folder) {
+        Ok(key) => Ok(Some(key)),
+        Err(LedgerError::NoKey { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The key of a data folder that may be new: made at its first start.
+fn open_or_make_key(folder: &Folder) -> Result<SiteKey, LedgerError> {
+    match open_key(folder) {
+        Err(LedgerError::NoKey { .. }) => make_key(folder),
+        opened => opened,
+    }
+}
+
+/// Makes a key, in a file that only its owner reads.
+///
+/// # Errors
+/// There is one already, or it can't be written.
+pub fn make_key(folder: &Folder) -> Result<SiteKey, LedgerError> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
-    let io = |what| LedgerError::io(what, path);
+    let path = folder.site_key();
+    let io = |what| LedgerError::io(what, &path);
     let mut bytes = [0; 32];
     random(&mut bytes);
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(io("can't make"))?;
+    let mut file = match File::options().write(true).create_new(true).mode(0o600).open(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(LedgerError::Exists { path: path.clone() });
+        }
+        made => made.map_err(io("can't make"))?,
+    };
     file.write_all(data_encoding::HEXLOWER.encode(&bytes).as_bytes()).map_err(io("can't write"))?;
     file.sync_all().map_err(io("can't sync"))?;
     Ok(SiteKey::new(bytes))
