@@ -26,12 +26,15 @@ use crate::domain::work::{Operator, Parcel, PickList, Waybill};
 /// Documents that are written at once: what changed is looked for one by one, and a few are as fast as many.
 const CHUNK: usize = 64;
 
+/// Whether the bytes of two documents say the same.
+type Same = fn(&[u8], &[u8]) -> bool;
+
 /// A table that the facts make.
 struct Table {
     name: &'static str,
     key: &'static [&'static str],
-    /// Whether two documents say the same; none where there is no document.
-    same: Option<fn(&[u8], &[u8]) -> bool>,
+    /// None where there is no document.
+    same: Option<Same>,
 }
 
 impl Table {
