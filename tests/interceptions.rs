@@ -5,10 +5,8 @@
 
 mod support;
 
-use std::process::Command;
-
 use serde_json::{Value, json};
-use support::served::{Client, Served, assert_clean, program};
+use support::served::{Client, Served, alone, assert_clean};
 
 fn order(id: &str, sku: &str, quantity: i64) -> Value {
     let consignee = json!({"name": "张三", "phone": "13800001111", "address": "杭州市西湖区文三路 1 号"});
@@ -302,7 +300,7 @@ fn more_rules_than_people_bear_are_a_warning_that_can_be_overruled() {
     let file = folder.path().join("waybind.toml");
     let check = |text: &str| {
         std::fs::write(&file, text).unwrap();
-        let output = Command::new(program()).args(["check-config", "--json"]).arg(&file).output().unwrap();
+        let output = alone().args(["check-config", "--json"]).arg(&file).output().unwrap();
         let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
         (output.status.code().unwrap(), answer)
     };

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use support::paper::Dots;
-use support::served::{Client, Served, assert_clean, eventually, free_address, program};
+use support::served::{Client, Served, alone, assert_clean, eventually, free_address, program};
 use waybind::sim::Pty;
 use waybind::sim::office::{Mood, SimOffice};
 use waybind::sim::printer::{Fault, Manner, SimPrinter, Speech};
@@ -532,7 +532,7 @@ fn check_config_says_what_no_printer_can_print() {
     ]
     .concat();
     std::fs::write(&file, config).unwrap();
-    let output = std::process::Command::new(program()).args(["check-config", "--json"]).arg(&file).output().unwrap();
+    let output = alone().args(["check-config", "--json"]).arg(&file).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     let told: Vec<String> = answer["warnings"].as_array().unwrap().iter().map(ToString::to_string).collect();

@@ -15,6 +15,16 @@ pub fn program() -> &'static str {
     env!("CARGO_BIN_EXE_waybind")
 }
 
+/// The program without the variables that steer the tests.
+pub fn alone() -> Command {
+    let mut command = Command::new(program());
+    let ours = std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("WAYBIND_"));
+    for name in ours {
+        command.env_remove(name);
+    }
+    command
+}
+
 pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

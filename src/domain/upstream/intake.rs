@@ -436,28 +436,8 @@ pub(in crate::domain) fn waybill_put(view: &dyn View, spec: WaybillSpec) -> Resu
     if known.as_ref().is_some_and(|known| is_old(known.version, spec.version)) {
         return Ok(Outcome::Unchanged);
     }
-    let WaybillSpec { number, version, carrier, mut orders, parent, replaces, label } = spec;
-    let mut seen: Vec<OrderId> = Vec::new();
-    orders.retain(|order| {
-        !seen.contains(order) && {
-            seen.push(order.clone());
-            true
-        }
-    });
-    let mut waybill = Waybill {
-        number,
-        version,
-        carrier,
-        orders,
-        parent,
-        replaces,
-        void: None,
-        loaded: false,
-        loading: None,
-        given_back: false,
-        parcels: Vec::new(),
-        label: label.as_ref().map(LabelFile::label),
-    };
+    let version = spec.version;
+    let (mut waybill, label) = new_waybill(spec);
     if let Some(known) = &known {
         waybill.version = waybill.version.or(known.version);
         (waybill.loaded, waybill.parcels) = (known.loaded, known.parcels.clone());
@@ -504,6 +484,33 @@ pub(in crate::domain) fn waybill_put(view: &dyn View, spec: WaybillSpec) -> Resu
     events.push(Event::WaybillPut { waybill: Box::new(waybill) });
     events.extend(then);
     Ok(if known.is_some() { Outcome::Updated(events) } else { Outcome::Created(events) })
+}
+
+/// A waybill as upstream says it, before anything happened to it, and the file of its label. Each order stands once.
+fn new_waybill(spec: WaybillSpec) -> (Waybill, Option<LabelFile>) {
+    let WaybillSpec { number, version, carrier, mut orders, parent, replaces, label } = spec;
+    let mut seen: Vec<OrderId> = Vec::new();
+    orders.retain(|order| {
+        !seen.contains(order) && {
+            seen.push(order.clone());
+            true
+        }
+    });
+    let waybill = Waybill {
+        number,
+        version,
+        carrier,
+        orders,
+        parent,
+        replaces,
+        void: None,
+        loaded: false,
+        loading: None,
+        given_back: false,
+        parcels: Vec::new(),
+        label: label.as_ref().map(LabelFile::label),
+    };
+    (waybill, label)
 }
 
 /// The number that came before this one and replaces it.
